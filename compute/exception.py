@@ -1,0 +1,126 @@
+"""The kinds of error, and what each promises.
+
+A kind maps to one HTTP status (``rest/errors.py`` reads it) and has a stable ``code`` that users and tools can
+match on. A subclass exists only where somebody catches it by name; everything else is a kind with a code.
+
+Two kinds are for work that has begun: :class:`Retry` promises that nothing is left behind and another host may do
+it; :class:`Failed` says that something may be left behind and names it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ComputeError(Exception):
+    """Base of every error raised on purpose. ``message`` is fit for the user; ``str()`` may carry a remote trace.
+
+    :param code: stable machine-readable reason, for example ``image_too_large``.
+    :param hint: what the user or operator can do about it.
+    :param status: the HTTP status where it differs from the kind's.
+    """
+
+    status = 500
+    code = 'internal'
+    retryable = False
+
+    def __init__(self, message: str = '', *, code: str | None = None, hint: str | None = None,
+                 status: int | None = None, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.hint = hint
+        self.status = status or type(self).status
+        self.details = details or {}
+        # oslo.messaging rebuilds a remote error from args and kwargs.
+        self.kwargs = {'code': self.code, 'hint': hint, 'status': self.status, 'details': self.details}
+
+
+class Invalid(ComputeError):
+    """The request cannot be understood or breaks a rule; nothing was done."""
+
+    status, code = 400, 'invalid'
+
+
+class Unauthorized(ComputeError):
+    """No valid token."""
+
+    status, code = 401, 'unauthorized'
+
+
+class Forbidden(ComputeError):
+    """The caller is known and may not."""
+
+    status, code = 403, 'forbidden'
+
+
+class OverQuota(Forbidden):
+    """A limit of the project would be passed; the message names resource, request, use and limit."""
+
+    code = 'over_quota'
+
+
+class NotFound(ComputeError):
+    """No such thing, or not for this caller."""
+
+    status, code = 404, 'not_found'
+
+
+class Conflict(ComputeError):
+    """The thing is in a state that does not allow this now."""
+
+    status, code = 409, 'conflict'
+
+
+class Gone(ComputeError):
+    """The operation existed once and was removed."""
+
+    status, code = 410, 'gone'
+
+
+class TooLarge(ComputeError):
+    """A body or an upload is over its limit."""
+
+    status, code = 413, 'too_large'
+
+
+class Unsupported(ComputeError):
+    """This driver or this host cannot do it."""
+
+    status, code = 501, 'unsupported'
+
+
+class Unavailable(ComputeError):
+    """A part that is needed does not answer now; the same request may succeed later."""
+
+    status, code, retryable = 503, 'unavailable', True
+
+
+class RpcTimeout(Unavailable):
+    """A peer did not answer in time; topic, method and callee are in the message."""
+
+    code = 'rpc_timeout'
+
+
+class Stale(Conflict):
+    """A report carries an incarnation or a lease that is no longer the current one."""
+
+    code = 'stale'
+
+
+class Retry(ComputeError):
+    """Work failed here, nothing is left behind, another host may do it."""
+
+    status, code, retryable = 500, 'retry', True
+
+
+class Failed(ComputeError):
+    """Work failed and trying elsewhere does not help, or something may be left behind."""
+
+    status, code = 500, 'failed'
+
+
+class NoValidHost(Failed):
+    """No host fits. ``details['rejections']`` maps each reason to the number of hosts it removed."""
+
+    code = 'no_valid_host'

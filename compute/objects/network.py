@@ -1,0 +1,55 @@
+"""Networks, ports and security groups as Compute sees them: what a choice of network, or of a port, depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compute.objects.nic import FixedIp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network. ``external`` ones lead to the outside; ``port_security`` False means that groups do not apply."""
+
+    id: str
+    name: str = ''
+    project_id: str = ''
+    shared: bool = False
+    external: bool = False
+    admin_up: bool = True
+    mtu: int = 1500
+    port_security: bool = True
+    subnet_ids: tuple[str, ...] = ()
+
+    @property
+    def has_subnets(self) -> bool:
+        """Whether a port here can get an address."""
+        return bool(self.subnet_ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """A port. ``device_id`` is the server that uses it, empty while it is free; ``host`` where it is bound."""
+
+    id: str
+    network_id: str
+    name: str = ''
+    project_id: str = ''
+    device_id: str = ''
+    device_owner: str = ''
+    mac: str = ''
+    status: str = 'DOWN'
+    host: str = ''
+    vnic_type: str = 'normal'
+    fixed_ips: tuple[FixedIp, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    deferred_ip: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityGroup:
+    """A security group. Names need not be unique in a project."""
+
+    id: str
+    name: str
+    project_id: str = ''

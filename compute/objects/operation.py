@@ -1,0 +1,87 @@
+"""The ledger's values: a user's action as a row, its stages, and how it ended."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from typing import Any
+
+from compute.objects.instance import Instance
+from compute.objects.nic import Nic
+
+QUEUED, RUNNING, DONE, FAILED, CANCELLED = 'queued', 'running', 'done', 'failed', 'cancelled'
+ENDED = (DONE, FAILED, CANCELLED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperationError:
+    """Why an operation failed: a stable code, a message fit for the user, and what to do about it."""
+
+    code: str = 'internal'
+    message: str = ''
+    retryable: bool = False
+    stage: str = ''
+    hint: str | None = None
+    status: int = 500
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One action on one server. ``owner`` is ``binary@host``; the lease is its for as long as it renews it."""
+
+    id: int = 0
+    request_id: str
+    kind: str
+    instance_uuid: str
+    project_id: str = ''
+    user_id: str = ''
+    args: dict[str, Any] = field(default_factory=dict)
+    state: str = QUEUED
+    stage: str = ''
+    host: str | None = None
+    owner: str | None = None
+    incarnation: str | None = None
+    lease_until: datetime.datetime | None = None
+    attempt: int = 0
+    deadline_at: datetime.datetime | None = None
+    created_at: datetime.datetime | None = None
+    started_at: datetime.datetime | None = None
+    finished_at: datetime.datetime | None = None
+    updated_at: datetime.datetime | None = None
+    error: OperationError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperationEvent:
+    """One stage of an operation as it went on one host. ``result`` is Success, Error or None while it runs."""
+
+    id: int = 0
+    operation_id: int = 0
+    name: str
+    host: str = ''
+    attempt: int = 0
+    started_at: datetime.datetime | None = None
+    finished_at: datetime.datetime | None = None
+    result: str | None = None
+    details: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What a worker needs to go on with an operation: nothing else has to be read."""
+
+    operation: Operation
+    instance: Instance
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceUpdate:
+    """What a host may say of a server it runs. None leaves a field as it is; ``clear_fault`` forgets the last fault."""
+
+    vm_state: str | None = None
+    power_state: int | None = None
+    nics: tuple[Nic, ...] | None = None
+    launched: bool = False
+    clear_fault: bool = False
+    root_device_name: str | None = None

@@ -1,0 +1,35 @@
+"""What a worker says when it starts, and what it is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compute.objects.instance import Instance
+from compute.objects.operation import Work
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostReport:
+    """Who starts. ``node_uuid`` is the host's identity, kept in a file on it; the name is only a label."""
+
+    host: str
+    incarnation: str
+    node_uuid: str
+    availability_zone: str = 'nova'
+    version: int = 1
+    cpu_allocation_ratio: float = 4.0
+    ram_allocation_ratio: float = 1.0
+    disk_allocation_ratio: float = 1.0
+    reserved_vcpus: int = 0
+    reserved_memory_mb: int = 512
+    reserved_disk_gb: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """What the predecessor left: operations it held, servers that are here, and uuids that were deleted meanwhile."""
+
+    service_uuid: str
+    held: tuple[Work, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    deleted: tuple[str, ...] = ()

@@ -1,0 +1,72 @@
+"""What the scheduler is asked for, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from compute.objects.flavor import Flavor
+from compute.objects.image import Image
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerGroup:
+    """A server group as the scheduler needs it: policy and where its members are."""
+
+    uuid: str
+    policy: str
+    rules: dict[str, int] = field(default_factory=dict)
+    member_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestSpec:
+    """One server to place. ``excluded`` hosts were tried already; ``forced_host`` skips nothing but names the host."""
+
+    instance_uuid: str
+    operation_id: int = 0
+    project_id: str = ''
+    user_id: str = ''
+    flavor: Flavor
+    image: Image | None = None
+    availability_zone: str | None = None
+    host: str | None = None
+    node: str | None = None
+    excluded: tuple[str, ...] = ()
+    hints: dict[str, object] = field(default_factory=dict)
+    group: ServerGroup | None = None
+
+    @property
+    def vcpus(self) -> int:
+        """Virtual CPUs to claim."""
+        return self.flavor.vcpus
+
+    @property
+    def memory_mb(self) -> int:
+        """Memory to claim, MiB."""
+        return self.flavor.memory_mb
+
+    @property
+    def disk_gb(self) -> int:
+        """Local disk to claim, GiB."""
+        return self.flavor.disk_gb
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection:
+    """Why one host was dropped: the filter, and a sentence with the number that fell short."""
+
+    host: str
+    filter: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The host that was chosen and claimed, and up to ``max_attempts - 1`` others, best first, not claimed."""
+
+    host_id: int
+    host: str
+    node: str
+    alternates: tuple[str, ...] = ()
+    considered: int = 0
+    rejections: tuple[Rejection, ...] = ()
