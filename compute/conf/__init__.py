@@ -1,0 +1,35 @@
+"""Every option, one file per group. A group's module has ``GROUP`` and ``OPTS``; this one collects all there are."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import pkgutil
+from typing import Any
+
+from oslo_config import cfg
+
+GROUPS = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def modules() -> list[Any]:
+    """Return the modules of all groups."""
+    return [importlib.import_module(f'{__name__}.{name}') for name in GROUPS]
+
+
+def register(conf: cfg.ConfigOpts) -> cfg.ConfigOpts:
+    """Register every option of the project on ``conf`` and return it."""
+    for module in modules():
+        if module.GROUP.name == 'DEFAULT':
+            conf.register_opts(module.OPTS)
+        else:
+            # A copy: oslo.config keeps values and overrides inside the group, which would be shared by every conf.
+            group = copy.deepcopy(module.GROUP)
+            conf.register_group(group)
+            conf.register_opts(module.OPTS, group=group)
+    return conf
+
+
+def list_opts() -> list[tuple[Any, list[cfg.Opt]]]:
+    """Return (group, options) pairs for oslo-config-generator."""
+    return [(module.GROUP, module.OPTS) for module in modules()]

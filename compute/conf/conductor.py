@@ -1,0 +1,34 @@
+"""The conductor: leases, the reaper, retries, retention."""
+
+from __future__ import annotations
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup('conductor', title='Conductor')
+
+OPTS = [
+    cfg.FloatOpt('begin_timeout', default=15.0, min=1,
+                 help='Seconds within which whoever was sent an operation has to begin it. Then the reaper sends it '
+                      'again or gives it to another.'),
+    cfg.FloatOpt('lease', default=30.0, min=3,
+                 help='Seconds for which a worker or conductor holds an operation without renewing its lease. Workers '
+                      'renew with every heartbeat, so this must be well above [worker] heartbeat_interval.'),
+    cfg.FloatOpt('reaper_interval', default=5.0, min=0.2,
+                 help='Seconds between two sweeps over operations whose owner is gone. One conductor at a time sweeps.'),
+    cfg.IntOpt('reaper_batch', default=100, min=1, help='Operations that one sweep takes up at most.'),
+    cfg.IntOpt('max_attempts', default=3, min=1,
+               help='Hosts on which a new server is tried before it is put in ERROR.'),
+    cfg.FloatOpt('service_down_time', default=60.0, min=2,
+                 help='Seconds without a heartbeat after which a daemon counts as down.'),
+    cfg.FloatOpt('heartbeat_interval', default=10.0, min=0.5, help='Seconds between two heartbeats of a conductor.'),
+    cfg.IntOpt('deleted_retention', default=7 * 86400, min=0,
+               help='Seconds for which deleted servers can still be listed by administrators.'),
+    cfg.IntOpt('operation_retention', default=90 * 86400, min=0,
+               help='Seconds for which ended operations are kept (what os-instance-actions shows).'),
+    cfg.FloatOpt('janitor_interval', default=300.0, min=1,
+                 help='Seconds between two runs of the janitor, which removes what is past its retention.'),
+    cfg.IntOpt('janitor_batch', default=500, min=1, help='Rows that the janitor removes in one transaction.'),
+    cfg.BoolOpt('enable_new_hosts', default=True,
+                help='Whether a host that reports for the first time may be given servers at once.'),
+    cfg.IntOpt('pool_size', default=32, min=1, help='Operations that one conductor works on at the same time.'),
+]

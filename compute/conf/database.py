@@ -1,0 +1,30 @@
+"""The databases: one URL for each store. Only control-plane daemons read these; hosts have none."""
+
+from __future__ import annotations
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup('database', title='Databases')
+
+_FORM = ('as an SQLAlchemy URL: sqlite:////path/file.sqlite, mysql+pymysql://user:password@host/name or '
+         'postgresql+pg8000://user:password@host/name')
+
+OPTS = [
+    cfg.StrOpt('connection', default='sqlite:////var/lib/compute/compute.sqlite', secret=True,
+               help=f'The controller\'s own store (servers, hosts, operations), {_FORM}.'),
+    cfg.StrOpt('identity_connection', default='sqlite:////var/lib/compute/identity.sqlite', secret=True,
+               help=f'The store of the built-in identity daemon, {_FORM}.'),
+    cfg.StrOpt('image_connection', default='sqlite:////var/lib/compute/image.sqlite', secret=True,
+               help=f'The store of the built-in image daemon, {_FORM}.'),
+    cfg.StrOpt('network_connection', default='sqlite:////var/lib/compute/network.sqlite', secret=True,
+               help=f'The store of the built-in network daemon, {_FORM}.'),
+    cfg.IntOpt('max_pool_size', default=10, min=1, help='Connections that a process keeps open to one store.'),
+    cfg.IntOpt('max_overflow', default=20, min=0, help='Further connections under load, closed when idle.'),
+    cfg.IntOpt('pool_timeout', default=30, min=1,
+               help='Seconds to wait for a free connection before the request fails with 503.'),
+    cfg.IntOpt('query_timeout', default=60, min=1,
+               help='Seconds that one statement may take (MariaDB and PostgreSQL) before it is given up.'),
+    cfg.IntOpt('max_retries', default=10, min=0,
+               help='How often a transaction that lost against another (deadlock, busy) or met a lost connection is '
+                    'tried again.'),
+]

@@ -1,0 +1,42 @@
+"""The worker: what a host offers, how it reports, its periodic tasks."""
+
+from __future__ import annotations
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup('worker', title='Worker')
+
+OPTS = [
+    cfg.StrOpt('state_path', default='/var/lib/compute/worker',
+               help='Folder in which the worker keeps its node identity.'),
+    cfg.ListOpt('hosts', default=[],
+                help='Names of the hosts this process acts as, for the fake driver under load. Empty: the one host named '
+                     'by the option host.'),
+    cfg.StrOpt('availability_zone', default='nova', help='Zone that this host is in.'),
+    cfg.FloatOpt('cpu_allocation_ratio', default=4.0, min=0.1,
+                 help='Virtual CPUs that may be claimed for each CPU of the host.'),
+    cfg.FloatOpt('ram_allocation_ratio', default=1.0, min=0.1, help='The same for memory.'),
+    cfg.FloatOpt('disk_allocation_ratio', default=1.0, min=0.1, help='The same for local disk.'),
+    cfg.IntOpt('reserved_vcpus', default=0, min=0, help='CPUs of the host that are not offered.'),
+    cfg.IntOpt('reserved_memory_mb', default=512, min=0, help='Memory in MiB that is kept for the host itself.'),
+    cfg.IntOpt('reserved_disk_gb', default=0, min=0, help='Disk in GiB that is kept for the host itself.'),
+    cfg.FloatOpt('heartbeat_interval', default=5.0, min=0.2,
+                 help='Seconds between two heartbeats. Each renews the leases of the operations that run here.'),
+    cfg.FloatOpt('inventory_interval', default=60.0, min=1, help='Seconds between two looks at what the host has.'),
+    cfg.FloatOpt('power_sync_interval', default=60.0, min=1,
+                 help='Seconds between two comparisons of all guests with what is known of them.'),
+    cfg.FloatOpt('image_cache_interval', default=2400.0, min=1, help='Seconds between two looks at the image cache.'),
+    cfg.FloatOpt('image_cache_age', default=86400.0, min=0,
+                 help='Seconds after its last use when an unused cached image is removed.'),
+    cfg.IntOpt('max_concurrent_builds', default=10, min=1, help='Servers that are built here at the same time.'),
+    cfg.IntOpt('max_concurrent_actions', default=20, min=1, help='Other operations that run here at the same time.'),
+    cfg.FloatOpt('vif_plug_timeout', default=120.0, min=1,
+                 help='Seconds that a new server waits for its ports to be wired before its build fails.'),
+    cfg.FloatOpt('shutdown_timeout', default=60.0, min=0,
+                 help='Seconds that a guest has to shut down when it is stopped or rebooted softly; then power is cut. '
+                      'The image property os_shutdown_timeout overrides it.'),
+    cfg.BoolOpt('force_config_drive', default=False, help='Give every server a config drive.'),
+    cfg.BoolOpt('resume_guests', default=True,
+                help='Start guests that should run and do not when the worker starts: after a reboot of the host.'),
+    cfg.IntOpt('console_log_bytes', default=102400, min=1024, help='How much of a console\'s end is read at most.'),
+]
