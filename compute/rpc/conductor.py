@@ -1,0 +1,94 @@
+"""What the API asks of the conductor, and how hosts report. Hosts have no other way to the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compute.objects.host import Inventory
+from compute.objects.instance import Instance
+from compute.objects.operation import InstanceUpdate, OperationError, Work
+from compute.objects.registration import HostReport, Registration
+from compute.rpc.interface import Interface, call, cast
+
+
+class Build(Interface):
+    """Making servers."""
+
+    TOPIC = 'conductor'
+    NAME = 'build'
+
+    @cast()
+    def build(self, context: Any, *, operation_id: int) -> None:
+        """Take a queued ``create`` on: choose a host and hand it over."""
+        raise NotImplementedError
+
+
+class Delete(Interface):
+    """Removing servers."""
+
+    TOPIC = 'conductor'
+    NAME = 'delete'
+
+    @cast()
+    def delete(self, context: Any, *, operation_id: int) -> None:
+        """Take a queued ``delete`` on: at the server's host, or here when it has none or the host is down."""
+        raise NotImplementedError
+
+
+class Reports(Interface):
+    """How a host says what it does. Every call names host and incarnation; old incarnations are refused (Stale)."""
+
+    TOPIC = 'conductor'
+    NAME = 'reports'
+
+    @call(timeout=30)
+    def register(self, context: Any, *, report: HostReport, inventory: Inventory) -> Registration:
+        """Say that a worker has started. Its predecessor's reports are refused from now on."""
+        raise NotImplementedError
+
+    @call(timeout=30)
+    def heartbeat(self, context: Any, *, host: str, incarnation: str, operations: tuple[int, ...],
+                  problems: tuple[str, ...] = ()) -> tuple[int, ...]:
+        """Say that the worker lives and renew the leases of its operations. Return those that are no longer its."""
+        raise NotImplementedError
+
+    @call(timeout=30)
+    def inventory(self, context: Any, *, host: str, incarnation: str, inventory: Inventory) -> None:
+        """Say what the host has now."""
+        raise NotImplementedError
+
+    @call(timeout=30)
+    def begin(self, context: Any, *, host: str, incarnation: str, operation_id: int) -> Work:
+        """Lease an operation. :raises Stale: it ended, was cancelled, or is somebody else's."""
+        raise NotImplementedError
+
+    @call(timeout=30)
+    def progress(self, context: Any, *, host: str, incarnation: str, operation_id: int, stage: str,
+                 update: InstanceUpdate | None = None) -> None:
+        """Say that a stage begins (the one before it succeeded). :raises Stale: stop, somebody cancelled it."""
+        raise NotImplementedError
+
+    @call(timeout=30)
+    def finish(self, context: Any, *, host: str, incarnation: str, operation_id: int,
+               update: InstanceUpdate) -> None:
+        """End an operation well."""
+        raise NotImplementedError
+
+    @call(timeout=30)
+    def fail(self, context: Any, *, host: str, incarnation: str, operation_id: int, error: OperationError,
+             update: InstanceUpdate | None = None) -> None:
+        """End the host's part of an operation badly; the conductor decides what becomes of it."""
+        raise NotImplementedError
+
+    @call(timeout=30)
+    def observed(self, context: Any, *, host: str, incarnation: str, power_states: dict[str, int]) -> tuple[str, ...]:
+        """Say how guests are, by uuid, that changed outside of any operation.
+
+        Return the uuids of those that should be off and are to be stopped again.
+        """
+        raise NotImplementedError
+
+    @call(timeout=60)
+    def instances(self, context: Any, *, host: str, incarnation: str) -> list[Instance]:
+        """Return every server that is on this host."""
+        raise NotImplementedError
