@@ -1,0 +1,1 @@
+"""The controller's store: tables, and queries by noun that return objects."""

@@ -1,0 +1,246 @@
+"""Claims: the capacity of a host and the seat in a server group that a server holds.
+
+A claim is taken in one transaction with the server's host, by one conditional statement on the host's row: two
+schedulers may both try, the row lets one of them through. The order of locks is server group, instance, host in every
+function that takes several, so that claims wait for one another instead of dead-locking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from compute import exception
+from compute.db.tables import claims as table
+from compute.db.tables import group_seats, hosts, instances, server_groups, services
+from compute.objects.request_spec import RequestSpec, ServerGroup
+from compute.objects.value import now
+
+RESOURCES = ('vcpus', 'memory_mb', 'disk_gb')
+AFFINITY, ANTI_AFFINITY = 'affinity', 'anti-affinity'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """Where a server was placed. ``generation`` is the host's after this claim; ``fresh``: it was not there before."""
+
+    host_id: int
+    host: str
+    node: str
+    availability_zone: str
+    generation: int
+    fresh: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discrepancy:
+    """Something that the auditor found. ``kind``: usage, no_host, no_instance, wrong_host or seat."""
+
+    kind: str
+    message: str
+    host: str | None = None
+    instance_uuid: str | None = None
+    resource: str | None = None
+    recorded: int | None = None
+    counted: int | None = None
+
+
+class _Refused(Exception):
+    """The claim cannot be had here; everything it wrote is rolled back."""
+
+
+def claim(connection: Connection, spec: RequestSpec, host_id: int) -> bool:
+    """Claim a host for a server and make it the server's host; see ``take``."""
+    return take(connection, spec, host_id) is not None
+
+
+def take(connection: Connection, spec: RequestSpec, host_id: int) -> Claimed | None:
+    """Claim what ``spec`` asks for on a host, with its group's seat, and set the server's host, node and zone.
+
+    None when the host has no room, is disabled or forced down, is gone, or its group forbids it: nothing is changed
+    then. Asking again for the host that the server has is no error and changes nothing.
+
+    :raises Conflict: ``already_claimed``: the server has a claim on another host.
+    :raises NotFound: ``instance_deleted``: the server is gone.
+    """
+    place = _place(connection, host_id)
+    if place is None or place.disabled or place.forced_down:
+        return None
+    try:
+        with connection.begin_nested():
+            return _take(connection, spec, place)
+    except _Refused:
+        return None
+
+
+def release(connection: Connection, instance_uuid: str, host_id: int | None = None) -> bool:
+    """Give back what a server claimed, on one host or on all, and its seats. Tell whether there was anything."""
+    query = sa.select(table).where(table.c.instance_uuid == instance_uuid)
+    seats = group_seats.delete().where(group_seats.c.instance_uuid == instance_uuid)
+    if host_id is not None:
+        query = query.where(table.c.host_id == host_id)
+        seats = seats.where(group_seats.c.host_id == host_id)
+    released = False
+    for row in connection.execute(query.order_by(table.c.host_id)).all():
+        # Of two that release at once, the one whose delete meets the row gives it back.
+        if connection.execute(table.delete().where(table.c.id == row.id)).rowcount == 1:
+            _charge(connection, row.host_id, {name: -getattr(row, name) for name in RESOURCES}, vms=-1)
+            released = True
+    connection.execute(seats)
+    return released
+
+
+def of_instance(connection: Connection, instance_uuid: str) -> list[int]:
+    """Return the ids of the hosts on which a server has a claim."""
+    query = sa.select(table.c.host_id).where(table.c.instance_uuid == instance_uuid).order_by(table.c.id)
+    return [row.host_id for row in connection.execute(query)]
+
+
+def _place(connection: Connection, host_id: int) -> Any:
+    query = sa.select(hosts.c.id, hosts.c.host, hosts.c.node, hosts.c.availability_zone, services.c.disabled,
+                      services.c.forced_down)
+    return connection.execute(query.select_from(hosts.join(services, services.c.id == hosts.c.service_id)).where(
+        hosts.c.id == host_id)).first()
+
+
+def _take(connection: Connection, spec: RequestSpec, place: Any) -> Claimed:
+    if spec.group is not None and spec.group.policy != ANTI_AFFINITY:
+        _lock_group(connection, spec.group)
+    fresh = _settle(connection, spec, place)
+    if fresh:
+        if not _charge(connection, place.id, {name: getattr(spec, name) for name in RESOURCES}, vms=1, check=True):
+            raise _Refused
+        connection.execute(table.insert().values(
+            instance_uuid=spec.instance_uuid, host_id=place.id, created_at=now(),
+            **{name: getattr(spec, name) for name in RESOURCES}))
+        if spec.group is not None:
+            _sit(connection, spec.group, place.id, spec.instance_uuid)
+    generation = connection.execute(sa.select(hosts.c.generation).where(hosts.c.id == place.id)).scalar_one()
+    return Claimed(host_id=place.id, host=place.host, node=place.node, availability_zone=place.availability_zone,
+                   generation=generation, fresh=fresh)
+
+
+def _settle(connection: Connection, spec: RequestSpec, place: Any) -> bool:
+    """Set the server's host, which locks its row, and tell whether it still needs a claim there."""
+    settled = connection.execute(instances.update().where(
+        instances.c.uuid == spec.instance_uuid, instances.c.deleted == sa.false()).values(
+        host=place.host, node=place.node, availability_zone=place.availability_zone, updated_at=now()))
+    if settled.rowcount != 1:
+        raise exception.NotFound(f'Server {spec.instance_uuid} was deleted before it had a host',
+                                 code='instance_deleted')
+    held = of_instance(connection, spec.instance_uuid)
+    if any(host_id != place.id for host_id in held):
+        other = connection.execute(sa.select(hosts.c.host).where(hosts.c.id.in_(held))).scalars().first()
+        raise exception.Conflict(f'Server {spec.instance_uuid} has its claim on host {other or held[0]} already; it is '
+                                 f'not placed on {place.host} as well', code='already_claimed',
+                                 details={'host': other})
+    return not held
+
+
+def _charge(connection: Connection, host_id: int, amounts: dict[str, int], *, vms: int, check: bool = False) -> bool:
+    """Add to a host's use in one statement; with ``check`` only where every limit still holds."""
+    where = [hosts.c.id == host_id]
+    if check:
+        # A resource that is not asked for does not matter, even where a host that shrank is over its limit.
+        where += [hosts.c[f'{name}_used'] + amount <= hosts.c[f'{name}_limit']
+                  for name, amount in amounts.items() if amount > 0]
+    values: dict[str, Any] = {f'{name}_used': hosts.c[f'{name}_used'] + amount for name, amount in amounts.items()}
+    result = connection.execute(hosts.update().where(*where).values(
+        **values, running_vms=hosts.c.running_vms + vms, generation=hosts.c.generation + 1, changed_at=now()))
+    return result.rowcount == 1
+
+
+def _lock_group(connection: Connection, group: ServerGroup) -> None:
+    """Hold a group's row until the transaction ends, so that its members are placed one after the other."""
+    query = sa.select(server_groups.c.id).where(server_groups.c.uuid == group.uuid)
+    connection.execute(query.with_for_update()).first()
+
+
+def _sit(connection: Connection, group: ServerGroup, host_id: int, instance_uuid: str) -> None:
+    """Take a seat. Hard anti-affinity has so many on each host, affinity only where the group is; others any number."""
+    limit = int(group.rules.get('max_server_per_host', 1)) if group.policy == ANTI_AFFINITY else None
+    for _ in range(10):
+        rows = connection.execute(_seats_that_matter(group, host_id)).all()
+        if group.policy == AFFINITY and any(row.host_id != host_id for row in rows):
+            raise _Refused
+        taken = {row.seat for row in rows if row.host_id == host_id}
+        seat = next(number for number in range(len(taken) + 1) if number not in taken)
+        if limit is not None and seat >= limit:
+            raise _Refused
+        try:
+            with connection.begin_nested():
+                connection.execute(group_seats.insert().values(
+                    group_uuid=group.uuid, host_id=host_id, seat=seat, instance_uuid=instance_uuid))
+            return
+        except IntegrityError:
+            continue  # somebody else sat down first: look again
+    raise _Refused
+
+
+def _seats_that_matter(group: ServerGroup, host_id: int) -> sa.sql.Select[Any]:
+    query = sa.select(group_seats.c.host_id, group_seats.c.seat).where(group_seats.c.group_uuid == group.uuid)
+    # Those elsewhere matter to affinity alone; leaving them out keeps anti-affinity's cost independent of group size.
+    return query if group.policy == AFFINITY else query.where(group_seats.c.host_id == host_id)
+
+
+def audit(connection: Connection) -> list[Discrepancy]:
+    """Compare what hosts record as used with the claims on them, and claims with the servers they are for.
+
+    It reads in several statements: outside of a quiet system repeat it and believe only what shows twice.
+    """
+    return [*_audit_usage(connection), *_audit_owners(connection), *_audit_seats(connection)]
+
+
+def _audit_usage(connection: Connection) -> list[Discrepancy]:
+    sums = sa.select(table.c.host_id, sa.func.count().label('running_vms'), *(
+        sa.func.sum(table.c[name]).label(name) for name in RESOURCES)).group_by(table.c.host_id).subquery()
+    columns = {**{name: hosts.c[f'{name}_used'] for name in RESOURCES}, 'running_vms': hosts.c.running_vms}
+    counted = {name: sa.func.coalesce(sums.c[name], 0) for name in columns}
+    query = sa.select(hosts.c.host, *(column.label(f'r_{name}') for name, column in columns.items()), *(
+        column.label(f'c_{name}') for name, column in counted.items())).select_from(
+        hosts.outerjoin(sums, sums.c.host_id == hosts.c.id)).where(
+        sa.or_(*(columns[name] != counted[name] for name in columns))).order_by(hosts.c.host)
+    found = []
+    for row in connection.execute(query):
+        for name in columns:
+            recorded, total = int(row._mapping[f'r_{name}']), int(row._mapping[f'c_{name}'])
+            if recorded != total:
+                found.append(Discrepancy(
+                    kind='usage', host=row.host, resource=name, recorded=recorded, counted=total,
+                    message=f'host {row.host} records {recorded} {name} used, its claims sum to {total}'))
+    return found
+
+
+def _audit_owners(connection: Connection) -> list[Discrepancy]:
+    query = sa.select(table.c.instance_uuid, table.c.host_id, hosts.c.host, instances.c.id.label('instance_id'),
+                      instances.c.host.label('instance_host'), instances.c.deleted).select_from(
+        table.outerjoin(hosts, hosts.c.id == table.c.host_id).outerjoin(
+            instances, instances.c.uuid == table.c.instance_uuid)).where(sa.or_(
+                hosts.c.id.is_(None), instances.c.id.is_(None), instances.c.deleted == sa.true(),
+                instances.c.host.is_(None), instances.c.host != hosts.c.host)).order_by(table.c.id)
+    found = []
+    for row in connection.execute(query):
+        place = row.host or f'id {row.host_id}'
+        if row.host is None:
+            kind, why = 'no_host', 'which does not exist'
+        elif row.instance_id is None or row.deleted:
+            kind, why = 'no_instance', 'but there is no such server'
+        else:
+            kind, why = 'wrong_host', f'but the server\'s host is {row.instance_host}'
+        found.append(Discrepancy(kind=kind, host=row.host, instance_uuid=row.instance_uuid,
+                                 message=f'server {row.instance_uuid} has a claim on host {place}, {why}'))
+    return found
+
+
+def _audit_seats(connection: Connection) -> list[Discrepancy]:
+    same = sa.and_(table.c.instance_uuid == group_seats.c.instance_uuid, table.c.host_id == group_seats.c.host_id)
+    query = sa.select(group_seats.c.group_uuid, group_seats.c.instance_uuid, hosts.c.host).select_from(
+        group_seats.outerjoin(table, same).outerjoin(hosts, hosts.c.id == group_seats.c.host_id)).where(
+        table.c.id.is_(None)).order_by(group_seats.c.id)
+    return [Discrepancy(kind='seat', host=row.host, instance_uuid=row.instance_uuid,
+                        message=f'server {row.instance_uuid} has a seat of group {row.group_uuid} on host {row.host} '
+                                'without a claim there') for row in connection.execute(query)]

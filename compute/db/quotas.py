@@ -1,0 +1,127 @@
+"""What a project may have and what it has.
+
+Limits come from the configuration, then the default quota class, then the project, then the user. Instances, cores and
+memory are charged with one conditional UPDATE in the transaction that makes the server, so that any number of
+requests at once cannot pass a limit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_config import cfg
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from compute.db.tables import quota_classes, quotas, server_groups, usages
+from compute.exception import OverQuota
+
+CHARGED = ('instances', 'cores', 'ram')
+RESOURCES = (*CHARGED, 'metadata_items', 'injected_files', 'injected_file_content_bytes', 'injected_file_path_bytes',
+             'key_pairs', 'server_groups', 'server_group_members')
+UNLIMITED = -1
+DEFAULT_CLASS = 'default'
+
+
+def class_limits(connection: Connection, conf: cfg.ConfigOpts, name: str = DEFAULT_CLASS) -> dict[str, int]:
+    """Return the limits of a quota class: what was set for it, else what is configured."""
+    limits = {resource: getattr(conf.quota, resource) for resource in RESOURCES}
+    query = sa.select(quota_classes).where(quota_classes.c.name == name)
+    return {**limits, **{row.resource: row.hard_limit for row in connection.execute(query)}}
+
+
+def limits_of(connection: Connection, conf: cfg.ConfigOpts, project_id: str, user_id: str | None = None
+              ) -> dict[str, int]:
+    """Return every limit of a project, or of a user in it, by resource; -1 is none."""
+    users = [''] if user_id is None else ['', user_id]
+    query = sa.select(quotas).where(quotas.c.project_id == project_id, quotas.c.user_id.in_(users))
+    own = {row.resource: row.hard_limit for row in connection.execute(query.order_by(quotas.c.user_id))}
+    return {**class_limits(connection, conf), **own}
+
+
+def set_limit(connection: Connection, project_id: str, resource: str, limit: int, user_id: str | None = None) -> None:
+    """Set one limit of a project, or of a user in it."""
+    _put(connection, quotas, {'project_id': project_id, 'user_id': user_id or '', 'resource': resource}, limit)
+
+
+def set_class_limit(connection: Connection, name: str, resource: str, limit: int) -> None:
+    """Set one limit of a quota class."""
+    _put(connection, quota_classes, {'name': name, 'resource': resource}, limit)
+
+
+def _put(connection: Connection, table: sa.Table, key: dict[str, Any], limit: int) -> None:
+    mine = sa.and_(*(table.c[name] == value for name, value in key.items()))
+    update = table.update().where(mine).values(hard_limit=limit)
+    if connection.execute(update).rowcount:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(table.insert().values(**key, hard_limit=limit))
+    except IntegrityError:
+        connection.execute(update)
+
+
+def reset(connection: Connection, project_id: str, user_id: str | None = None) -> None:
+    """Forget what was set for a project with its users, or for one user in it."""
+    mine = quotas.c.project_id == project_id
+    if user_id is not None:
+        mine = sa.and_(mine, quotas.c.user_id == user_id)
+    connection.execute(quotas.delete().where(mine))
+
+
+def usage_of(connection: Connection, project_id: str) -> dict[str, int]:
+    """Return what a project has: instances, cores, ram and server_groups."""
+    row = connection.execute(sa.select(usages).where(usages.c.project_id == project_id)).first()
+    used = {resource: row._mapping[resource] if row is not None else 0 for resource in CHARGED}
+    groups = sa.select(sa.func.count()).select_from(server_groups).where(server_groups.c.project_id == project_id)
+    return {**used, 'server_groups': int(connection.execute(groups).scalar_one())}
+
+
+def charge(connection: Connection, limits: dict[str, int], project_id: str, *, instances: int = 0, cores: int = 0,
+           ram: int = 0) -> None:
+    """Add to a project's use, all or nothing. A negative amount is given back and never refused.
+
+    :raises OverQuota: names each resource that falls short, what was asked for, what is used and the limit.
+    """
+    wanted = {'instances': instances, 'cores': cores, 'ram': ram}
+    fits = [usages.c[resource] + amount <= limits[resource] for resource, amount in wanted.items()
+            if amount > 0 and limits[resource] != UNLIMITED]
+    statement = usages.update().where(usages.c.project_id == project_id, *fits).values(
+        {resource: usages.c[resource] + amount for resource, amount in wanted.items()})
+    if connection.execute(statement).rowcount:
+        return
+    lock_project(connection, project_id)
+    if connection.execute(statement).rowcount:
+        return
+    raise _over(limits, wanted, usage_of(connection, project_id))
+
+
+def refund(connection: Connection, project_id: str, *, instances: int = 0, cores: int = 0, ram: int = 0) -> None:
+    """Take from a project's use; it never falls below zero."""
+    back = {'instances': instances, 'cores': cores, 'ram': ram}
+    connection.execute(usages.update().where(usages.c.project_id == project_id).values({
+        resource: sa.case((usages.c[resource] > amount, usages.c[resource] - amount), else_=0)
+        for resource, amount in back.items()}))
+
+
+def lock_project(connection: Connection, project_id: str) -> None:
+    """Make sure that a project has a row of use and lock it: whoever counts and then adds does so alone."""
+    mine = usages.c.project_id == project_id
+    if connection.execute(sa.select(usages.c.project_id).where(mine).with_for_update()).first() is None:
+        try:
+            with connection.begin_nested():
+                connection.execute(usages.insert().values(project_id=project_id, instances=0, cores=0, ram=0))
+        except IntegrityError:
+            connection.execute(sa.select(usages.c.project_id).where(mine).with_for_update())
+
+
+def _over(limits: dict[str, int], wanted: dict[str, int], used: dict[str, int]) -> OverQuota:
+    short = sorted(resource for resource, amount in wanted.items() if amount > 0
+                   and limits[resource] != UNLIMITED and used[resource] + amount > limits[resource])
+    def joined(values: dict[str, int]) -> str:
+        return ', '.join(str(values[resource]) for resource in short)
+    return OverQuota(f'Quota exceeded for {", ".join(short)}: Requested {joined(wanted)}, but already used '
+                     f'{joined(used)} of {joined(limits)} {", ".join(short)}',
+                     details={'resources': short, 'requested': wanted, 'used': used,
+                              'limits': {resource: limits[resource] for resource in short}})

@@ -1,0 +1,13 @@
+"""The tables of the controller's store, one file per group of nouns."""
+
+from __future__ import annotations
+
+from compute.db.tables.flavors import flavors, keypairs
+from compute.db.tables.hosts import hosts, services
+from compute.db.tables.instances import claims, group_seats, instances, server_groups
+from compute.db.tables.meta import metadata
+from compute.db.tables.operations import leases, operation_events, operations
+from compute.db.tables.quotas import quota_classes, quotas, usages
+
+__all__ = ['claims', 'flavors', 'group_seats', 'hosts', 'instances', 'keypairs', 'leases', 'metadata',
+           'operation_events', 'operations', 'quota_classes', 'quotas', 'server_groups', 'services', 'usages']
