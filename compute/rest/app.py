@@ -1,0 +1,90 @@
+"""paste.deploy factories: from a pipeline in api-paste.ini to a WSGI application.
+
+paste passes strings only, so a daemon first lends its objects under a handle (``lend``) and passes the handle as the
+pipeline's ``handle``; the factories look it up.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from paste import deploy
+
+from compute.rest.middleware.auth import Authenticate
+from compute.rest.middleware.context import MakeContext
+from compute.rest.middleware.request_log import RequestLog
+
+Wsgi = Callable[[dict[str, Any], Any], Any]
+_lent: dict[str, Any] = {}
+_numbers = itertools.count(1)
+
+
+class Lent:
+    """What a pipeline may need: the configuration, the token checker, and the applications by name."""
+
+    def __init__(self, conf: Any, applications: dict[str, Wsgi], check_token: Any = None,
+                 health: Callable[[], list[str]] = list) -> None:
+        self.conf, self.applications, self.check_token, self.health = conf, applications, check_token, health
+
+
+def load(path: str, name: str, lent: Lent) -> Wsgi:
+    """Build the pipeline or composite ``name`` of the file at ``path``."""
+    handle = str(next(_numbers))
+    _lent[handle] = lent
+    return deploy.loadapp(f'config:{path}', name=name, global_conf={'handle': handle})
+
+
+def application_factory(global_conf: dict[str, str], *, name: str) -> Wsgi:
+    """The application that the daemon lent under ``name``."""
+    return _lent[global_conf['handle']].applications[name]
+
+
+def auth_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
+    """Checks tokens: built-in ones here, or all of them by keystonemiddleware (``[auth] strategy``)."""
+    lent = _lent[global_conf['handle']]
+    if lent.conf.auth.strategy == 'keystone':
+        from keystonemiddleware import auth_token
+        return auth_token.filter_factory({**global_conf, 'oslo_config_config': lent.conf, **local})
+    return lambda app: Authenticate(app, lent.check_token)
+
+
+def context_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
+    """Turns the identity headers into a request context."""
+    return MakeContext
+
+
+def request_log_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
+    """One line per request."""
+    return RequestLog
+
+
+def request_id_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
+    """Gives every request an id and answers with it (oslo.middleware)."""
+    from oslo_middleware import RequestId
+    return lambda app: RequestId(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
+
+
+def cors_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
+    """Lets browsers of the origins in ``[cors] allowed_origin`` use this API (oslo.middleware)."""
+    from oslo_middleware import CORS
+    return lambda app: CORS(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
+
+
+def proxy_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
+    """Honours X-Forwarded-* of a proxy in front if ``[oslo_middleware] enable_proxy_headers_parsing`` says so."""
+    from oslo_middleware import HTTPProxyToWSGI
+    return lambda app: HTTPProxyToWSGI(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
+
+
+def sizelimit_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
+    """Refuses bodies over ``[oslo_middleware] max_request_body_size`` before they are read."""
+    from oslo_middleware import RequestBodySizeLimiter
+    return lambda app: RequestBodySizeLimiter(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
+
+
+def healthcheck_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
+    """Answers ``/healthcheck`` from what the daemon says of itself: 200 OK, or 503 with the reasons."""
+    from compute.rest.middleware.health import HealthCheck
+    return lambda app: HealthCheck(app, _lent[global_conf['handle']].health)

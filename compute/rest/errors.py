@@ -1,0 +1,40 @@
+"""From an error to a status and the body that an API's clients expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from compute.exception import ComputeError
+
+Shape = Callable[[int, str, ComputeError | None], dict[str, Any]]
+"""Makes the body of an error from status, message and the error itself."""
+
+_COMPUTE = {400: 'badRequest', 401: 'unauthorized', 403: 'forbidden', 404: 'itemNotFound', 405: 'badMethod',
+            409: 'conflictingRequest', 413: 'overLimit', 415: 'badMediaType', 429: 'overLimit', 501: 'notImplemented',
+            503: 'serviceUnavailable'}
+TITLES = {400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 405: 'Method Not Allowed',
+          406: 'Not Acceptable', 409: 'Conflict', 410: 'Gone', 413: 'Request Entity Too Large',
+          415: 'Unsupported Media Type', 500: 'Internal Server Error', 501: 'Not Implemented',
+          503: 'Service Unavailable'}
+
+
+def compute_shape(status: int, message: str, error: ComputeError | None = None) -> dict[str, Any]:
+    """Shape of the Compute API: the kind is the key."""
+    return {_COMPUTE.get(status, 'computeFault'): {'code': status, 'message': message}}
+
+
+def identity_shape(status: int, message: str, error: ComputeError | None = None) -> dict[str, Any]:
+    """Shape of the Identity API."""
+    return {'error': {'code': status, 'message': message, 'title': TITLES.get(status, 'Error')}}
+
+
+def network_shape(status: int, message: str, error: ComputeError | None = None) -> dict[str, Any]:
+    """Shape of the Network API: ``type`` is the error's code, unless it names a type of Neutron's."""
+    kind = (error.details.get('type') or error.code) if error else TITLES.get(status, 'Error')
+    return {'NeutronError': {'type': kind, 'message': message, 'detail': ''}}
+
+
+def image_shape(status: int, message: str, error: ComputeError | None = None) -> dict[str, Any]:
+    """Shape of the Image API; its clients show the message of any JSON or HTML body."""
+    return {'code': status, 'title': TITLES.get(status, 'Error'), 'message': message}

@@ -1,0 +1,265 @@
+"""The HTTP kernel: Op row -> body -> version -> schema -> load -> policy -> handler -> view -> response.
+
+One ``Api`` is one REST API: its table of resources, its versions, its shape of errors. Everything that is the same for
+all operations is done here once, so that a handler holds nothing but its own matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import webob
+import webob.exc
+
+from compute import context as ctx
+from compute.exception import ComputeError, Gone, Invalid, NotFound, TooLarge, Unauthorized
+from compute.rest.call import Call
+from compute.rest.errors import Shape
+from compute.rest.op import Op, Resource
+from compute.rest.policy import Policy
+from compute.rest.reply import Reply, Stream
+from compute.rest.router import Place, Router
+from compute.rest.versions import NEWEST, Negotiation, Version
+
+LOG = logging.getLogger(__name__)
+_PROJECT = re.compile(r'^/([0-9a-f-]{32,36})(/.*)$')
+_UNSEEN = 'An unexpected error prevented the server from fulfilling your request; it is in the log under {request_id}.'
+
+
+class BadMethod(ComputeError):
+    """405, with the methods that are allowed."""
+
+    status, code = 405, 'method_not_allowed'
+
+
+class BadMedia(ComputeError):
+    """415: the body is of a type that is not read here."""
+
+    status, code = 415, 'unsupported_media_type'
+
+
+@dataclass(frozen=True)
+class Api:
+    """What the kernel needs to know of an API.
+
+    :param app: handed to handlers as ``call.app``.
+    :param prefix: path of this API below its endpoint (``/v2.1``), used in links.
+    :param project_in_path: URLs may carry the project's id first, as Compute's and Volume's do.
+    :param max_body: bytes of a parsed body.
+    :param version: of every request, where there is no negotiation.
+    """
+
+    name: str
+    resources: tuple[Resource, ...]
+    app: Any
+    policy: Policy
+    shape: Shape
+    prefix: str
+    versions: Negotiation | None = None
+    project_in_path: bool = False
+    max_body: int = 114688
+    version: Version = NEWEST
+
+
+class Kernel:
+    """The WSGI application of an API."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self._router = Router(api.resources)
+        for op in (op for resource in api.resources for op in resource.ops):
+            if op.policy is not None and not api.policy.knows(op.policy):
+                raise ValueError(f'{api.name}: {op.method} {op.path} names the unknown policy {op.policy}')
+            if op.policy is None and not op.public and not op.gone:
+                raise ValueError(f'{api.name}: {op.method} {op.path} has no policy')
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if environ.get('HTTP_TRANSFER_ENCODING', '').lower() == 'chunked':
+            # Both servers end a chunked body themselves, which webob believes only when it is told.
+            environ['wsgi.input_terminated'] = True
+            environ.pop('CONTENT_LENGTH', None)
+        request = webob.Request(environ)
+        version: Version | None = None
+        try:
+            version = self.api.versions.choose(request.headers) if self.api.versions else self.api.version
+            response = self._serve(request, version)
+        except ComputeError as error:
+            response = self._fault(request, error)
+        except Exception as error:
+            LOG.exception('%s %s failed', request.method, request.path)
+            response = self._fault(request, _unseen(request, error))
+        if self.api.versions is not None:
+            shown = version or self.api.versions.minimum
+            response.headers.extend(self.api.versions.headers(shown))
+        return response(environ, start_response)
+
+    def _serve(self, request: webob.Request, version: Version) -> webob.Response:
+        context = request.environ.get('compute.context')
+        known = context is not None
+        context = context or ctx.RequestContext(request_id=request.environ.get('openstack.request_id'))
+        path = self._path(request, context)
+        found = self._router.match(path)
+        if found is None:
+            _demand_token(request, known)
+            raise NotFound('The resource could not be found.', code='no_such_url')
+        place, parts = found
+        data = None
+        if request.method == 'POST' and place.actions:
+            _demand_token(request, known)
+            data = self._json(request)
+            op = self._action(place, data, version)
+        else:
+            op = _operation(place, request.method, version)
+        _demand_token(request, known or op.public)
+        call = self._call(request, op, version, context, parts)
+        if op.gone:
+            raise Gone(f'{op.path} was removed from this API.')
+        self._fill(call, request, op, version, data)
+        return self._respond(request, op, version, call)
+
+    def _path(self, request: webob.Request, context: ctx.RequestContext) -> str:
+        path = request.path_info.rstrip('/') or '/'
+        if self.api.project_in_path and (match := _PROJECT.match(path)):
+            project = match.group(1)
+            if match.group(2).split('/')[1] in self._router.first_parts:
+                if context.project_id and project != context.project_id:
+                    raise Invalid(f"Malformed request URL: URL's project_id '{project}' doesn't match "
+                                  f"Context's project_id '{context.project_id}'")
+                return match.group(2)
+        return path
+
+    def _call(self, request: webob.Request, op: Op, version: Version, context: ctx.RequestContext,
+              parts: dict[str, str]) -> Call:
+        call = Call(self.api.app, op, version, context, self.api.policy)
+        call.path, call.headers = parts, request.headers
+        call.bookmark_url = request.host_url
+        call.base_url = f'{request.host_url}{self.api.prefix}'
+        call.url = request.path_url
+        return call
+
+    def _fill(self, call: Call, request: webob.Request, op: Op, version: Version, data: Any) -> None:
+        """Query, target, policy, body: in that order, so that nobody learns from a 400 what a 403 or 404 hides."""
+        if op.loads is not None:
+            call.target = op.loads(call)
+        if op.policy is not None:
+            call.demand(op.policy)
+        if op.query is not None:
+            call.query = op.query.read(version, list(request.GET.items()))
+        if op.raw:
+            call.stream = request.body_file
+        elif op.body is not None:
+            if op.body.media and request.content_type not in op.body.media:
+                raise BadMedia(f'Unsupported Content-Type {request.content_type}: send {" or ".join(op.body.media)}')
+            if data is None and (request.content_length or request.is_body_readable):
+                data = self._json(request)
+            if data is not None or op.body.required:
+                call.body, call.beside = op.body.read(version, data)
+
+    def _action(self, place: Place, data: Any, version: Version) -> Op:
+        if not isinstance(data, dict) or len(data) != 1:
+            raise Invalid('There is no such action: the body must have exactly one key, the action\'s name')
+        key = next(iter(data))
+        if key not in place.actions:
+            raise Invalid(f'There is no such action: {key}')
+        return _windowed(place.actions[key], version)
+
+    def _json(self, request: webob.Request) -> Any:
+        kind = request.content_type or 'application/json'
+        if kind != 'application/json' and not kind.endswith('+json') and not re.match(r'application/.*-json-patch$', kind):
+            raise BadMedia(f'Unsupported Content-Type {kind}: this API reads application/json')
+        if (request.content_length or 0) > self.api.max_body:
+            raise TooLarge(f'The body has {request.content_length} bytes; the limit is {self.api.max_body}')
+        raw = request.body_file.read(self.api.max_body + 1)
+        if len(raw) > self.api.max_body:
+            raise TooLarge(f'The body is larger than the limit of {self.api.max_body} bytes')
+        try:
+            return orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise Invalid(f'Malformed request body: {error}', code='malformed_json') from None
+
+    def _respond(self, request: webob.Request, op: Op, version: Version, call: Call) -> webob.Response:
+        assert op.handler is not None
+        answer = op.handler(call)
+        status = op.status_at(version)
+        if isinstance(answer, Stream):
+            return _stream(answer)
+        headers: dict[str, str] = {}
+        kind = 'application/json'
+        if isinstance(answer, Reply):
+            status, headers, kind = answer.status or status, dict(answer.headers), answer.content_type
+            answer = answer.body
+        if op.view is not None and isinstance(answer, dict):
+            answer = op.view.render(version, answer)
+        if answer is None:
+            return webob.Response(status=status, headerlist=[*headers.items(), ('Content-Length', '0')])
+        body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+        return _json_response(request, status, body, headers, kind)
+
+    def _fault(self, request: webob.Request, error: ComputeError) -> webob.Response:
+        status = error.status
+        body = self.api.shape(status, error.message, error)
+        if status == 413 and 'overLimit' in body:
+            body['overLimit']['retryAfter'] = '0'
+        headers = {'Content-Type': 'application/json'}
+        if status == 405:
+            headers['Allow'] = ', '.join(error.details['allow'])
+        if status == 503:
+            headers['Retry-After'] = '5'
+        if status == 401:
+            headers['WWW-Authenticate'] = error.details.get('www_authenticate', 'Keystone')
+        if status >= 500:
+            LOG.warning('%s %s: %s %s', request.method, request.path, status, error.message)
+        return webob.Response(status=status, body=orjson.dumps(body), headerlist=list(headers.items()))
+
+
+def _demand_token(request: webob.Request, known: bool) -> None:
+    if not known:
+        raise request.environ.get('compute.auth_error') or Unauthorized(
+            'The request you have made requires authentication.')
+
+
+def _operation(place: Place, method: str, version: Version) -> Op:
+    if method == 'HEAD' and 'HEAD' not in place.methods:
+        method = 'GET'
+    if method not in place.methods:
+        allowed = sorted({*place.methods, *(['POST'] if place.actions else [])})
+        raise BadMethod(f'{method} is not allowed here; allowed are {", ".join(allowed)}', details={'allow': allowed})
+    return _windowed(place.methods[method], version)
+
+
+def _windowed(ops: list[Op], version: Version) -> Op:
+    for op in ops:
+        if version in op.window:
+            return op
+    raise NotFound(f'The resource could not be found at version {version}.', code='not_at_this_version')
+
+
+def _unseen(request: webob.Request, error: Exception) -> ComputeError:
+    request_id = request.environ.get('openstack.request_id', 'its request id')
+    return ComputeError(_UNSEEN.format(request_id=request_id))
+
+
+def _json_response(request: webob.Request, status: int, body: bytes, headers: dict[str, str],
+                   kind: str) -> webob.Response:
+    response = webob.Response(status=status, body=body)
+    response.headers['Content-Type'] = kind
+    response.headers.update(headers)
+    if status == 200 and request.method in ('GET', 'HEAD'):
+        response.headers['ETag'] = tag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+        if request.headers.get('If-None-Match') in (tag, '*'):
+            return webob.Response(status=304, headerlist=[('ETag', tag)])
+    return response
+
+
+def _stream(answer: Stream) -> webob.Response:
+    response = webob.Response(status=answer.status, app_iter=answer.chunks)
+    response.headers['Content-Type'] = answer.content_type
+    response.headers.update(answer.headers)
+    if answer.length is not None:
+        response.content_length = answer.length
+    return response

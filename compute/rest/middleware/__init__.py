@@ -1,0 +1,1 @@
+"""WSGI filters of the pipelines in api-paste.ini."""
