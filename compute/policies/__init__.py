@@ -1,0 +1,16 @@
+"""Who may do what: oslo.policy defaults, one file per noun or action. ``list_rules()`` is the Compute API's."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+COMPUTE = ('rules', 'availability_zones', 'console_output', 'create', 'delete', 'extensions', 'external_events',
+           'flavor_access', 'flavor_extra_specs', 'flavors', 'force_delete', 'hypervisors', 'instance_actions',
+           'keypairs', 'limits', 'quota_class_sets', 'quota_sets', 'reboot', 'server_groups', 'server_metadata', 'servers',
+           'services', 'start', 'stop')
+
+
+def list_rules() -> list[Any]:
+    """Return every rule of the Compute API; the generators of policy samples call this too."""
+    return [rule for name in COMPUTE for rule in importlib.import_module(f'{__name__}.{name}').RULES]

@@ -1,0 +1,111 @@
+"""Who may do what in the built-in identity.
+
+Administrators do everything. A reader with system scope sees everything, a reader with domain scope sees its domain.
+Everybody sees themselves. The names are Keystone's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_policy import policy
+
+_ADMIN = 'rule:admin_required'
+_SYSTEM_READER = f'{_ADMIN} or (role:reader and system_scope:all)'
+_DOMAIN_READER = f'{_SYSTEM_READER} or (role:reader and domain_id:%(domain_id)s)'
+_SELF = 'user_id:%(user_id)s'
+_ANYBODY = '@'
+
+_TABLE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ('list_domains', _DOMAIN_READER, 'List domains; with domain scope only that one.', ('GET /v3/domains',)),
+    ('get_domain', f'{_DOMAIN_READER} or user_domain_id:%(domain_id)s or project_domain_id:%(domain_id)s',
+     'See a domain.', ('GET /v3/domains/{domain_id}',)),
+    ('create_domain', _ADMIN, 'Make a domain.', ('POST /v3/domains',)),
+    ('update_domain', _ADMIN, 'Change a domain.', ('PATCH /v3/domains/{domain_id}',)),
+    ('delete_domain', _ADMIN, 'Delete a disabled domain with all that is in it.', ('DELETE /v3/domains/{domain_id}',)),
+    ('list_projects', _DOMAIN_READER, 'List projects.', ('GET /v3/projects',)),
+    ('get_project', f'{_DOMAIN_READER} or project_id:%(id)s', 'See a project.', ('GET /v3/projects/{project_id}',)),
+    ('create_project', _ADMIN, 'Make a project.', ('POST /v3/projects',)),
+    ('update_project', _ADMIN, 'Change a project.', ('PATCH /v3/projects/{project_id}',)),
+    ('delete_project', _ADMIN, 'Delete a project.', ('DELETE /v3/projects/{project_id}',)),
+    ('list_user_projects', f'{_DOMAIN_READER} or {_SELF}', 'List the projects on which a user has a role.',
+     ('GET /v3/users/{user_id}/projects',)),
+    ('list_users', _DOMAIN_READER, 'List users.', ('GET /v3/users',)),
+    ('get_user', f'{_DOMAIN_READER} or user_id:%(id)s', 'See a user.', ('GET /v3/users/{user_id}',)),
+    ('create_user', _ADMIN, 'Make a user.', ('POST /v3/users',)),
+    ('update_user', _ADMIN, 'Change a user, or set a password.', ('PATCH /v3/users/{user_id}',)),
+    ('delete_user', _ADMIN, 'Delete a user.', ('DELETE /v3/users/{user_id}',)),
+    ('list_roles', f'{_SYSTEM_READER} or role:manager', 'List roles.', ('GET /v3/roles',)),
+    ('get_role', f'{_SYSTEM_READER} or role:manager', 'See a role.', ('GET /v3/roles/{role_id}',)),
+    ('create_role', _ADMIN, 'Make a role.', ('POST /v3/roles',)),
+    ('update_role', _ADMIN, 'Change a role.', ('PATCH /v3/roles/{role_id}',)),
+    ('delete_role', _ADMIN, 'Delete a role.', ('DELETE /v3/roles/{role_id}',)),
+    ('list_role_inference_rules', _SYSTEM_READER, 'List which roles imply which.', ('GET /v3/role_inferences',)),
+    ('get_implied_role', _SYSTEM_READER, 'See which roles a role implies.',
+     ('GET /v3/roles/{prior_role_id}/implies/{implied_role_id}',)),
+    ('create_implied_role', _ADMIN, 'Let a role imply another.',
+     ('PUT /v3/roles/{prior_role_id}/implies/{implied_role_id}',)),
+    ('delete_implied_role', _ADMIN, 'Let a role no longer imply another.',
+     ('DELETE /v3/roles/{prior_role_id}/implies/{implied_role_id}',)),
+    ('list_role_assignments', _SYSTEM_READER, 'List who has which role on what.', ('GET /v3/role_assignments',)),
+    ('list_grants', _DOMAIN_READER, 'List the roles of a user on a project or domain.',
+     ('GET /v3/projects/{project_id}/users/{user_id}/roles', 'GET /v3/domains/{domain_id}/users/{user_id}/roles')),
+    ('check_grant', _DOMAIN_READER, 'Ask whether a user has a role on a project or domain.',
+     ('GET /v3/projects/{project_id}/users/{user_id}/roles/{role_id}',
+      'GET /v3/domains/{domain_id}/users/{user_id}/roles/{role_id}')),
+    ('create_grant', _ADMIN, 'Give a user a role on a project or domain.',
+     ('PUT /v3/projects/{project_id}/users/{user_id}/roles/{role_id}',
+      'PUT /v3/domains/{domain_id}/users/{user_id}/roles/{role_id}')),
+    ('revoke_grant', _ADMIN, 'Take a role from a user on a project or domain.',
+     ('DELETE /v3/projects/{project_id}/users/{user_id}/roles/{role_id}',
+      'DELETE /v3/domains/{domain_id}/users/{user_id}/roles/{role_id}')),
+    ('list_system_grants_for_user', _SYSTEM_READER, 'List the roles of a user on the system.',
+     ('GET /v3/system/users/{user_id}/roles',)),
+    ('check_system_grant_for_user', _SYSTEM_READER, 'Ask whether a user has a role on the system.',
+     ('GET /v3/system/users/{user_id}/roles/{role_id}',)),
+    ('create_system_grant_for_user', _ADMIN, 'Give a user a role on the system.',
+     ('PUT /v3/system/users/{user_id}/roles/{role_id}',)),
+    ('revoke_system_grant_for_user', _ADMIN, 'Take a role from a user on the system.',
+     ('DELETE /v3/system/users/{user_id}/roles/{role_id}',)),
+    ('list_services', _SYSTEM_READER, 'List services.', ('GET /v3/services',)),
+    ('get_service', _SYSTEM_READER, 'See a service.', ('GET /v3/services/{service_id}',)),
+    ('create_service', _ADMIN, 'Make a service.', ('POST /v3/services',)),
+    ('update_service', _ADMIN, 'Change a service.', ('PATCH /v3/services/{service_id}',)),
+    ('delete_service', _ADMIN, 'Delete a service with its endpoints.', ('DELETE /v3/services/{service_id}',)),
+    ('list_endpoints', _SYSTEM_READER, 'List endpoints.', ('GET /v3/endpoints',)),
+    ('get_endpoint', _SYSTEM_READER, 'See an endpoint.', ('GET /v3/endpoints/{endpoint_id}',)),
+    ('create_endpoint', _ADMIN, 'Make an endpoint.', ('POST /v3/endpoints',)),
+    ('update_endpoint', _ADMIN, 'Change an endpoint.', ('PATCH /v3/endpoints/{endpoint_id}',)),
+    ('delete_endpoint', _ADMIN, 'Delete an endpoint.', ('DELETE /v3/endpoints/{endpoint_id}',)),
+    ('list_regions', _ANYBODY, 'List regions.', ('GET /v3/regions',)),
+    ('get_region', _ANYBODY, 'See a region.', ('GET /v3/regions/{region_id}',)),
+    ('create_region', _ADMIN, 'Make a region.', ('POST /v3/regions',)),
+    ('update_region', _ADMIN, 'Change a region.', ('PATCH /v3/regions/{region_id}',)),
+    ('delete_region', _ADMIN, 'Delete a region.', ('DELETE /v3/regions/{region_id}',)),
+    ('list_application_credentials', f'{_SYSTEM_READER} or {_SELF}', 'List the application credentials of a user.',
+     ('GET /v3/users/{user_id}/application_credentials',)),
+    ('get_application_credential', f'{_SYSTEM_READER} or {_SELF}', 'See an application credential.',
+     ('GET /v3/users/{user_id}/application_credentials/{application_credential_id}',)),
+    ('create_application_credential', _SELF, 'Make an application credential of one\'s own.',
+     ('POST /v3/users/{user_id}/application_credentials',)),
+    ('delete_application_credential', f'{_ADMIN} or {_SELF}', 'Delete an application credential.',
+     ('DELETE /v3/users/{user_id}/application_credentials/{application_credential_id}',)),
+    ('validate_token', f'{_SYSTEM_READER} or role:service or {_SELF}', 'See what a token says.',
+     ('GET /v3/auth/tokens',)),
+    ('validate_expired_token', f'{_ADMIN} or role:service', 'See what a token said that has expired.',
+     ('GET /v3/auth/tokens?allow_expired=1',)),
+    ('revoke_token', f'{_ADMIN} or {_SELF}', 'Revoke a token.', ('DELETE /v3/auth/tokens',)),
+    ('get_auth_catalog', _ANYBODY, 'See the catalog of one\'s own token.', ('GET /v3/auth/catalog',)),
+    ('get_auth_projects', _ANYBODY, 'List the projects that one can get a token for.', ('GET /v3/auth/projects',)),
+    ('get_auth_domains', _ANYBODY, 'List the domains that one can get a token for.', ('GET /v3/auth/domains',)),
+    ('get_auth_system', _ANYBODY, 'Ask whether one can get a token for the system.', ('GET /v3/auth/system',)),
+)
+
+
+def _rule(name: str, check: str, description: str, paths: tuple[str, ...]) -> policy.DocumentedRuleDefault:
+    operations: Any = [{'method': path.split(' ')[0], 'path': path.split(' ')[1]} for path in paths]
+    return policy.DocumentedRuleDefault(f'identity:{name}', check, description, operations)
+
+
+RULES: tuple[policy.RuleDefault, ...] = (
+    policy.RuleDefault('admin_required', 'role:admin', 'Who administers identity.'), *(_rule(*row) for row in _TABLE))
