@@ -1,0 +1,258 @@
+"""The Network service (Neutron v2.0, built-in or real) as the core sees it.
+
+A server's ports are made, or taken if they exist, by binding them to the server's host; the answer says how the host
+plugs them. A port that this client makes carries ``MADE`` as its description where the service has descriptions: so
+that after a crash it is known which ports go with their server and which belong to a user.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from oslo_config import cfg
+
+from compute import exception
+from compute.clients import nics
+from compute.clients.session import Neighbour
+from compute.context import RequestContext
+from compute.objects.network import Network, Port, SecurityGroup
+from compute.objects.nic import Nic
+
+MADE = 'Made by Compute for a server'
+UNPLUGGABLE = ('binding_failed', 'unbound', '')
+_EXTENSIONS_AGE = 300.0
+_BATCH = 50
+Json = dict[str, Any]
+
+
+class Networks(Protocol):
+    """Every method may block. ``context`` None means the service user.
+
+    What concerns the ports of a server (binding, freeing, deleting and listing them) is always done as the service user:
+    only it may bind, and only it is told how a port is bound. Whether the caller may is decided before.
+
+    :raises NotFound: no such network or port, or not for this caller. :raises Unavailable: the service does not answer.
+    """
+
+    def networks(self, context: RequestContext) -> list[Network]:
+        """Return the networks that the caller's project may use: its own and the shared ones."""
+
+    def network(self, context: RequestContext | None, network_id: str) -> Network:
+        """Return a network."""
+
+    def port(self, context: RequestContext | None, port_id: str) -> Port:
+        """Return a port."""
+
+    def security_groups(self, context: RequestContext) -> list[SecurityGroup]:
+        """Return the groups of the caller's project."""
+
+    def create_port(self, context: RequestContext | None, network_id: str, *, project_id: str, device_id: str,
+                    fixed_ip: str | None = None, mac: str | None = None, security_groups: Sequence[str] = (),
+                    name: str = '', host: str | None = None, hostname: str | None = None, zone: str = '') -> Nic:
+        """Make a port for a server and, with ``host``, bind it there.
+
+        ``security_groups`` are ids; none means the project's default group.
+        :raises OverQuota: no more ports. :raises Conflict: no address is free, or the one asked for is taken.
+        :raises Retry: the host cannot bind it; the port is gone again.
+        """
+
+    def bind_port(self, context: RequestContext | None, port_id: str, *, host: str, device_id: str,
+                  project_id: str = '', hostname: str | None = None, zone: str = '') -> Nic:
+        """Give an existing port to a server and bind it to its host; the same again changes nothing.
+
+        :raises Conflict: another server has it. :raises Forbidden: it belongs to another project.
+        :raises Retry: the host cannot bind it; the port is free again.
+        """
+
+    def unbind_port(self, context: RequestContext | None, port_id: str) -> None:
+        """Free a port from its server and host. One that is gone is no error."""
+
+    def delete_port(self, context: RequestContext | None, port_id: str) -> None:
+        """Delete a port. One that is gone is no error."""
+
+    def nics_of(self, context: RequestContext | None, device_id: str) -> list[Nic]:
+        """Return all ports of a server, completely filled; the oldest first, as far as whole seconds tell."""
+
+    def ports_of(self, context: RequestContext | None, device_id: str) -> list[str]:
+        """Return the ids of all ports of a server, in the same order."""
+
+    def auto_network(self, context: RequestContext) -> str:
+        """Return the id of the project's automatic network, which comes into being now if it must.
+
+        :raises NotFound: the service has no such feature. :raises Conflict, Invalid: it cannot make one here.
+        """
+
+    def port_status(self, context: RequestContext | None, port_id: str) -> str:
+        """Return ``ACTIVE`` when the port is wired, else ``DOWN``, ``BUILD`` or ``ERROR``."""
+
+
+class RestNetworks:
+    """Over HTTP."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._service = Neighbour(conf, 'network', '/v2.0')
+        self._extensions: frozenset[str] = frozenset()
+        self._extensions_until = 0.0
+
+    def networks(self, context: RequestContext) -> list[Network]:
+        """Return the project's own and the shared networks."""
+        found: dict[str, Json] = {}
+        for query in ({'project_id': context.project_id}, {'shared': 'True'}):
+            found.update((item['id'], item) for item in self._list('networks', context, query))
+        return [nics.network_of(item) for item in found.values()]
+
+    def network(self, context: RequestContext | None, network_id: str) -> Network:
+        """Return a network."""
+        return nics.network_of(self._get('network', network_id, context))
+
+    def port(self, context: RequestContext | None, port_id: str) -> Port:
+        """Return a port."""
+        return nics.port_of(self._get('port', port_id, context))
+
+    def security_groups(self, context: RequestContext) -> list[SecurityGroup]:
+        """Return the project's groups."""
+        found = self._list('security-groups', context, {'project_id': context.project_id})
+        return [nics.security_group_of(item) for item in found]
+
+    def create_port(self, context: RequestContext | None, network_id: str, *, project_id: str, device_id: str,
+                    fixed_ip: str | None = None, mac: str | None = None, security_groups: Sequence[str] = (),
+                    name: str = '', host: str | None = None, hostname: str | None = None, zone: str = '') -> Nic:
+        """Make a port and bind it."""
+        wanted: Json = {'network_id': network_id, 'project_id': project_id, 'admin_state_up': True, 'name': name,
+                        **self._use(context, device_id, host, hostname, zone)}
+        if fixed_ip:
+            wanted['fixed_ips'] = [{'ip_address': fixed_ip}]
+        if mac:
+            wanted['mac_address'] = mac
+        if security_groups:
+            wanted['security_groups'] = list(security_groups)
+        if self._has(context, 'standard-attr-description'):
+            wanted['description'] = MADE
+        # Only the service user may say which host; whether the project may use the network was asked before.
+        port = self._service.json('POST', '/ports', context=context, service=bool(host), json={'port': wanted})['port']
+        if host and not _pluggable(port):
+            self.delete_port(context, port['id'])
+            raise _binding_failed(port, host)
+        return self._nics(context, [port], owned=True)[0]
+
+    def bind_port(self, context: RequestContext | None, port_id: str, *, host: str, device_id: str,
+                  project_id: str = '', hostname: str | None = None, zone: str = '') -> Nic:
+        """Bind a port."""
+        port = self._get('port', port_id, None)
+        nics.check_free(nics.port_of(port), device_id, project_id)
+        wanted = self._use(context, device_id, host, hostname, zone)
+        port = self._update(context, port_id, wanted)
+        if not _pluggable(port):
+            self.unbind_port(context, port_id)
+            raise _binding_failed(port, host)
+        return self._nics(None, [port])[0]
+
+    def unbind_port(self, context: RequestContext | None, port_id: str) -> None:
+        """Free a port."""
+        values: Json = {'device_id': '', 'device_owner': '', 'binding:host_id': None}
+        if self._has(context, 'dns-integration'):
+            values['dns_name'] = ''
+        try:
+            self._update(context, port_id, values)
+        except exception.NotFound:
+            return
+
+    def delete_port(self, context: RequestContext | None, port_id: str) -> None:
+        """Delete a port."""
+        try:
+            self._service.request('DELETE', f'/ports/{_safe(port_id)}', context=context, service=True)
+        except exception.NotFound:
+            return
+
+    def nics_of(self, context: RequestContext | None, device_id: str) -> list[Nic]:
+        """Return a server's ports."""
+        return self._nics(context, self._ports(context, device_id))
+
+    def ports_of(self, context: RequestContext | None, device_id: str) -> list[str]:
+        """Return the ids of a server's ports."""
+        return [port['id'] for port in self._ports(context, device_id)]
+
+    def auto_network(self, context: RequestContext) -> str:
+        """Return the project's automatic network."""
+        path = f'/auto-allocated-topology/{_safe(context.project_id or "")}'
+        answer = self._service.json('GET', path, context=context)
+        return str(answer['auto_allocated_topology']['id'])
+
+    def port_status(self, context: RequestContext | None, port_id: str) -> str:
+        """Return a port's status."""
+        return str(self._get('port', port_id, context)['status'])
+
+    def _ports(self, context: RequestContext | None, device_id: str) -> list[Json]:
+        # Only the service user is told how a port is bound.
+        ports = self._list('ports', context, {'device_id': device_id}, service=True)
+        return sorted(ports, key=lambda port: (port.get('created_at') or '', port['id']))
+
+    def _use(self, context: RequestContext | None, device_id: str, host: str | None, hostname: str | None,
+             zone: str) -> Json:
+        wanted: Json = {'device_id': device_id, 'device_owner': f'compute:{zone or "nova"}'}
+        if host:
+            wanted['binding:host_id'] = host
+        if hostname and self._has(context, 'dns-integration'):
+            wanted['dns_name'] = hostname
+        return wanted
+
+    def _nics(self, context: RequestContext | None, ports: list[Json], owned: bool = False) -> list[Nic]:
+        networks = self._by_id('networks', context, (port['network_id'] for port in ports))
+        subnets = self._by_id('subnets', context,
+                              (ip['subnet_id'] for port in ports for ip in port.get('fixed_ips') or ()))
+        return [nics.nic_of(port, networks.get(port['network_id'], {}), subnets,
+                            owned=owned or port.get('description') == MADE) for port in ports]
+
+    def _by_id(self, collection: str, context: RequestContext | None, ids: Iterable[str]) -> dict[str, Json]:
+        wanted = list(dict.fromkeys(ids))
+        found: dict[str, Json] = {}
+        for start in range(0, len(wanted), _BATCH):
+            for item in self._list(collection, context, {'id': wanted[start:start + _BATCH]}, service=True):
+                found[item['id']] = item
+        return found
+
+    def _list(self, collection: str, context: RequestContext | None, query: Json, *,
+              service: bool = False) -> list[Json]:
+        key = collection.replace('-', '_')
+        found: list[Json] = self._service.json('GET', f'/{collection}', context=context, service=service,
+                                               params=query)[key]
+        return found
+
+    def _get(self, kind: str, item_id: str, context: RequestContext | None) -> Json:
+        try:
+            found: Json = self._service.json('GET', f'/{kind}s/{_safe(item_id)}', context=context)[kind]
+        except exception.NotFound as error:
+            raise exception.NotFound(f'{kind.capitalize()} {item_id} could not be found.',
+                                     code=f'{kind}_not_found') from error
+        return found
+
+    def _update(self, context: RequestContext | None, port_id: str, values: Json) -> Json:
+        found: Json = self._service.json('PUT', f'/ports/{_safe(port_id)}', context=context, service=True,
+                                         json={'port': values})['port']
+        return found
+
+    def _has(self, context: RequestContext | None, alias: str) -> bool:
+        if time.monotonic() >= self._extensions_until:
+            found = self._list('extensions', context, {}, service=True)
+            self._extensions = frozenset(item['alias'] for item in found)
+            self._extensions_until = time.monotonic() + _EXTENSIONS_AGE
+        return alias in self._extensions
+
+
+def _pluggable(port: Json) -> bool:
+    return (port.get('binding:vif_type') or '') not in UNPLUGGABLE
+
+
+def _binding_failed(port: Json, host: str) -> exception.Retry:
+    return exception.Retry(f'Port {port["id"]} cannot be bound to host {host} (binding:vif_type is '
+                           f'{port.get("binding:vif_type")!r})', code='port_binding_failed',
+                           hint=f'see whether the network agent of {host} lives')
+
+
+def _safe(item_id: str) -> str:
+    """:raises NotFound: what cannot be an id must not become a part of a URL."""
+    if not item_id or not all(char.isalnum() or char in '-_.' for char in item_id) or item_id.strip('.') == '':
+        raise exception.NotFound(f'{item_id!r} is no id of a network, port or group')
+    return item_id

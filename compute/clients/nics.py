@@ -1,0 +1,81 @@
+"""From Neutron's JSON to the core's values. Pure; the fake uses it too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from compute import exception
+from compute.objects.network import Network, Port, SecurityGroup
+from compute.objects.nic import FixedIp, Nic, Subnet, device_name
+
+Json = Mapping[str, Any]
+
+
+def network_of(found: Json) -> Network:
+    """Return a network."""
+    return Network(id=found['id'], name=found.get('name') or '', project_id=_project(found),
+                   shared=bool(found.get('shared')), external=bool(found.get('router:external')),
+                   admin_up=found.get('admin_state_up', True), mtu=found.get('mtu') or 1500,
+                   port_security=found.get('port_security_enabled', True), subnet_ids=tuple(found.get('subnets') or ()))
+
+
+def port_of(found: Json) -> Port:
+    """Return a port."""
+    return Port(id=found['id'], network_id=found['network_id'], name=found.get('name') or '',
+                project_id=_project(found), device_id=found.get('device_id') or '',
+                device_owner=found.get('device_owner') or '', mac=found.get('mac_address') or '',
+                status=found.get('status') or 'DOWN', host=found.get('binding:host_id') or '',
+                vnic_type=found.get('binding:vnic_type') or 'normal', fixed_ips=fixed_ips(found),
+                security_groups=tuple(found.get('security_groups') or ()),
+                deferred_ip=found.get('ip_allocation') == 'deferred')
+
+
+def security_group_of(found: Json) -> SecurityGroup:
+    """Return a security group."""
+    return SecurityGroup(id=found['id'], name=found.get('name') or '', project_id=_project(found))
+
+
+def fixed_ips(found: Json) -> tuple[FixedIp, ...]:
+    """Return the addresses of a port."""
+    return tuple(
+        FixedIp(address=ip['ip_address'], subnet_id=ip['subnet_id'], version=6 if ':' in ip['ip_address'] else 4)
+        for ip in found.get('fixed_ips') or () if ip.get('ip_address'))
+
+
+def subnet_of(found: Json) -> Subnet:
+    """Return a subnet."""
+    return Subnet(id=found['id'], cidr=found['cidr'], version=found.get('ip_version') or 4,
+                  gateway=found.get('gateway_ip') or None, dns=tuple(found.get('dns_nameservers') or ()),
+                  routes=tuple((route['destination'], route['nexthop']) for route in found.get('host_routes') or ()),
+                  enable_dhcp=bool(found.get('enable_dhcp', True)))
+
+
+def nic_of(port: Json, network: Json, subnets: Mapping[str, Json], *, owned: bool) -> Nic:
+    """Return a port with its network and the subnets of its addresses."""
+    addresses = fixed_ips(port)
+    used = [subnets[key] for key in dict.fromkeys(ip.subnet_id for ip in addresses) if key in subnets]
+    return Nic(port_id=port['id'], network_id=port['network_id'], network_name=network.get('name') or '',
+               mac=port.get('mac_address') or '', device=device_name(port['id']), mtu=network.get('mtu') or 1500,
+               vif_type=port.get('binding:vif_type') or '', vif_details=_texts(port.get('binding:vif_details') or {}),
+               vnic_type=port.get('binding:vnic_type') or 'normal', fixed_ips=addresses,
+               subnets=tuple(subnet_of(subnet) for subnet in used),
+               security_groups=tuple(port.get('security_groups') or ()), active=port.get('status') == 'ACTIVE',
+               owned=owned)
+
+
+def check_free(port: Port, device_id: str, project_id: str) -> None:
+    """Return if a server may have a port. :raises Conflict: another one has it. :raises Forbidden: a foreign one."""
+    if port.device_id and port.device_id != device_id:
+        raise exception.Conflict(f'Port {port.id} is still in use.', code='port_in_use')
+    if project_id and port.project_id and port.project_id != project_id:
+        raise exception.Forbidden(f'Port {port.id} belongs to another project.', code='port_not_usable')
+
+
+def _project(found: Json) -> str:
+    return found.get('project_id') or found.get('tenant_id') or ''
+
+
+def _texts(details: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in details.items()}
