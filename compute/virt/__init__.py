@@ -1,0 +1,1 @@
+"""Hypervisor drivers: the contract (``driver``), a complete fake, and libvirt."""

@@ -1,0 +1,145 @@
+"""The contract between a worker and a hypervisor: small Protocols, one for each thing a host can be asked to do.
+
+What holds for all of them: methods may block (a driver offloads its own C calls through ``concurrency.offload``);
+they may be called from several threads at once, but never twice at once for the same guest (the worker locks by
+uuid); every method is idempotent unless it says otherwise, because an operation may be sent again after a crash.
+They raise ``exception.Retry`` when nothing is left behind and another host may do, ``exception.Failed`` when not,
+``exception.NotFound`` for a guest that is not there, ``exception.Unavailable`` while the hypervisor does not answer.
+A driver knows nothing of SQL, of RPC or of the neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from compute.objects.host import Inventory
+from compute.objects.instance import Instance
+from compute.objects.nic import Nic
+
+ImageStream = Callable[[], Iterator[bytes]]
+"""Opens the data of an image from the start; each chunk at most a few MiB. Raises what clients.image raises."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guest:
+    """All a driver needs to make a guest. ``config_drive`` maps paths to contents; None means no config drive."""
+
+    instance: Instance
+    nics: tuple[Nic, ...] = ()
+    config_drive: dict[str, bytes] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestInfo:
+    """What the hypervisor says of a guest. ``power_state`` is an integer of ``compute.states``.
+
+    ``ours`` is False for a guest that carries no metadata of this controller: it is reported, never touched.
+    """
+
+    uuid: str
+    name: str
+    power_state: int
+    ours: bool = True
+    memory_mb: int = 0
+    vcpus: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestEvent:
+    """A change that the hypervisor noticed by itself: ``started stopped paused resumed crashed``."""
+
+    uuid: str
+    kind: str
+    power_state: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsoleAddress:
+    """Where a graphical or serial console listens on the host."""
+
+    kind: str
+    host: str
+    port: int
+
+
+class Lifecycle(Protocol):
+    """Make, run, stop and remove guests."""
+
+    def spawn(self, guest: Guest) -> None:
+        """Create disks and the guest and start it. The image was made ready by ``Images.prepare`` before.
+
+        A guest of that uuid left by an attempt that was cut off is replaced. On any error all that this call made is
+        removed again before ``Retry`` or ``Failed`` is raised.
+        """
+
+    def destroy(self, instance: Instance) -> None:
+        """Stop the guest at once and remove it with its disks and console log. A missing guest is no error."""
+
+    def power_on(self, guest: Guest) -> None:
+        """Start a stopped guest, defining it anew from ``guest`` (disks are kept). Running already: no change."""
+
+    def power_off(self, instance: Instance, timeout: float) -> None:
+        """Ask the guest to shut down and cut power after ``timeout`` seconds (0: at once). Off already: no change."""
+
+    def reboot_soft(self, instance: Instance, timeout: float) -> bool:
+        """Ask the guest to shut down and start it again. Return False when it did not obey within ``timeout``."""
+
+    def reboot_hard(self, guest: Guest) -> None:
+        """Cut power, define the guest anew from ``guest`` and start it. Works from any state, with disks kept."""
+
+    def guest_info(self, uuid: str) -> GuestInfo:
+        """Return what the hypervisor says now. :raises NotFound: no such guest."""
+
+    def guests(self) -> list[GuestInfo]:
+        """Return every guest of this host, those of others included (``ours`` tells)."""
+
+
+class Consoles(Protocol):
+    """What a guest shows."""
+
+    def console_output(self, instance: Instance, max_bytes: int) -> bytes:
+        """Return the last ``max_bytes`` of the serial console's log, raw; empty when it has printed nothing yet."""
+
+    def vnc_address(self, instance: Instance) -> ConsoleAddress:
+        """Return where the guest's VNC server listens. :raises NotFound: guest not running."""
+
+
+class Images(Protocol):
+    """The host's cache of base images."""
+
+    def prepare(self, instance: Instance, open_stream: ImageStream) -> None:
+        """Have ``instance.image`` in the cache: fetched once however many ask, checked against its hash, inspected.
+
+        ``open_stream`` is not called when it is there. :raises Failed: corrupt, lying format, larger than the
+        flavor's disk (``code`` image_corrupt, image_format, image_too_large). :raises Retry: no room (disk_full).
+        """
+
+    def expire_images(self, older_than: float) -> list[str]:
+        """Remove cached images that no guest uses and nobody used for ``older_than`` seconds; return their names."""
+
+
+class HostInventory(Protocol):
+    """What the host is."""
+
+    def inventory(self) -> Inventory:
+        """Return what this host has. Cheap enough to be called every minute."""
+
+    def hosts(self) -> list[str]:
+        """Return the names of the hosts that this driver acts as; one, but for the fake."""
+
+
+class Driver(Lifecycle, Consoles, Images, HostInventory, Protocol):
+    """A whole driver."""
+
+    name: str
+
+    def start(self, on_event: Callable[[GuestEvent], None]) -> None:
+        """Connect and begin to deliver events. ``on_event`` is called in a worker thread and must not block long."""
+
+    def stop(self) -> None:
+        """Stop events and close the connection. Guests go on."""
+
+    def healthy(self) -> str | None:
+        """Return None while the hypervisor answers, else the reason why not."""

@@ -1,0 +1,50 @@
+"""The image cache of a fake host: fetches and verifies like a real one, but keeps only the names."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from oslo_config import cfg
+
+from compute.objects.instance import Instance
+from compute.virt import download
+from compute.virt.driver import ImageStream
+from compute.virt.fake.store import Store
+
+
+class ImageCache:
+    """Which images this host has, and when each was last used."""
+
+    def __init__(self, conf: cfg.ConfigOpts, store: Store) -> None:
+        self._download = conf.fake.download_images
+        self._store = store
+        self._lock = threading.Lock()
+        self._fetching: dict[str, threading.Lock] = {}
+
+    def prepare(self, instance: Instance, open_stream: ImageStream) -> None:
+        """See ``driver.Images.prepare``."""
+        image = instance.image
+        if image is None:
+            return
+        with self._lock:
+            turn = self._fetching.setdefault(image.id, threading.Lock())
+        with turn:
+            if image.id not in self._store.images and self._download:
+                length = download.fetch(image, open_stream, len)
+                download.check_fits(instance, length if image.disk_format == 'raw' else image.virtual_size or 0)
+            download.check_fits(instance, image.virtual_size or 0)
+            with self._lock:
+                self._store.use_image(image.id)
+
+    def expire(self, older_than: float, in_use: Callable[[], set[str]]) -> list[str]:
+        """Forget what no guest uses and nobody asked for lately."""
+        limit = time.time() - older_than
+        with self._lock:
+            used = in_use()
+            names = [name for name, at in self._store.images.items() if at <= limit and name not in used]
+            for name in names:
+                self._store.drop_image(name)
+                self._fetching.pop(name, None)
+        return sorted(names)

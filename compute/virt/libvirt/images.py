@@ -1,0 +1,170 @@
+"""The cache of base images: one file for each image in ``_base``, in the image's own format, never written again.
+
+An image is fetched into a file beside its place and renamed when it has passed every check, so what has a name in the
+cache is whole. Requests for the same image wait for one fetch. The time stamp of a file says when it was last wanted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import re
+import struct
+import threading
+import time
+from collections.abc import Iterator
+
+from oslo_config import cfg
+
+from compute import concurrency, exception
+from compute.objects.image import Image
+from compute.objects.instance import Instance
+from compute.virt import download
+from compute.virt.driver import ImageStream
+from compute.virt.libvirt import qemu_img
+from compute.virt.libvirt.paths import Paths
+
+_NAME = re.compile(r'[0-9a-zA-Z][0-9a-zA-Z_-]{0,63}')
+
+
+class ImageCache:
+    """The images of this host."""
+
+    def __init__(self, conf: cfg.ConfigOpts, paths: Paths, host: str) -> None:
+        self._conf, self._paths, self._host = conf.libvirt, paths, re.sub(r'[^\w.-]', '_', host)
+        self._lock = threading.Lock()
+        self._turns: dict[str, threading.Lock] = {}
+        self._known: dict[str, qemu_img.DiskInfo] = {}
+
+    def clean(self) -> None:
+        """Remove what a fetch of this host left when it was cut off."""
+        for path in self._paths.base.glob(f'*.{self._host}.part'):
+            path.unlink(missing_ok=True)
+
+    def path(self, image: Image) -> pathlib.Path:
+        """Return where an image is, or would be."""
+        if not _NAME.fullmatch(image.id):
+            raise exception.Failed(f'image id {image.id!r} cannot be a file name', code='image_format')
+        return self._paths.base / image.id
+
+    def prepare(self, instance: Instance, open_stream: ImageStream) -> None:
+        """See ``driver.Images.prepare``."""
+        image = instance.image
+        if image is None:
+            return
+        path = self.path(image)
+        with self._turn(image.id):
+            if not path.exists():
+                self._fetch(image, path, open_stream)
+            size = self._inspect_cached(image, path).virtual_size
+            touch(path)
+        download.check_fits(instance, max(size, image.virtual_size or 0))
+
+    @contextlib.contextmanager
+    def using(self, image: Image) -> Iterator[pathlib.Path]:
+        """Give the path of a cached image, which expiry will not take as long as the block lasts.
+
+        What is made in the block and is based on it protects it from then on. :raises Retry: it is not in the cache.
+        """
+        path = self.path(image)
+        with self._turn(image.id):
+            if not path.exists():
+                raise exception.Retry(f'image {image.id} is not in the cache of {self._host}', code='image_missing')
+            touch(path)
+            yield path
+
+    def _turn(self, image_id: str) -> threading.Lock:
+        with self._lock:
+            return self._turns.setdefault(image_id, threading.Lock())
+
+    # -- fetching --
+
+    def _fetch(self, image: Image, path: pathlib.Path, open_stream: ImageStream) -> None:
+        self._check_room(image)
+        part = path.with_name(f'{path.name}.{self._host}.part')
+        try:
+            self._write(image, part, open_stream)
+            self._known[image.id] = self._inspect(image, part)
+            os.replace(part, path)
+        except OSError as error:
+            raise qemu_img.from_os_error(error) from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _write(self, image: Image, part: pathlib.Path, open_stream: ImageStream) -> None:
+        with part.open('wb') as file:
+            download.fetch(image, open_stream, lambda chunk: concurrency.offload(file.write, chunk))
+            file.flush()
+            concurrency.offload(os.fsync, file.fileno())
+        part.chmod(0o644)
+
+    def _check_room(self, image: Image) -> None:
+        space = os.statvfs(self._paths.base)
+        free = space.f_bavail * space.f_frsize
+        if image.size is not None and image.size > free:
+            raise qemu_img.disk_full(f'image {image.id} has {image.size} bytes, {free} are free')
+
+    # -- inspection --
+
+    def _inspect_cached(self, image: Image, path: pathlib.Path) -> qemu_img.DiskInfo:
+        if image.id not in self._known:
+            self._known[image.id] = self._inspect(image, path)
+        return self._known[image.id]
+
+    def _inspect(self, image: Image, path: pathlib.Path) -> qemu_img.DiskInfo:
+        disk_format = image.disk_format or ''
+        if disk_format not in download.FORMATS:
+            raise download.bad_format(image, f'disk format {disk_format!r} cannot be booted')
+        try:
+            found = qemu_img.inspect(str(path), disk_format, self._conf.image_inspection_memory_mb,
+                                     self._conf.image_inspection_seconds)
+        except ValueError as error:
+            raise download.corrupt(image, str(error)) from error
+        if found.foreign:
+            raise download.bad_format(image, f'it refers to other files: {", ".join(found.foreign)}')
+        return found
+
+    # -- expiry --
+
+    def expire(self, older_than: float) -> list[str]:
+        """Remove what no guest's disk is based on and nobody wanted for ``older_than`` seconds."""
+        limit, gone = time.time() - older_than, []
+        for path in self._paths.base.iterdir():
+            if path.suffix == '.part' or path.stat().st_mtime > limit:
+                continue
+            with self._turn(path.name):
+                # Looked at again inside the turn: a guest may have been made in the meantime.
+                if path.stat().st_mtime <= limit and str(path) not in self._in_use():
+                    path.unlink()
+                    self._known.pop(path.name, None)
+                    gone.append(path.name)
+        return sorted(gone)
+
+    def _in_use(self) -> set[str]:
+        return {base for disk in self._paths.disks() if (base := backing_file(disk)) is not None}
+
+
+def touch(path: pathlib.Path) -> None:
+    """Note that a cached image was wanted now. Another owner's file is left as it is."""
+    try:
+        os.utime(path)
+    except PermissionError:
+        return
+
+
+def backing_file(path: pathlib.Path) -> str | None:
+    """Return the name of the file that a qcow2 of ours is based on; read from its header, since it may be in use.
+
+    None when it is based on nothing or not there. Any other error is raised: it must not look as if nothing was used.
+    """
+    try:
+        with path.open('rb') as file:
+            header = file.read(20)
+            if len(header) < 20 or not header.startswith(download.QCOW2_MAGIC):
+                return None
+            offset, length = struct.unpack('>QI', header[8:20])
+            file.seek(offset)
+            return os.fsdecode(file.read(length)) if offset else None
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,195 @@
+"""Make, run, stop and remove guests.
+
+A guest is three things: a folder with its disks, a definition in libvirt, and a process. They are made in this order
+and removed in the reverse one; a definition is written anew at each start, so that what changed meanwhile takes effect.
+"""
+
+from __future__ import annotations
+
+import time
+
+import libvirt
+from oslo_config import cfg
+
+from compute import exception, states
+from compute.objects.instance import Instance
+from compute.virt import hardware
+from compute.virt.driver import Guest, GuestInfo
+from compute.virt.libvirt import guest as guests
+from compute.virt.libvirt import vif
+from compute.virt.libvirt.capabilities import Capabilities
+from compute.virt.libvirt.disks import Disks
+from compute.virt.libvirt.guest import OFF, Domain
+from compute.virt.libvirt.host import Host
+from compute.virt.libvirt.paths import Paths
+from compute.virt.libvirt.xml.domain import domain_xml
+from compute.virt.libvirt.xml.spec import DomainSpec
+
+_POLL, _PRESS_AGAIN, _KILL_ATTEMPTS = 0.2, 10.0, 3
+# With these the definition itself is at fault: no other host would take it.
+_OUR_FAULT = (libvirt.VIR_ERR_CONFIG_UNSUPPORTED, libvirt.VIR_ERR_XML_ERROR, libvirt.VIR_ERR_XML_DETAIL,
+              libvirt.VIR_ERR_INVALID_ARG, libvirt.VIR_ERR_NO_SUPPORT)
+
+
+class Lifecycle:
+    """``driver.Lifecycle`` on libvirt."""
+
+    def __init__(self, conf: cfg.ConfigOpts, host: Host, capabilities: Capabilities, paths: Paths,
+                 disks: Disks) -> None:
+        self._conf, self._host, self._capabilities = conf.libvirt, host, capabilities
+        self._paths, self._disks = paths, disks
+
+    # -- make and remove --
+
+    def spawn(self, guest: Guest) -> None:
+        """See the contract."""
+        instance = guest.instance
+        plan = hardware.plan(instance)
+        vif.check_plugged(guest.nics)
+        self.destroy(instance)
+        try:
+            self._disks.create(guest)
+            self._define(guest, plan)
+            self._domain(instance).start()
+        except Exception as error:
+            self._undo(instance, error)
+            raise _spawn_error(error) from error
+
+    def _undo(self, instance: Instance, error: Exception) -> None:
+        try:
+            self.destroy(instance)
+        except exception.ComputeError as second:
+            raise exception.Failed(
+                f'guest {instance.uuid} failed to start ({_message(error)}) and could not be removed again '
+                f'({second.message})', code='guest_left_behind') from error
+
+    def destroy(self, instance: Instance) -> None:
+        """See the contract. :raises Failed: ``foreign_guest``: another's domain has this uuid."""
+        domain = self._domain(instance)
+        try:
+            domain.check_ours()
+            self._kill(domain)
+            domain.undefine()
+        except exception.NotFound:
+            pass
+        self._paths.of(instance).remove()
+
+    def _kill(self, domain: Domain) -> None:
+        """Cut power; a QEMU that hangs in the kernel may need more than one try."""
+        for attempt in range(_KILL_ATTEMPTS):
+            try:
+                return domain.cut_power()
+            except exception.Failed:
+                if attempt == _KILL_ATTEMPTS - 1:
+                    raise
+
+    # -- power --
+
+    def power_on(self, guest: Guest) -> None:
+        """See the contract."""
+        domain = self._ours(guest.instance)
+        if domain.power_state() in OFF:
+            self._start_again(guest, domain)
+
+    def power_off(self, instance: Instance, timeout: float) -> None:
+        """See the contract."""
+        domain = self._ours(instance)
+        if not (timeout > 0 and domain.power_state() == states.RUNNING and self._shut_down(domain, timeout)):
+            self._kill(domain)
+
+    def reboot_soft(self, instance: Instance, timeout: float) -> bool:
+        """See the contract."""
+        domain = self._ours(instance)
+        if domain.power_state() != states.RUNNING or not self._shut_down(domain, timeout):
+            return False
+        domain.start()
+        return True
+
+    def reboot_hard(self, guest: Guest) -> None:
+        """See the contract."""
+        domain = self._ours(guest.instance)
+        self._kill(domain)
+        self._start_again(guest, domain)
+
+    def _start_again(self, guest: Guest, domain: Domain) -> None:
+        plan = hardware.plan(guest.instance)
+        vif.check_plugged(guest.nics)
+        try:
+            self._disks.complete(guest)
+            self._define(guest, plan)
+            domain.start()
+        except OSError as error:
+            raise exception.Failed(f'guest {domain.uuid} cannot be started: {error}', code='guest_start') from error
+        except exception.Failed as error:
+            if error.code != 'libvirt':
+                raise
+            raise exception.Failed(f'guest {domain.uuid} cannot be started: {error.message}',
+                                   code='guest_start') from error
+
+    def _shut_down(self, domain: Domain, timeout: float) -> bool:
+        """Press the power button, again every ten seconds: a guest that is still booting misses the first."""
+        now = time.monotonic()
+        deadline, press_at = now + timeout, now
+        while now < deadline:
+            if now >= press_at:
+                domain.ask_to_shut_down()
+                press_at = now + _PRESS_AGAIN
+            if domain.power_state() in OFF:
+                return True
+            time.sleep(min(_POLL, max(0.0, deadline - now)))
+            now = time.monotonic()
+        return domain.power_state() in OFF
+
+    # -- what there is --
+
+    def info(self, uuid: str) -> GuestInfo:
+        """See the contract."""
+        return Domain(self._host, uuid).info()
+
+    def guests(self) -> list[GuestInfo]:
+        """See the contract."""
+        return guests.all_guests(self._host)
+
+    # -- inside --
+
+    def _domain(self, instance: Instance) -> Domain:
+        return Domain(self._host, instance.uuid)
+
+    def _ours(self, instance: Instance) -> Domain:
+        domain = self._domain(instance)
+        domain.check_ours()
+        return domain
+
+    def _define(self, guest: Guest, plan: hardware.Plan) -> None:
+        guests.define(self._host, domain_xml(self.spec(guest, plan)))
+
+    def spec(self, guest: Guest, plan: hardware.Plan) -> DomainSpec:
+        """Return all that the domain's XML says, from the guest, the host and the configuration."""
+        conf, instance = self._conf, guest.instance
+        how = self._capabilities.platform(plan.architecture, plan.machine)
+        return DomainSpec(
+            instance=instance, plan=plan, virt_type=how.virt_type, architecture=how.architecture, machine=how.machine,
+            cpu=how.cpu, disks=self._disks.specs(instance, plan, how.machine), nics=guest.nics,
+            console_log=str(self._paths.of(instance).console), vnc_listen=conf.vnc_listen,
+            manufacturer=conf.smbios_manufacturer, product=conf.smbios_product,
+            stats_period=conf.memory_stats_period)
+
+
+def _spawn_error(error: Exception) -> Exception:
+    """Return what to raise for a spawn that was undone: another host may do, unless the guest itself is at fault."""
+    if isinstance(error, exception.Failed):
+        if error.code != 'libvirt':
+            return error
+        if error.details.get('libvirt_code') in _OUR_FAULT:
+            return exception.Failed(f'the guest cannot be made: {error.message}', code='guest_config',
+                                    hint='see the hardware properties of image and flavor')
+        return exception.Retry(f'the guest did not start: {error.message}', code='guest_start')
+    if isinstance(error, exception.Unavailable | exception.NotFound):
+        return exception.Retry(f'the guest did not start: {error.message}', code=error.code)
+    if isinstance(error, OSError):
+        return exception.Failed(f'the guest cannot be made: {error}', code='disk_create')
+    return error
+
+
+def _message(error: Exception) -> str:
+    return error.message if isinstance(error, exception.ComputeError) else str(error)
