@@ -1,0 +1,1 @@
+"""What may be done with servers, one verb a file."""

@@ -1,0 +1,170 @@
+"""Create servers: everything is checked first, then quota, servers and operations are written in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid as uuids
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from compute import exception, states
+from compute.context import RequestContext
+from compute.control import operation
+from compute.control.cloud import Cloud
+from compute.control.instances import checks
+from compute.control.instances.request import Created, CreateRequest
+from compute.db import instances, operations, quotas, server_groups
+from compute.objects.flavor import Flavor
+from compute.objects.image import Image
+from compute.objects.instance import Instance
+from compute.objects.kinds import create as kind
+from compute.objects.nic import NicRequest
+from compute.objects.operation import Work
+from compute.objects.value import encode, now
+from compute.rpc.conductor import Build
+
+
+def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Created:
+    """Begin to create ``max_count`` servers, or as many down to ``min_count`` as quota allows.
+
+    :raises Invalid: a field is wrong, or names what is not there. :raises OverQuota: not even ``min_count`` fit.
+    :raises Conflict: the client token was used for a different request.
+    """
+    if (repeated := _repeated(cloud, context, request)) is not None:
+        return repeated
+    flavor = checks.flavor_of(cloud, context, request.flavor_id)
+    image = checks.image_of(cloud, context, request.image_id)
+    checks.image_fits(image, flavor)
+    checks.user_data_fits(request.user_data)
+    key = checks.key_of(cloud, context, request.key_name)
+    checks.zone_exists(cloud, request.availability_zone)
+    checks.host_exists(cloud, request.host, request.node)
+    nics = checks.nics_of(cloud, context, request)
+    groups = _security_groups(cloud, context, request.security_groups)
+    planned = _plan(context, request, flavor, image, key, groups)
+    args = _args(request, nics)
+    works = cloud.db.transaction(lambda connection: _write(cloud, connection, context, request, planned, args))
+    for work in works:
+        operation.hint(cloud, context, work, send)
+    return Created(uuids=tuple(work.instance.uuid for work in works),
+                   reservation_id=works[0].instance.reservation_id, security_groups=request.security_groups)
+
+
+def send(cloud: Cloud, context: RequestContext, work: Work) -> None:
+    """Tell a conductor."""
+    cloud.rpc.client(Build).build(context, operation_id=work.operation.id)
+
+
+def _plan(context: RequestContext, request: CreateRequest, flavor: Flavor, image: Image, key: Any,
+          groups: tuple[str, ...]) -> list[Instance]:
+    time = now()
+    reservation = f'r-{uuids.uuid4().hex[:8]}'
+    planned = []
+    for number in range(request.max_count):
+        uuid = str(uuids.uuid4())
+        name = request.name if request.max_count == 1 else f'{request.name}-{number + 1}'
+        hostname = checks.hostname_of(request, name, uuid)
+        if request.hostname and request.max_count > 1:
+            hostname = f'{hostname}-{number + 1}'
+        planned.append(Instance(
+            uuid=uuid, project_id=context.project_id or '', user_id=context.user_id or '', name=name,
+            description=request.description if request.description is not None else None, hostname=hostname,
+            vm_state=states.BUILDING, task_state=states.SCHEDULING, flavor=flavor, image=image,
+            availability_zone=request.availability_zone, pinned_availability_zone=request.availability_zone,
+            key_name=request.key_name, key_data=key.public_key if key else None, key_type=key.type if key else 'ssh',
+            user_data=request.user_data, config_drive=request.config_drive, metadata=request.metadata,
+            tags=request.tags, security_groups=groups, scheduler_hints=request.hints,
+            server_group=_group_hint(request), trusted_image_certificates=request.trusted_image_certificates,
+            access_ip_v4=request.access_ip_v4, access_ip_v6=request.access_ip_v6, disk_config=request.disk_config,
+            reservation_id=reservation, launch_index=number, created_at=time, updated_at=time))
+    return planned
+
+
+def _args(request: CreateRequest, nics: tuple[NicRequest, ...]) -> dict[str, Any]:
+    return {'nics': encode(nics), 'admin_pass': request.admin_pass, 'zone': request.availability_zone,
+            'host': request.host, 'node': request.node, 'fingerprint': _fingerprint(request)}
+
+
+def _write(cloud: Cloud, connection: Connection, context: RequestContext, request: CreateRequest,
+           planned: list[Instance], args: dict[str, Any]) -> list[Work]:
+    limits = quotas.limits_of(connection, cloud.conf, context.project_id, context.user_id)
+    _check_metadata(limits, request)
+    count = _charge(connection, limits, context, planned[0].flavor, request)
+    if group := planned[0].server_group:
+        server_groups.add_members(connection, group, [instance.uuid for instance in planned[:count]], limits)
+    works = []
+    for instance in planned[:count]:
+        instances.insert(connection, instance)
+        opened = operations.insert(connection, operation.new(
+            context, instance, kind.KIND, args, host=None,
+            begin_within=cloud.conf.conductor.begin_timeout), request.client_token)
+        instances.update(connection, instance.uuid, operation_id=opened.id)
+        works.append(Work(operation=opened, instance=instance))
+    return works
+
+
+def _charge(connection: Connection, limits: dict[str, int], context: RequestContext, flavor: Flavor,
+            request: CreateRequest) -> int:
+    """Charge quota for as many servers as fit and return how many. :raises OverQuota: fewer than ``min_count``."""
+    for count in range(request.max_count, request.min_count - 1, -1):
+        try:
+            quotas.charge(connection, limits, context.project_id, instances=count, cores=count * flavor.vcpus,
+                          ram=count * flavor.memory_mb)
+            return count
+        except exception.OverQuota:
+            if count == request.min_count:
+                raise
+    raise AssertionError('min_count is at least 1')
+
+
+def _check_metadata(limits: dict[str, int], request: CreateRequest) -> None:
+    limit = limits.get('metadata_items', -1)
+    if 0 <= limit < len(request.metadata):
+        raise exception.OverQuota(f'Quota exceeded for metadata_items: Requested {len(request.metadata)}, '
+                                  f'the limit is {limit}')
+
+
+def _security_groups(cloud: Cloud, context: RequestContext, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the ids of security groups given by name or id; none given means the project's default."""
+    wanted = [name for name in names if name != 'default']
+    if not wanted:
+        return ()
+    known = cloud.networks.security_groups(context)
+    ids = []
+    for name in names:
+        matches = [group.id for group in known if name in (group.id, group.name)]
+        if not matches:
+            raise exception.Invalid(f'Security group {name} could not be found in project {context.project_id}.',
+                                    code='security_group_not_found')
+        if len(matches) > 1:
+            raise exception.Conflict(f'Multiple security groups are named {name!r}; give the id.')
+        ids.append(matches[0])
+    return tuple(ids)
+
+
+def _group_hint(request: CreateRequest) -> str | None:
+    group = request.hints.get('group')
+    return str(group) if group else None
+
+
+def _fingerprint(request: CreateRequest) -> str:
+    values = {key: value for key, value in encode(request).items() if key not in ('admin_pass', 'client_token')}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _repeated(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Created | None:
+    """Return what an earlier request with the same token made."""
+    token = request.client_token
+    if token is None:
+        return None
+    found = cloud.db.read(lambda connection: operations.by_key(connection, context.project_id or '', token))
+    if not found:
+        return None
+    if found[0].args.get('fingerprint') != _fingerprint(request):
+        raise exception.Conflict(f'Idempotency-Key {token!r} was used for a different request',
+                                 code='idempotency_key_reused')
+    first = cloud.db.read(lambda connection: instances.find(connection, found[0].instance_uuid, deleted=True))
+    return Created(uuids=tuple(each.instance_uuid for each in found), security_groups=request.security_groups,
+                   reservation_id=first.reservation_id if first else '', repeated=True)

@@ -1,0 +1,24 @@
+"""Stop a running server."""
+
+from __future__ import annotations
+
+from compute import states
+from compute.context import RequestContext
+from compute.control import operation
+from compute.control.cloud import Cloud
+from compute.objects.instance import Instance
+from compute.objects.kinds import stop as kind
+from compute.objects.operation import Operation, Work
+from compute.rpc.worker import Power
+
+GUARD = operation.Guard(vm_states=(states.ACTIVE, states.ERROR))
+
+
+def stop(cloud: Cloud, context: RequestContext, instance: Instance) -> Operation:
+    """Begin to stop a server. :raises Conflict: it is not active or in error, or something goes on."""
+    return operation.run(cloud, context, instance, kind.KIND, GUARD, send)
+
+
+def send(cloud: Cloud, context: RequestContext, work: Work) -> None:
+    """Tell the server's host."""
+    cloud.rpc.client(Power, work.operation.host).stop(context, work=work)

@@ -1,0 +1,100 @@
+"""The frame of every verb: check, change state and open the ledger's row in one transaction, then send a hint.
+
+A verb gives its ``Guard`` (when it is allowed) and a ``send`` (whom the hint goes to). If the broker is down the row is
+there all the same, and the reaper sends again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from compute import exception
+from compute.context import RequestContext
+from compute.control.cloud import Cloud
+from compute.db import instances, operations
+from compute.objects.instance import Instance
+from compute.objects.kinds import Kind
+from compute.objects.operation import Operation, Work
+from compute.objects.value import now
+
+LOG = logging.getLogger(__name__)
+Send = Callable[[Cloud, RequestContext, Work], None]
+ANY = None
+
+
+@dataclass(frozen=True)
+class Guard:
+    """When a verb is allowed: None means any state. ``task_states`` hold None for a server that is idle."""
+
+    vm_states: tuple[str, ...] | None = ANY
+    task_states: tuple[str | None, ...] | None = (None,)
+    needs_host: bool = True
+    obeys_lock: bool = True
+
+    def check(self, verb: str, instance: Instance, context: RequestContext) -> None:
+        """Return if the server's state allows the verb. :raises Conflict: names attribute and value."""
+        if self.obeys_lock and instance.locked and not context.is_admin:
+            raise exception.Conflict(f'Cannot {verb} server {instance.uuid}: it is locked', code='server_locked')
+        if self.vm_states is not None and instance.vm_state not in self.vm_states:
+            raise state_conflict(verb, instance, 'vm_state', instance.vm_state, self.vm_states)
+        if self.task_states is not None and instance.task_state not in self.task_states:
+            raise state_conflict(verb, instance, 'task_state', instance.task_state, self.task_states)
+        if self.needs_host and instance.host is None:
+            raise exception.Conflict(f'Cannot {verb} server {instance.uuid}: it is on no host yet',
+                                     code='server_not_on_host')
+
+
+def state_conflict(verb: str, instance: Instance, attribute: str, value: str | None,
+                   allowed: tuple[str | None, ...]) -> exception.Conflict:
+    """Return the refusal that names what is in the way and what would do."""
+    wanted = ', '.join(str(state or 'none') for state in allowed)
+    return exception.Conflict(f"Cannot '{verb}' instance {instance.uuid} while it is in {attribute} {value} "
+                              f'(allowed: {wanted})', code='wrong_state')
+
+
+def run(cloud: Cloud, context: RequestContext, instance: Instance, kind: Kind, guard: Guard, send: Send, *,
+        verb: str | None = None, args: dict[str, Any] | None = None, first: str | None = None) -> Operation:
+    """Open an operation on a server and send its hint. :raises Conflict: the state does not allow it.
+
+    :param first: the stage it begins with, where it is not the kind's first.
+    """
+    stage = kind.stage(first) if first else kind.first
+
+    def start(connection: Connection) -> Work:
+        current = instances.get(connection, instance.uuid)
+        guard.check(verb or kind.name, current, context)
+        operation = operations.insert(connection, new(context, current, kind, args or {}, host=current.host,
+                                                      begin_within=cloud.conf.conductor.begin_timeout))
+        if not instances.swap(connection, current.uuid, vm_states=guard.vm_states, task_states=guard.task_states,
+                              task_state=stage.task_state, operation_id=operation.id):
+            raise exception.Conflict(f'Cannot {kind.name} server {current.uuid}: another operation was faster',
+                                     code='wrong_state')
+        return Work(operation=operation, instance=current)
+    work = cloud.db.transaction(start)
+    hint(cloud, context, work, send)
+    return work.operation
+
+
+def new(context: RequestContext, instance: Instance, kind: Kind, args: dict[str, Any], *, host: str | None,
+        begin_within: float) -> Operation:
+    """Return a queued operation: whoever gets it has ``begin_within`` seconds before the reaper looks."""
+    time = now()
+    return Operation(request_id=context.request_id, kind=kind.name, instance_uuid=instance.uuid,
+                     project_id=instance.project_id, user_id=context.user_id or '', args=args, host=host,
+                     lease_until=time + datetime.timedelta(seconds=begin_within),
+                     deadline_at=time + datetime.timedelta(seconds=kind.deadline))
+
+
+def hint(cloud: Cloud, context: RequestContext, work: Work, send: Send) -> None:
+    """Send the cast of an operation that is in the ledger. A broker that is down delays it and no more."""
+    try:
+        send(cloud, context, work)
+    except exception.Unavailable as error:
+        LOG.warning('operation %s (%s of %s) waits for the reaper: %s', work.operation.id, work.operation.kind,
+                    work.instance.uuid, error.message)
