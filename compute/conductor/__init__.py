@@ -1,0 +1,1 @@
+"""The conductor: operations that span hosts, the reaper, and the rows that hosts report."""

@@ -1,0 +1,74 @@
+"""What every operation of the conductor works with: the store, the bus, leases in this process's name, a pool."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import uuid as uuids
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from compute import concurrency, exception
+from compute.context import RequestContext
+from compute.control.cloud import Cloud
+from compute.db import instances, operations
+from compute.objects.operation import CANCELLED, Operation, OperationError, Work
+from compute.objects.value import now
+
+LOG = logging.getLogger(__name__)
+
+
+class Conductor:
+    """One process's conductor."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud, self.conf, self.db, self.rpc, self.host = cloud, cloud.conf, cloud.db, cloud.rpc, cloud.host
+        self.incarnation = str(uuids.uuid4())
+        self.owner = f'nova-conductor@{cloud.host}'
+        self._pool = concurrency.Pool('conductor', self.conf.conductor.pool_size, queue=5000)
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> None:
+        """Run work in the pool, so that an RPC thread is free again. When it is full the reaper comes back to it."""
+        try:
+            self._pool.submit(function, *args)
+        except concurrency.Pool.Full as error:
+            LOG.warning('%s', error)
+
+    def lease(self, operation_id: int) -> Work | None:
+        """Take an operation for this conductor; None when it ended, is another's, or its server is gone."""
+        seconds = self.conf.conductor.lease * 4  # covers the one call that is made under it
+
+        def take(connection: Connection) -> Work | None:
+            if not operations.lease(connection, operation_id, self.owner, self.incarnation, seconds):
+                return None
+            operation = operations.get(connection, operation_id)
+            instance = instances.find(connection, operation.instance_uuid)
+            if instance is None:
+                operations.end(connection, operation, CANCELLED,
+                               OperationError(code='deleted', message='The server is gone', status=404))
+                return None
+            return Work(operation=operation, instance=instance)
+        try:
+            return self.db.transaction(take)
+        except exception.NotFound:
+            LOG.warning('operation %s is not in the ledger', operation_id)
+            return None
+
+    def release(self, operation: Operation, retry_in: float) -> None:
+        """Give an operation back; the reaper takes it up after ``retry_in`` seconds."""
+        until = now() + datetime.timedelta(seconds=retry_in)
+        self.db.transaction(lambda connection: operations.set_values(
+            connection, operation.id, owner=None, incarnation=None, lease_until=until))
+
+    def send(self, context: RequestContext, work: Work, send: Callable[[Any, RequestContext, Work], None]) -> None:
+        """Send an operation's hint; a broker that is down delays it and no more."""
+        try:
+            send(self, context, work)
+        except exception.Unavailable as error:
+            LOG.warning('operation %s waits for the reaper: %s', work.operation.id, error.message)
+
+    def stop(self) -> None:
+        """Take no more work; what was leased is taken up by another after the lease."""
+        self._pool.shutdown()

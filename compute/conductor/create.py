@@ -1,0 +1,151 @@
+"""A new server's way to a host: choose and claim, hand over; after a failure free the claim and try the next.
+
+Every step may be done again: a claim that an earlier attempt took is found and used.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from compute import context as ctx
+from compute import exception
+from compute.conductor.ending import end_failed, error_of
+from compute.conductor.conductor import Conductor
+from compute.db import claims, hosts, instances, operations, server_groups
+from compute.objects.instance import Instance
+from compute.objects.operation import Operation, OperationError, Work
+from compute.objects.request_spec import RequestSpec, Selection
+from compute.rpc import worker as worker_rpc
+from compute.rpc.conductor import Build
+from compute.rpc.scheduler import Select
+
+LOG = logging.getLogger(__name__)
+
+
+class BuildEndpoint(Build):
+    """Takes ``create`` operations on."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+
+    def build(self, context: ctx.RequestContext, *, operation_id: int) -> None:
+        self._conductor.submit(place, self._conductor, context, operation_id)
+
+
+def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
+    """Lease a ``create``, find it a host and hand it over; end it in ERROR with the reason when none fits."""
+    work = conductor.lease(operation_id)
+    if work is None:
+        return
+    try:
+        host, alternates = _claimed_host(conductor, work) or _select(conductor, context, work)
+    except exception.NoValidHost as error:
+        end_failed(conductor, work, error_of(error, 'scheduling'))
+        return
+    except exception.Unavailable as error:
+        LOG.warning('operation %s: scheduling waits: %s', operation_id, error.message)
+        conductor.release(work.operation, retry_in=conductor.conf.conductor.reaper_interval)
+        return
+    hand_over(conductor, context, work.operation, host, alternates)
+
+
+def _claimed_host(conductor: Conductor, work: Work) -> tuple[str, list[str]] | None:
+    """Return the host that an earlier attempt, cut off before the hand-over, claimed."""
+    if work.instance.host is None:
+        return None
+    return work.instance.host, list(work.operation.args.get('alternates', ()))
+
+
+def _select(conductor: Conductor, context: ctx.RequestContext, work: Work) -> tuple[str, list[str]]:
+    operation = work.operation
+
+    def begin(connection: Connection) -> RequestSpec:
+        operations.begin_stage(connection, operation, 'scheduling', conductor.host)
+        return spec_of(connection, work.instance, operation)
+    spec = conductor.db.transaction(begin)
+    selection: Selection = conductor.rpc.client(Select).select(context, spec=spec)
+    return selection.host, list(selection.alternates)
+
+
+def spec_of(connection: Connection, instance: Instance, operation: Operation) -> RequestSpec:
+    """Return what the scheduler is asked for, with the server group as it is now."""
+    args = operation.args
+    group = server_groups.for_scheduler(connection, instance.server_group) if instance.server_group else None
+    return RequestSpec(
+        instance_uuid=instance.uuid, operation_id=operation.id, project_id=instance.project_id,
+        user_id=instance.user_id, flavor=instance.flavor, image=instance.image,
+        availability_zone=args.get('zone'), host=args.get('host'), node=args.get('node'),
+        excluded=tuple(args.get('tried', ())), hints=instance.scheduler_hints, group=group)
+
+
+def hand_over(conductor: Conductor, context: ctx.RequestContext, operation: Operation, host: str,
+              alternates: list[str]) -> None:
+    """Write that the operation is the host's now, and tell it. A lost message is sent again by the reaper."""
+    def write(connection: Connection) -> Work:
+        args = {**operations.get(connection, operation.id).args, 'alternates': alternates}
+        operations.set_values(connection, operation.id, args=args)
+        operations.hand_over(connection, operation.id, host, conductor.conf.conductor.begin_timeout)
+        return Work(operation=operations.get(connection, operation.id),
+                    instance=instances.get(connection, operation.instance_uuid))
+    try:
+        work = conductor.db.transaction(write)
+    except exception.NotFound:
+        return  # deleted meanwhile
+    conductor.send(context, work, send)
+
+
+def send(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:
+    """Tell the host."""
+    conductor.rpc.client(worker_rpc.Build, work.operation.host).build(context, work=work)
+
+
+def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error: OperationError) -> None:
+    """A host could not build it: free the claim, then the next alternate, then any other host, else ERROR."""
+    operation = work.operation
+    tried = [*operation.args.get('tried', ()), *([operation.host] if operation.host else [])]
+    again = error.retryable and operation.attempt + 1 < conductor.conf.conductor.max_attempts
+
+    def move(connection: Connection) -> str | None:
+        operations.end_events(connection, operation.id, 'Error', error.message)
+        claims.release(connection, work.instance.uuid)
+        if operation.host and error.code != 'host_down':
+            hosts.bump_failed_builds(connection, operation.host)
+        if not again:
+            return None
+        instances.update(connection, work.instance.uuid, host=None, node=None)
+        rest = [host for host in operation.args.get('alternates', ()) if host not in tried]
+        operations.set_values(connection, operation.id, attempt=operation.attempt + 1, host=None, owner=None,
+                              incarnation=None, lease_until=None, stage='scheduling',
+                              args={**operation.args, 'tried': tried, 'alternates': rest})
+        return _next(connection, work.instance, operation, tried, rest)
+    chosen = conductor.db.transaction(move)
+    if not again:
+        end_failed(conductor, work, error)
+    elif chosen is not None:
+        hand_over(conductor, context, operation, chosen, [])
+    else:
+        place(conductor, context, operation.id)
+
+
+def _next(connection: Connection, instance: Instance, operation: Operation, tried: list[str],
+          alternates: list[str]) -> str | None:
+    """Claim the first alternate that still has room."""
+    spec = spec_of(connection, instance, operation)
+    for name in alternates:
+        host: Any = hosts.find(connection, name)
+        if host is not None and name not in tried and not host.service_disabled and claims.claim(
+                connection, spec, host.id):
+            return name
+    return None
+
+
+
+def resend(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:
+    """Go on with one whose owner is gone: tell its host again, or choose a host again."""
+    if work.operation.host is not None:
+        conductor.send(context, work, send)
+    else:
+        place(conductor, context, work.operation.id)

@@ -1,0 +1,63 @@
+"""The conductor daemon: its endpoints and its periodic tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compute.concurrency import Periodic
+from compute.conductor.conductor import Conductor
+from compute.conductor.create import BuildEndpoint
+from compute.conductor.delete import DeleteEndpoint
+from compute.conductor.janitor import Janitor
+from compute.conductor.reaper import Reaper
+from compute.conductor.reports import ReportsEndpoint
+from compute.control.cloud import Cloud
+from compute.db import services
+from compute.rpc.interface import Interface
+
+
+class ConductorDaemon:
+    """Any number of them share one queue."""
+
+    name = None
+    topic = 'conductor'
+
+    def __init__(self, conf: Any, rpc: Any, cloud: Cloud | None = None) -> None:
+        self._cloud = cloud or Cloud(conf, rpc)
+        self._conductor = Conductor(self._cloud)
+        options = conf.conductor
+        self.reaper = Reaper(self._conductor)
+        self._periodics = [
+            Periodic(self._beat, options.heartbeat_interval, name='conductor-heartbeat'),
+            Periodic(self.reaper.sweep, options.reaper_interval, name='reaper', immediately=False),
+            Periodic(Janitor(self._conductor).run, options.janitor_interval, name='janitor', immediately=False),
+        ]
+
+    def prepare(self) -> None:
+        """Bring the store to the newest schema."""
+        self._cloud.migrate()
+
+    def endpoints(self) -> list[Interface]:
+        """Return what is served on the topic."""
+        return [BuildEndpoint(self._conductor), DeleteEndpoint(self._conductor), ReportsEndpoint(self._conductor)]
+
+    def start(self) -> None:
+        """Begin to report, to sweep and to clean."""
+        for periodic in self._periodics:
+            periodic.start()
+
+    def stop(self) -> None:
+        """Stop the periodic tasks and take no more work."""
+        for periodic in self._periodics:
+            periodic.stop()
+        self._conductor.stop()
+        self._cloud.close()
+
+    def health(self) -> list[str]:
+        """Return what does not work."""
+        return []
+
+    def _beat(self) -> None:
+        conductor = self._conductor
+        conductor.db.transaction(lambda connection: services.beat(
+            connection, conductor.host, 'nova-conductor', 'conductor', conductor.incarnation))

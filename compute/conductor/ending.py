@@ -1,0 +1,78 @@
+"""How operations end, in the ledger and on the server, in one transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from compute import exception, states
+from compute.conductor.conductor import Conductor
+from compute.db import instances, operations
+from compute.objects.instance import Fault, Instance
+from compute.objects.kinds import kind_of
+from compute.objects.operation import DONE, FAILED, InstanceUpdate, Operation, OperationError, Work
+from compute.objects.value import encode, now
+
+
+def error_of(error: Exception, stage: str) -> OperationError:
+    """Return an error as the ledger keeps it; an unexpected one shows no more than its kind."""
+    if isinstance(error, exception.ComputeError):
+        return OperationError(code=error.code, message=error.message, retryable=error.retryable, stage=stage,
+                              hint=error.hint, status=error.status, details=error.details)
+    return OperationError(code='internal', message=f'An unexpected error of type {type(error).__name__} stopped it',
+                          stage=stage)
+
+
+def changes(update: InstanceUpdate | None, instance: Instance) -> dict[str, Any]:
+    """Return what an update from a host means in columns."""
+    values: dict[str, Any] = {}
+    if update is None:
+        return values
+    for name in ('vm_state', 'power_state'):
+        if (value := getattr(update, name)) is not None:
+            values[name] = value
+    if update.nics is not None:
+        values['nics'] = encode(update.nics)
+    if update.launched:
+        values['launched_on'] = instance.host
+        if instance.launched_at is None:
+            values['launched_at'] = now()
+    if update.clear_fault:
+        values['fault'] = None
+    return values
+
+
+def finish(connection: Connection, operation: Operation, instance: Instance, update: InstanceUpdate) -> None:
+    """End an operation well, and write what its host says of the server."""
+    if not operations.end(connection, operation, DONE):
+        raise exception.Stale(f'operation {operation.id} ended before')
+    instances.update(connection, instance.uuid, task_state=None, operation_id=None, progress=100,
+                     **changes(update, instance))
+
+
+def fault_of(error: OperationError) -> Fault:
+    """Return what clients are shown of an error."""
+    return Fault(code=error.status if error.status else 500, reason=error.code, message=error.message,
+                 details=error.hint or '', stage=error.stage, hint=error.hint, retryable=error.retryable,
+                 created_at=now())
+
+
+def fail(connection: Connection, operation: Operation, instance: Instance, error: OperationError,
+         update: InstanceUpdate | None = None) -> None:
+    """End an operation badly: the server keeps its state, or gets the one that its kind declares, and a fault."""
+    if not operations.end(connection, operation, FAILED, error):
+        return
+    values = changes(update, instance)
+    final = kind_of(operation.kind).final_on_failure
+    if final is not None:
+        values['vm_state'] = final
+    if operation.kind == 'create':
+        values.update(power_state=states.NOSTATE)
+    instances.update(connection, instance.uuid, task_state=None, operation_id=None, fault=encode(fault_of(error)),
+                     **values)
+
+
+def end_failed(conductor: Conductor, work: Work, error: OperationError) -> None:
+    """End an operation badly in a transaction of its own."""
+    conductor.db.transaction(lambda connection: fail(connection, work.operation, work.instance, error))

@@ -1,0 +1,103 @@
+"""Looks for operations whose owner is gone and does what their kind declares. One conductor at a time does this.
+
+An operation is overdue when nobody began it in time or its lease ran out. If it is past its deadline, or its host is
+down, it fails with that reason (and a new server is tried elsewhere); otherwise it is sent again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from compute import context as ctx
+from compute import exception
+from compute.conductor.conductor import Conductor
+from compute.conductor.delete import host_is_up
+from compute.db import instances, operations, services
+from compute.objects.operation import CANCELLED, Operation, OperationError, Work
+from compute.objects.value import now
+
+LOG = logging.getLogger(__name__)
+
+
+def module_of(kind: str) -> Any:
+    """Return the conductor's module of a kind, which has ``resend`` and ``failed``."""
+    return importlib.import_module(f'compute.conductor.{kind}')
+
+
+class Reaper:
+    """The sweep."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+        self._lease = f'{conductor.owner}#{conductor.incarnation}'
+
+    def sweep(self) -> int:
+        """Take up what is overdue, if this conductor may; return how many operations were touched."""
+        conductor = self._conductor
+        seconds = conductor.conf.conductor.reaper_interval * 3
+        if not conductor.db.transaction(lambda connection: services.take_lease(
+                connection, 'reaper', self._lease, seconds)):
+            return 0
+        found = conductor.db.read(lambda connection: operations.overdue(
+            connection, conductor.conf.conductor.reaper_batch))
+        for operation in found:
+            try:
+                self._take_up(operation)
+            except exception.ComputeError as error:
+                LOG.warning('operation %s could not be taken up: %s', operation.id, error.message)
+        return len(found)
+
+    def _take_up(self, operation: Operation) -> None:
+        conductor = self._conductor
+        context = ctx.internal(operation.request_id)
+        work = self._work(operation)
+        if work is None:
+            return
+        LOG.info('operation %s (%s of %s, stage %s, owner %s) is taken up', operation.id, operation.kind,
+                 operation.instance_uuid, operation.stage or 'none', operation.owner)
+        module = module_of(operation.kind)
+        if operation.deadline_at is not None and now() > operation.deadline_at:
+            self._fail(module, context, work, OperationError(
+                code='deadline', stage=operation.stage, hint='see the log of the host named in the actions',
+                message=f'It was not done within {_seconds(operation)} s and was given up'))
+        elif operation.host and not host_is_up(conductor, operation.host) and operation.kind != 'delete':
+            self._fail(module, context, work, OperationError(
+                code='host_down', retryable=True, stage=operation.stage, status=503,
+                message=f'Its host {operation.host} is down', hint='start it when the host is back'))
+        else:
+            self._postpone(operation)
+            conductor.submit(module.resend, conductor, context, work)
+
+    def _work(self, operation: Operation) -> Work | None:
+        def find(connection: Connection) -> Work | None:
+            instance = instances.find(connection, operation.instance_uuid)
+            if instance is not None:
+                return Work(operation=operation, instance=instance)
+            operations.end(connection, operation, CANCELLED,
+                           OperationError(code='deleted', message='The server is gone', status=404))
+            return None
+        return self._conductor.db.transaction(find)
+
+    def _fail(self, module: Any, context: ctx.RequestContext, work: Work, error: OperationError) -> None:
+        """Seize it first, so that its owner, should it still live, is refused from now on."""
+        conductor = self._conductor
+        taken = conductor.db.transaction(lambda connection: operations.seize(
+            connection, work.operation.id, conductor.owner, conductor.incarnation, conductor.conf.conductor.lease))
+        if taken:
+            module.failed(conductor, context, work, error)
+
+    def _postpone(self, operation: Operation) -> None:
+        """Free it, and give whoever is told ``begin_timeout`` before the next look."""
+        if operation.host:
+            self._conductor.db.transaction(lambda connection: operations.hand_over(
+                connection, operation.id, operation.host or '', self._conductor.conf.conductor.begin_timeout))
+
+
+def _seconds(operation: Operation) -> int:
+    if operation.deadline_at is None or operation.created_at is None:
+        return 0
+    return int((operation.deadline_at - operation.created_at).total_seconds())

@@ -1,0 +1,178 @@
+"""What hosts say, written down. A host may report only on operations that it holds and on servers that are on it."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+
+from sqlalchemy.engine import Connection
+
+from compute import context as ctx
+from compute import exception, states
+from compute.conductor import delete, ending
+from compute.conductor.conductor import Conductor
+from compute.conductor.reaper import module_of
+from compute.db import hosts, instances, operations, services
+from compute.objects.host import Inventory
+from compute.objects.instance import Instance
+from compute.objects.kinds import kind_of
+from compute.objects.operation import InstanceUpdate, Operation, OperationError, Work
+from compute.objects.registration import HostReport, Registration
+from compute.objects.value import now
+from compute.rpc.conductor import Reports
+
+LOG = logging.getLogger(__name__)
+BINARY = 'nova-compute'
+
+
+def owner_of(host: str) -> str:
+    """Return the name under which a host's worker holds leases."""
+    return f'{BINARY}@{host}'
+
+
+class ReportsEndpoint(Reports):
+    """The only way from a host to the store."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+        self._db, self._options = conductor.db, conductor.conf.conductor
+
+    def register(self, context: ctx.RequestContext, *, report: HostReport, inventory: Inventory) -> Registration:
+        def write(connection: Connection) -> Registration:
+            service = services.beat(connection, report.host, BINARY, 'worker', report.incarnation,
+                                    report.availability_zone, disabled=not self._options.enable_new_hosts)
+            hosts.upsert(connection, report, inventory, service.id)
+            held = [self._seize(connection, operation, report)
+                    for operation in operations.held_on_host(connection, report.host)]
+            since = now() - datetime.timedelta(seconds=self._options.deleted_retention)
+            gone = instances.deleted_on_host(connection, report.host, None, since)
+            moved = operations.left_behind(connection, report.host)
+            return Registration(service_uuid=service.uuid, held=tuple(work for work in held if work),
+                                instances=tuple(instances.of_host(connection, report.host)),
+                                deleted=tuple({*gone, *moved}))
+        registration = self._db.transaction(write)
+        LOG.info('host %s registered (incarnation %s): %d servers, %d operations of its predecessor', report.host,
+                 report.incarnation, len(registration.instances), len(registration.held))
+        return registration
+
+    def _seize(self, connection: Connection, operation: Operation, report: HostReport) -> Work | None:
+        instance = instances.find(connection, operation.instance_uuid)
+        if instance is None or not operations.seize(connection, operation.id, owner_of(report.host),
+                                                    report.incarnation, self._options.lease):
+            return None
+        return Work(operation=operations.get(connection, operation.id), instance=instance)
+
+    def heartbeat(self, context: ctx.RequestContext, *, host: str, incarnation: str, operations: tuple[int, ...],
+                  problems: tuple[str, ...] = ()) -> tuple[int, ...]:
+        from compute.db import operations as ledger
+
+        def write(connection: Connection) -> tuple[int, ...]:
+            if not services.touch(connection, host, BINARY, incarnation, problems):
+                raise _stale(host)
+            kept = ledger.renew(connection, operations, owner_of(host), incarnation, self._options.lease)
+            return tuple(number for number in operations if number not in kept)
+        return self._db.transaction(write)
+
+    def inventory(self, context: ctx.RequestContext, *, host: str, incarnation: str, inventory: Inventory) -> None:
+        def write(connection: Connection) -> None:
+            self._current(connection, host, incarnation)
+            hosts.update_inventory(connection, host, inventory)
+        self._db.transaction(write)
+
+    def begin(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int) -> Work:
+        def write(connection: Connection) -> Work:
+            self._current(connection, host, incarnation)
+            operation = operations.get(connection, operation_id)
+            if operation.host != host or not operations.lease(connection, operation_id, owner_of(host), incarnation,
+                                                              self._options.lease):
+                raise exception.Stale(f'operation {operation_id} is not for {host} to begin: it is {operation.state}')
+            instance = instances.find(connection, operation.instance_uuid)
+            if instance is None:
+                raise exception.Stale(f'server {operation.instance_uuid} of operation {operation_id} is gone')
+            return Work(operation=operations.get(connection, operation_id), instance=instance)
+        return self._db.transaction(write)
+
+    def progress(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int, stage: str,
+                 update: InstanceUpdate | None = None) -> None:
+        def write(connection: Connection) -> None:
+            operation, instance = self._held(connection, host, incarnation, operation_id)
+            operations.begin_stage(connection, operation, stage, host)
+            task_state = kind_of(operation.kind).stage(stage).task_state
+            instances.update(connection, instance.uuid, task_state=task_state, **ending.changes(update, instance))
+        self._db.transaction(write)
+
+    def finish(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int,
+               update: InstanceUpdate) -> None:
+        def write(connection: Connection) -> None:
+            operation, instance = self._held(connection, host, incarnation, operation_id)
+            if operation.kind == 'delete':
+                delete.release(connection, operation, instance)
+                return
+            ending.finish(connection, operation, instance, update)
+            if operation.kind == 'create':
+                hosts.note_success(connection, host)
+        self._db.transaction(write)
+
+    def fail(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int,
+             error: OperationError, update: InstanceUpdate | None = None) -> None:
+        def write(connection: Connection) -> Work:
+            operation, instance = self._held(connection, host, incarnation, operation_id)
+            if update is not None and (values := ending.changes(update, instance)):
+                instances.update(connection, instance.uuid, **values)
+            # From here on it is the conductor's: a repeated report of the host is refused.
+            operations.seize(connection, operation_id, self._conductor.owner, self._conductor.incarnation,
+                             self._options.lease)
+            return Work(operation=operation, instance=instance)
+        work = self._db.transaction(write)
+        LOG.warning('operation %s (%s of %s) failed on %s at %s: %s', operation_id, work.operation.kind,
+                    work.instance.uuid, host, error.stage, error.message)
+        self._conductor.submit(module_of(work.operation.kind).failed, self._conductor, context, work, error)
+
+    def observed(self, context: ctx.RequestContext, *, host: str, incarnation: str,
+                 power_states: dict[str, int]) -> tuple[str, ...]:
+        def write(connection: Connection) -> tuple[str, ...]:
+            self._current(connection, host, incarnation)
+            stop = [uuid for uuid, power in power_states.items() if _observe(connection, host, uuid, power)]
+            return tuple(stop)
+        return self._db.transaction(write)
+
+    def instances(self, context: ctx.RequestContext, *, host: str, incarnation: str) -> list[Instance]:
+        def find(connection: Connection) -> list[Instance]:
+            self._current(connection, host, incarnation)
+            return instances.of_host(connection, host)
+        return self._db.read(find)
+
+    def _current(self, connection: Connection, host: str, incarnation: str) -> None:
+        service = services.find(connection, host, BINARY)
+        if service is None or service.incarnation != incarnation:
+            raise _stale(host)
+
+    def _held(self, connection: Connection, host: str, incarnation: str,
+              operation_id: int) -> tuple[Operation, Instance]:
+        operation = operations.is_held(connection, operation_id, owner_of(host), incarnation)
+        if operation is None:
+            raise exception.Stale(f'operation {operation_id} is no longer held by {host}')
+        instance = instances.find(connection, operation.instance_uuid)
+        if instance is None:
+            raise exception.Stale(f'server {operation.instance_uuid} is gone')
+        return operation, instance
+
+
+def _observe(connection: Connection, host: str, uuid: str, power_state: int) -> bool:
+    """Write what a guest is now, unless something goes on with it; tell whether it should be off and is not."""
+    instance = instances.find(connection, uuid)
+    if instance is None or instance.host != host or instance.task_state is not None:
+        return False
+    if instance.vm_state == states.STOPPED and power_state == states.RUNNING:
+        return True
+    values: dict[str, object] = {'power_state': power_state}
+    off = power_state in (states.SHUTDOWN, states.CRASHED)
+    if off and instance.vm_state == states.ACTIVE:
+        values['vm_state'] = states.STOPPED
+    if instance.power_state != power_state or len(values) > 1:
+        instances.update(connection, uuid, **values)
+    return False
+
+
+def _stale(host: str) -> exception.Stale:
+    return exception.Stale(f'host {host} has a newer incarnation; this one may not report any more')
