@@ -1,0 +1,122 @@
+"""Answers ``Select``: decide, claim, and on a lost race decide again, here and within milliseconds."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from typing import Any
+
+from oslo_config import cfg
+
+from compute import exception
+from compute.db import claims, hosts, server_groups
+from compute.db.claims import Claimed
+from compute.db.session import Database
+from compute.objects.request_spec import RequestSpec, Selection
+from compute.rpc.scheduler import Select
+from compute.scheduler import filters, weights
+from compute.scheduler.decide import Decision, Rules, decide
+from compute.scheduler.host_state import HostState
+from compute.scheduler.host_states import HostStates
+from compute.scheduler.request import Request
+
+LOG = logging.getLogger(__name__)
+MAX_ROUNDS = 200
+
+
+class SelectEndpoint(Select):
+    """One scheduler. Any number of them may work on the same database; the claim is what they meet at."""
+
+    def __init__(self, database: Database, conf: cfg.ConfigOpts, states: HostStates | None = None) -> None:
+        options = conf.scheduler
+        self._db = database
+        self._rules = Rules(
+            filters=filters.load(conf), weights=weights.load(conf), keep=options.max_attempts,
+            subset=options.host_subset_size, shuffle=options.shuffle_best_same_weighed_hosts,
+            max_reasons=options.max_reasons)
+        self._dice = random.Random()
+        self.states = states or HostStates(database, conf)
+
+    def select(self, context: Any, *, spec: RequestSpec) -> Selection:
+        """Choose a host and claim it. A server that has its claim already gets the same host again.
+
+        :raises NoValidHost: no host fits, after a look at the newest state of all.
+        :raises NotFound: ``instance_deleted``: the server is gone.
+        :raises Conflict: ``already_claimed``: it has a host, which the request excludes.
+        """
+        begun = time.monotonic()
+        self.states.refresh()
+        try:
+            decision, claimed = self._place(spec)
+        except exception.Conflict as error:
+            return self._settled(spec, error)
+        best, *others = decision.ranked
+        LOG.info('server %s placed on %s, one of %d hosts, in %.1f ms', spec.instance_uuid, best.host,
+                 decision.considered, (time.monotonic() - begun) * 1000)
+        return Selection(
+            host_id=claimed.host_id, host=claimed.host, node=claimed.node,
+            alternates=tuple(each.host for each in others), considered=decision.considered,
+            rejections=decision.rejections(self._rules.max_reasons))
+
+    def _place(self, spec: RequestSpec) -> tuple[Decision, Claimed]:
+        request = Request(spec)
+        newest = False
+        for _ in range(MAX_ROUNDS):
+            with self.states.lock:
+                decision = decide(self.states.all(), request, self._rules, self._dice)
+                if decision.ranked:
+                    self.states.assume(decision.ranked[0].id, request)
+            if decision.ranked:
+                if (claimed := self._claim(request, decision.ranked[0])) is not None:
+                    return decision, claimed
+                self._lost(request, decision.ranked[0])
+                newest = False
+            elif newest:
+                raise self._no_host(spec, decision)
+            else:
+                self._look_closely(request)
+                newest = True
+        raise self._no_host(spec, decision)
+
+    def _claim(self, request: Request, host: HostState) -> Claimed | None:
+        claimed = None
+        try:
+            claimed = self._db.transaction(lambda connection: claims.take(connection, request.spec, host.id))
+        finally:
+            if claimed is not None and claimed.fresh:
+                self.states.confirm(host.id, request, claimed.generation)
+            else:
+                self.states.abandon(host.id, request)
+        return claimed
+
+    def _lost(self, request: Request, host: HostState) -> None:
+        LOG.debug('server %s: host %s refused the claim', request.spec.instance_uuid, host.host)
+        request.lost.add(host.id)
+        self.states.see(host.id)
+        self._join_again(request)
+
+    def _look_closely(self, request: Request) -> None:
+        """Before anybody is told no: see the newest of everything. What is in memory may be a moment old."""
+        self.states.refresh(force=True)
+        self._join_again(request)
+        request.now = time.time()
+
+    def _join_again(self, request: Request) -> None:
+        if (group := request.group) is not None:
+            request.join(self._db.read(lambda connection: server_groups.for_scheduler(connection, group.uuid)))
+
+    def _no_host(self, spec: RequestSpec, decision: Decision) -> exception.NoValidHost:
+        error = decision.error(self._rules.max_reasons)
+        LOG.info('server %s: %s', spec.instance_uuid, error.message)
+        return error
+
+    def _settled(self, spec: RequestSpec, error: exception.Conflict) -> Selection:
+        """Answer a request that was served before, when its first answer got lost on the way."""
+        name = error.details.get('host')
+        if error.code != 'already_claimed' or name is None or name in spec.excluded:
+            raise error
+        host = self._db.read(lambda connection: hosts.find(connection, name))
+        if host is None:
+            raise error
+        return Selection(host_id=host.id, host=host.host, node=host.node)

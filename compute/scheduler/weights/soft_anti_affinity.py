@@ -1,0 +1,21 @@
+"""Servers of a soft-anti-affinity group are placed apart where that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from compute.scheduler.host_state import HostState
+from compute.scheduler.request import SOFT_ANTI_AFFINITY, Request
+from compute.scheduler.weights.weight import Weight
+
+
+class SoftAntiAffinityWeight(Weight):
+    """Fewer members of the group are better."""
+
+    option = 'soft_anti_affinity_weight_multiplier'
+
+    def applies(self, request: Request) -> bool:
+        return request.has_policy(SOFT_ANTI_AFFINITY)
+
+    def values(self, hosts: Sequence[HostState], request: Request) -> list[float]:
+        return [-request.members.get(host.host, 0) for host in hosts]
