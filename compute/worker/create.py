@@ -1,0 +1,93 @@
+"""Make a server on this host: its ports, its image, its guest."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from compute import states
+from compute.clients import ports
+from compute.clients.image import Images
+from compute.clients.network import Networks
+from compute.objects.nic import Nic, NicRequest
+from compute.objects.operation import InstanceUpdate
+from compute.objects.value import decode
+from compute.virt.driver import Driver
+from compute.worker.events import EventBook
+from compute.worker.guest import guest_of
+from compute.worker.runner import Job
+
+PLUGGED = 'network-vif-plugged'
+
+
+class Create:
+    """The ``create`` of one host."""
+
+    def __init__(self, conf: Any, host: str, driver: Driver, images: Images, networks: Networks,
+                 events: EventBook) -> None:
+        self._options, self._host = conf.worker, host
+        self._driver, self._images, self._networks, self._events = driver, images, networks, events
+
+    def run(self, job: Job) -> InstanceUpdate:
+        """Wire its ports, fetch its image, start its guest."""
+        job.stage('networking')
+        nics = self._network(job)
+        job.stage('block_device_mapping', InstanceUpdate(nics=nics))
+        instance = job.instance
+        if instance.image is not None:
+            image_id = instance.image.id
+            self._driver.prepare(instance, lambda: self._images.download(None, image_id))
+        job.stage('spawning')
+        self._driver.spawn(guest_of(self._options, instance, nics, job.args.get('admin_pass')))
+        job.check()
+        info = self._driver.guest_info(instance.uuid)
+        return InstanceUpdate(vm_state=states.ACTIVE, power_state=info.power_state, launched=True, clear_fault=True,
+                              nics=nics)
+
+    def undo(self, job: Job) -> None:
+        """Remove the guest and give back its ports."""
+        self._driver.destroy(job.instance)
+        ports.release(self._networks, job.instance.uuid, keep=ports.brought(job.instance, job.args))
+
+    def after_failure(self, job: Job) -> InstanceUpdate | None:
+        """Nothing is left of it here."""
+        return InstanceUpdate(nics=())
+
+    def _network(self, job: Job) -> tuple[Nic, ...]:
+        """Have every port bound to this host and wired; ports of an attempt that was cut off are used again."""
+        wanted = decode(tuple[NicRequest, ...], job.args.get('nics', []))
+        if not wanted:
+            return ()
+        instance, options = job.instance, self._options
+        left = self._left_over(job, wanted)
+        with self._events.expect(instance.uuid, PLUGGED) as expected:
+            nics = []
+            for request in wanted:
+                nic = self._bind(job, request, left)
+                expected.need(nic.port_id)
+                nics.append(dataclasses.replace(nic, tag=request.tag, owned=request.port_id is None))
+            expected.wait(options.vif_plug_timeout, job.check, self._look)
+        return tuple(dataclasses.replace(nic, active=True) for nic in nics)
+
+    def _left_over(self, job: Job, wanted: tuple[NicRequest, ...]) -> list[Nic]:
+        if not job.recovering and not job.work.operation.attempt:
+            return []
+        given = {request.port_id for request in wanted}
+        return [nic for nic in self._networks.nics_of(None, job.instance.uuid) if nic.port_id not in given]
+
+    def _bind(self, job: Job, request: NicRequest, left: list[Nic]) -> Nic:
+        instance = job.instance
+        again = next((nic for nic in left if nic.network_id == request.network_id), None)
+        port_id = request.port_id
+        if again is not None:
+            left.remove(again)
+            port_id = again.port_id
+        where = {'host': self._host, 'device_id': instance.uuid, 'project_id': instance.project_id,
+                 'zone': self._options.availability_zone, 'hostname': instance.hostname}
+        if port_id is not None:
+            return self._networks.bind_port(None, port_id, **where)
+        return self._networks.create_port(None, request.network_id or '', fixed_ip=request.fixed_ip,
+                                          security_groups=instance.security_groups, **where)
+
+    def _look(self, port_id: str) -> str | None:
+        return {'ACTIVE': 'completed', 'ERROR': 'failed'}.get(self._networks.port_status(None, port_id))

@@ -1,0 +1,40 @@
+"""What start, stop and reboot share: how a guest is after they failed, and how long it has to shut down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compute import exception, states
+from compute.objects.instance import Instance
+from compute.objects.operation import InstanceUpdate
+from compute.virt.driver import Driver
+from compute.worker.runner import Job
+
+_VM_STATES = {states.RUNNING: states.ACTIVE, states.SHUTDOWN: states.STOPPED, states.CRASHED: states.STOPPED}
+
+
+class PowerHandler:
+    """Base of the three. None of them leaves anything to undo: the guest is on, or it is off."""
+
+    def __init__(self, conf: Any, driver: Driver) -> None:
+        self._options, self._driver = conf.worker, driver
+
+    def undo(self, job: Job) -> None:
+        """Nothing was made."""
+
+    def after_failure(self, job: Job) -> InstanceUpdate | None:
+        """Say how the guest really is."""
+        return self.observe(job.instance)
+
+    def observe(self, instance: Instance) -> InstanceUpdate | None:
+        """Return the guest's power state, and the vm_state that follows from it; None if there is no guest."""
+        try:
+            power = self._driver.guest_info(instance.uuid).power_state
+        except exception.NotFound:
+            return None
+        return InstanceUpdate(power_state=power, vm_state=_VM_STATES.get(power))
+
+    def shutdown_timeout(self, instance: Instance) -> float:
+        """Return how long the guest has to obey: its image's word, else the host's option."""
+        text = instance.image.properties.get('os_shutdown_timeout', '') if instance.image else ''
+        return float(text) if text.isdigit() else float(self._options.shutdown_timeout)

@@ -1,0 +1,96 @@
+"""The worker's voice: every report names this host and incarnation, and is said until it is heard.
+
+A report that cannot be delivered (broker or conductor down) is tried again; what was done is not undone for that. A report
+that is refused (Stale) means that the operation is no longer ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from compute import context as ctx
+from compute import exception
+from compute.objects.host import Inventory
+from compute.objects.operation import InstanceUpdate, OperationError, Work
+from compute.objects.registration import HostReport, Registration
+from compute.rpc.conductor import Reports
+from compute.rpc.transport import Rpc
+
+T = TypeVar('T')
+LOG = logging.getLogger(__name__)
+
+
+class Reporter:
+    """One host's reports. ``patience`` seconds for each before it is given up with Unavailable."""
+
+    def __init__(self, rpc: Rpc, host: str, incarnation: str, patience: float = 600.0) -> None:
+        self._client = rpc.client(Reports)
+        self._patience = patience
+        self.host, self.incarnation = host, incarnation
+        self._stopped = threading.Event()
+
+    def register(self, report: HostReport, inventory: Inventory) -> Registration:
+        """Say that this worker started; tried until somebody answers."""
+        return self._insist(lambda: self._client.register(ctx.internal(), report=report, inventory=inventory),
+                            'register', float('inf'))
+
+    def heartbeat(self, operations: tuple[int, ...], problems: tuple[str, ...]) -> tuple[int, ...]:
+        """Renew leases; said once, the next one is due soon."""
+        return self._client.heartbeat(ctx.internal(), operations=operations, problems=problems, **self._who())
+
+    def inventory(self, inventory: Inventory) -> None:
+        """Say what the host has; said once."""
+        self._client.inventory(ctx.internal(), inventory=inventory, **self._who())
+
+    def observed(self, power_states: dict[str, int]) -> tuple[str, ...]:
+        """Say how guests are; said once, the next comparison repeats it."""
+        return self._client.observed(ctx.internal(), power_states=power_states, **self._who())
+
+    def instances(self) -> list[Any]:
+        """Return the servers that are on this host."""
+        return self._client.instances(ctx.internal(), **self._who())
+
+    def begin(self, context: ctx.RequestContext, operation_id: int) -> Work:
+        """Lease an operation. :raises Stale: it is not ours to begin."""
+        return self._insist(lambda: self._client.begin(context, operation_id=operation_id, **self._who()), 'begin')
+
+    def progress(self, context: ctx.RequestContext, operation_id: int, stage: str,
+                 update: InstanceUpdate | None = None) -> None:
+        """Say that a stage begins. :raises Stale: it was cancelled."""
+        self._insist(lambda: self._client.progress(context, operation_id=operation_id, stage=stage, update=update,
+                                                   **self._who()), 'progress')
+
+    def finish(self, context: ctx.RequestContext, operation_id: int, update: InstanceUpdate) -> None:
+        """End an operation well. :raises Stale: it is no longer ours."""
+        self._insist(lambda: self._client.finish(context, operation_id=operation_id, update=update, **self._who()),
+                     'finish')
+
+    def fail(self, context: ctx.RequestContext, operation_id: int, error: OperationError,
+             update: InstanceUpdate | None = None) -> None:
+        """End our part badly. :raises Stale: it is no longer ours."""
+        self._insist(lambda: self._client.fail(context, operation_id=operation_id, error=error, update=update,
+                                               **self._who()), 'fail')
+
+    def stop(self) -> None:
+        """Give up what is being said over and over."""
+        self._stopped.set()
+
+    def _who(self) -> dict[str, str]:
+        return {'host': self.host, 'incarnation': self.incarnation}
+
+    def _insist(self, say: Callable[[], T], what: str, patience: float | None = None) -> T:
+        end = time.monotonic() + (self._patience if patience is None else patience)
+        pause = 0.5
+        while True:
+            try:
+                return say()
+            except exception.Unavailable as error:
+                if self._stopped.is_set() or time.monotonic() > end:
+                    raise
+                LOG.warning('%s is said again in %.1f s: %s', what, pause, error.message)
+            self._stopped.wait(pause)
+            pause = min(pause * 2, 10.0)

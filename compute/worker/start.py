@@ -1,0 +1,19 @@
+"""Start a stopped server on this host."""
+
+from __future__ import annotations
+
+from compute import states
+from compute.objects.operation import InstanceUpdate
+from compute.worker.guest import guest_of
+from compute.worker.power import PowerHandler
+from compute.worker.runner import Job
+
+
+class Start(PowerHandler):
+    """The ``start`` of one host."""
+
+    def run(self, job: Job) -> InstanceUpdate:
+        """Define the guest anew and start it; a guest that runs is left alone."""
+        job.stage('powering_on')
+        self._driver.power_on(guest_of(self._options, job.instance, job.instance.nics))
+        return InstanceUpdate(vm_state=states.ACTIVE, power_state=states.RUNNING, clear_fault=True)
