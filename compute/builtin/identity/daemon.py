@@ -1,0 +1,87 @@
+"""The identity daemon: Keystone's API over a store and a key repository of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from oslo_config import cfg
+
+from compute.builtin.identity.app import Identity
+from compute.builtin.identity.db import revocations
+from compute.builtin.identity.routes import RESOURCES, ROOT
+from compute.concurrency import Periodic
+from compute.db.migrate import upgrade
+from compute.exception import ComputeError
+from compute.policies.identity import RULES
+from compute.rest.errors import identity_shape
+from compute.rest.kernel import Api, Kernel
+from compute.rest.mount import Mount, Wsgi
+from compute.rest.policy import Policy
+from compute.rest.tokens import TokenChecker
+
+LOG = logging.getLogger(__name__)
+VERSIONS, VERSION_TABLE = 'compute.builtin.identity.db.versions', 'identity_version'
+_PRUNE_EVERY = 600.0
+
+
+class IdentityDaemon:
+    """Serves the Identity API; has no RPC."""
+
+    name = 'identity'
+    topic = None
+
+    def __init__(self, conf: cfg.ConfigOpts, rpc: Any = None) -> None:
+        self._conf = conf
+        self.app = Identity(conf)
+        self._prune: Periodic | None = None
+
+    def prepare(self) -> None:
+        """Bring the schema up to date and make the signing keys if there are none."""
+        upgrade(self.app.database, VERSIONS, VERSION_TABLE)
+        self.app.keys.ensure()
+
+    def endpoints(self) -> list[Any]:
+        """Return no RPC endpoints."""
+        return []
+
+    def applications(self) -> dict[str, Wsgi]:
+        """Return the API under ``/v3`` and the list of versions at the root."""
+        policy = Policy(self._conf, RULES)
+
+        def kernel(resources: Any, prefix: str) -> Kernel:
+            return Kernel(Api('identity', resources, self.app, policy, identity_shape, prefix))
+        return {'identity': Mount({'/v3': kernel(RESOURCES, '/v3'), '': kernel((ROOT,), '')})}
+
+    def check_token(self) -> TokenChecker:
+        """Return the checker over this daemon's own keys and store."""
+        return self.app.checker
+
+    def listen(self) -> tuple[str, int]:
+        """Return the address to serve on."""
+        return self._conf.identity.listen_host, self._conf.identity.listen_port
+
+    def start(self) -> None:
+        """Begin to forget old revocations from time to time."""
+        self._prune = Periodic(lambda: self.app.write(revocations.prune), _PRUNE_EVERY, name='prune-revocations')
+        self._prune.start()
+
+    def stop(self) -> None:
+        """Stop periodic work and close the store."""
+        if self._prune is not None:
+            self._prune.stop()
+        self.app.database.dispose()
+
+    def health(self) -> list[str]:
+        """Return what does not work now: the store, the keys."""
+        checks: tuple[Callable[[], Any], ...] = (self.app.database.ping, self.app.keys.public)
+        return [reason for reason in map(_problem, checks) if reason]
+
+
+def _problem(check: Callable[[], Any]) -> str | None:
+    try:
+        check()
+    except ComputeError as error:
+        return error.message
+    return None

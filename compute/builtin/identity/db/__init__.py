@@ -1,0 +1,1 @@
+"""The identity daemon's own store: its tables and its queries by noun."""

@@ -1,0 +1,148 @@
+"""Roles, and which role implies which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from compute.builtin.identity.db import assignments, nouns
+from compute.builtin.identity.db.nouns import Row
+from compute.builtin.identity.db.removal import remove_role
+from compute.builtin.identity.db.revocations import revoke
+from compute.builtin.identity.db.tables import implied_roles
+from compute.builtin.identity.resources.shapes import NAME, OPTIONS, TEXT, filters_of, listing_query, member, page
+from compute.exception import Forbidden, Invalid, NotFound
+from compute.rest.call import Call
+from compute.rest.fields import Required, fields
+from compute.rest.op import Body, Op, Resource
+
+_PATH = '/roles'
+_ONE = '/roles/{role_id}'
+_IMPLIED = '/roles/{role_id}/implies/{implied_id}'
+_FIELDS: dict[str, Any] = {'description': TEXT, 'options': OPTIONS, 'domain_id': {'type': 'null'}}
+_CREATE = Body('role', fields(_FIELDS, name=Required(NAME), extra=True))
+_UPDATE = Body('role', fields(_FIELDS, name=NAME, extra=True))
+
+
+def load(call: Call) -> Row:
+    """Load a role."""
+    found: Row = call.app.read(nouns.ROLES.get, call.path['role_id'])
+    return found
+
+
+def shown(call: Call, row: Row) -> Row:
+    """Return a role as answers have it."""
+    return member(call, _PATH, row, domain_id=None)
+
+
+def index(call: Call) -> dict[str, Any]:
+    """List roles."""
+    return page(call, nouns.ROLES, _PATH, 'roles', filters_of(call), shown)
+
+
+def show(call: Call) -> dict[str, Any]:
+    """Show a role."""
+    return {'role': shown(call, call.target)}
+
+
+def create(call: Call) -> dict[str, Any]:
+    """Make a role."""
+    values = _accepted(call)
+    return {'role': shown(call, call.app.write(lambda db: nouns.ROLES.insert(db, values)))}
+
+
+def update(call: Call) -> dict[str, Any]:
+    """Change a role; a new name ends the tokens that carry the old one."""
+    changes = _accepted(call)
+
+    def change(db: Any) -> Row:
+        row = nouns.ROLES.update(db, call.target['id'], changes)
+        if row['name'] != call.target['name']:
+            revoke(db, 'role', row['id'])
+        return row
+    return {'role': shown(call, call.app.write(change))}
+
+
+def delete(call: Call) -> None:
+    """Delete a role wherever it was given."""
+    call.app.write(lambda db: remove_role(db, call.target['id']))
+
+
+def inferences(call: Call) -> dict[str, Any]:
+    """List which roles imply which."""
+    implied, roles = call.app.read(lambda db: (assignments.inferences(db), nouns.ROLES.all(db)))
+    named = {role['id']: _brief(call, role) for role in roles}
+    return {'role_inferences': [_inference(named, prior, sorted(implied[prior])) for prior in sorted(implied)],
+            'links': {'self': call.link('/role_inferences')}}
+
+
+def index_implied(call: Call) -> dict[str, Any]:
+    """List the roles that one implies directly."""
+    implied, roles = call.app.read(lambda db: (assignments.inferences(db), nouns.ROLES.all(db)))
+    named = {role['id']: _brief(call, role) for role in roles}
+    prior = call.target['id']
+    return {'role_inference': _inference(named, prior, sorted(implied.get(prior, ()))),
+            'links': {'self': call.link(f'{_PATH}/{prior}/implies')}}
+
+
+def show_implied(call: Call) -> dict[str, Any]:
+    """Show that one role implies another."""
+    prior, implied = call.target, call.app.read(nouns.ROLES.get, call.path['implied_id'])
+    if implied['id'] not in call.app.read(assignments.inferences).get(prior['id'], ()):
+        raise NotFound(f'Role {prior["id"]} does not imply role {implied["id"]}.')
+    return {'role_inference': {'prior_role': _brief(call, prior), 'implies': _brief(call, implied)},
+            'links': {'self': call.link(f'{_PATH}/{prior["id"]}/implies/{implied["id"]}')}}
+
+
+def put_implied(call: Call) -> dict[str, Any]:
+    """Let one role imply another."""
+    prior = call.target['id']
+
+    def put(db: Any) -> None:
+        implied = nouns.ROLES.get(db, call.path['implied_id'])
+        if implied['name'] == 'admin':
+            raise Forbidden('The role admin cannot be implied by another.')
+        if prior in assignments.with_implied(db, {implied['id']}):
+            raise Invalid(f'Role {implied["id"]} implies role {prior} already; a circle is not possible')
+        if implied['id'] not in assignments.inferences(db).get(prior, ()):
+            db.execute(implied_roles.insert().values(prior_id=prior, implied_id=implied['id']))
+    call.app.write(put)
+    return show_implied(call)
+
+
+def delete_implied(call: Call) -> None:
+    """Let one role no longer imply another; tokens that may have it only so end."""
+    show_implied(call)
+
+    def remove(db: Any) -> None:
+        db.execute(implied_roles.delete().where(sa.and_(implied_roles.c.prior_id == call.target['id'],
+                                                        implied_roles.c.implied_id == call.path['implied_id'])))
+        revoke(db, 'role', call.path['implied_id'])
+    call.app.write(remove)
+
+
+def _accepted(call: Call) -> Row:
+    return {name: value for name, value in nouns.ROLES.accepted(call.body).items() if name != 'domain_id'}
+
+
+def _brief(call: Call, row: Row) -> Row:
+    return member(call, _PATH, {'id': row['id'], 'name': row['name'], 'description': row['description']})
+
+
+def _inference(named: dict[str, Row], prior: str, implied: list[str]) -> dict[str, Any]:
+    return {'prior_role': named[prior], 'implies': [named[role] for role in implied]}
+
+
+ROLES = Resource('roles', (
+    Op('GET', _PATH, index, policy='identity:list_roles', query=listing_query(name=NAME)),
+    Op('POST', _PATH, create, policy='identity:create_role', status=201, body=_CREATE),
+    Op('GET', _ONE, show, policy='identity:get_role', loads=load),
+    Op('PATCH', _ONE, update, policy='identity:update_role', loads=load, body=_UPDATE),
+    Op('DELETE', _ONE, delete, policy='identity:delete_role', loads=load, status=204),
+    Op('GET', '/role_inferences', inferences, policy='identity:list_role_inference_rules'),
+    Op('GET', '/roles/{role_id}/implies', index_implied, policy='identity:get_implied_role', loads=load),
+    Op('GET', _IMPLIED, show_implied, policy='identity:get_implied_role', loads=load),
+    Op('PUT', _IMPLIED, put_implied, policy='identity:create_implied_role', loads=load, status=201),
+    Op('DELETE', _IMPLIED, delete_implied, policy='identity:delete_implied_role', loads=load, status=204),
+))

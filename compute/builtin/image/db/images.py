@@ -1,0 +1,167 @@
+"""Images as rows: find, make, change, delete, and the steps of an upload as compare-and-swap."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from compute.builtin.image import record
+from compute.builtin.image.db.tables import images, members, properties, tags
+from compute.builtin.image.record import Data, Image
+from compute.db.session import Database
+from compute.exception import Conflict, NotFound, TooLarge
+
+_COLUMNS = tuple(column.name for column in images.columns)
+
+
+def missing(image_id: str) -> NotFound:
+    """Return the error for an image that is not there or not for this caller."""
+    return NotFound(f'No image found with ID {image_id}', code='image_not_found')
+
+
+def get(db: Database, image_id: str) -> Image:
+    """Return an image. :raises NotFound: there is none of that id."""
+    return db.read(lambda connection: _get(connection, image_id))
+
+
+def attach(connection: Connection, rows: Iterable[Any]) -> list[Image]:
+    """Make images of rows, with their tags and properties: two queries however many rows there are."""
+    rows = list(rows)
+    ids = [row.id for row in rows]
+    found_tags: dict[str, list[str]] = {}
+    found_properties: dict[str, dict[str, str]] = {}
+    if ids:
+        for row in connection.execute(sa.select(tags).where(tags.c.image_id.in_(ids)).order_by(tags.c.tag)):
+            found_tags.setdefault(row.image_id, []).append(row.tag)
+        for row in connection.execute(sa.select(properties).where(properties.c.image_id.in_(ids))):
+            found_properties.setdefault(row.image_id, {})[row.name] = row.value
+    return [Image(**{name: getattr(row, name) for name in _COLUMNS}, tags=tuple(found_tags.get(row.id, ())),
+                  properties=found_properties.get(row.id, {})) for row in rows]
+
+
+def create(db: Database, image: Image, *, count_limit: int = 0) -> None:
+    """Store a new image. :raises Conflict: the id is taken. :raises TooLarge: over the project's limit."""
+    def insert(connection: Connection) -> None:
+        if connection.execute(sa.select(images.c.id).where(images.c.id == image.id)).first():
+            raise Conflict(f'Image ID {image.id} already exists!', code='image_exists')
+        if count_limit:
+            _check_count(connection, image.owner, count_limit)
+        connection.execute(images.insert().values({name: getattr(image, name) for name in _COLUMNS}))
+        _insert_properties(connection, image.id, image.properties)
+        _insert_tags(connection, image.id, image.tags)
+    db.transaction(insert)
+
+
+def change(db: Database, image_id: str, edit: Callable[[Image], Image], now: datetime.datetime) -> Image:
+    """Apply ``edit`` to the newest state of an image in one transaction and return the result.
+
+    :raises NotFound: it is gone. What ``edit`` raises passes through and nothing changes.
+    """
+    def run(connection: Connection) -> Image:
+        connection.execute(sa.select(images.c.id).where(images.c.id == image_id).with_for_update())
+        old = _get(connection, image_id)
+        new = edit(old)
+        values = {name: getattr(new, name) for name in _COLUMNS if getattr(new, name) != getattr(old, name)}
+        values.pop('id', None)
+        if values or new.properties != old.properties or new.tags != old.tags:
+            connection.execute(images.update().where(images.c.id == image_id).values(**values, updated_at=now))
+        if new.properties != old.properties:
+            connection.execute(properties.delete().where(properties.c.image_id == image_id))
+            _insert_properties(connection, image_id, new.properties)
+        if new.tags != old.tags:
+            connection.execute(tags.delete().where(tags.c.image_id == image_id))
+            _insert_tags(connection, image_id, new.tags)
+        return _get(connection, image_id)
+    return db.transaction(run)
+
+
+def delete(db: Database, image_id: str, check: Callable[[Image], None]) -> None:
+    """Delete an image that ``check`` (which may raise) has nothing against. :raises NotFound:"""
+    def run(connection: Connection) -> None:
+        connection.execute(sa.select(images.c.id).where(images.c.id == image_id).with_for_update())
+        check(_get(connection, image_id))
+        for table in (properties, tags, members):
+            connection.execute(table.delete().where(table.c.image_id == image_id))
+        connection.execute(images.delete().where(images.c.id == image_id))
+    db.transaction(run)
+
+
+def begin_upload(db: Database, image_id: str, upload_id: str, now: datetime.datetime) -> bool:
+    """Take a queued image for one upload; False if it is no longer queued."""
+    return _swap(db, image_id, images.c.status == record.QUEUED, status=record.SAVING, upload_id=upload_id,
+                 updated_at=now)
+
+
+def finish_upload(db: Database, image_id: str, upload_id: str, data: Data, now: datetime.datetime) -> bool:
+    """Make the image active with what the upload found; False if the image is no longer this upload's."""
+    done = _swap(db, image_id, images.c.upload_id == upload_id, status=record.ACTIVE, upload_id=None, size=data.size,
+                 virtual_size=data.virtual_size, checksum=data.checksum, os_hash_algo=data.os_hash_algo,
+                 os_hash_value=data.os_hash_value, updated_at=now)
+    # A commit whose answer was lost is tried again, and then finds nothing to do.
+    return done or is_active_with(db, image_id, data.os_hash_value)
+
+
+def is_active_with(db: Database, image_id: str, digest: str) -> bool:
+    """Tell whether an image is active with the data of that SHA-512."""
+    return db.row(sa.select(images.c.id).where(images.c.id == image_id, images.c.status == record.ACTIVE,
+                                               images.c.os_hash_value == digest)) is not None
+
+
+def abandon_upload(db: Database, image_id: str, upload_id: str, now: datetime.datetime) -> bool:
+    """Make the image queued again after a failed upload; False if it is no longer this upload's."""
+    return _swap(db, image_id, images.c.upload_id == upload_id, status=record.QUEUED, upload_id=None, updated_at=now)
+
+
+def uploading(db: Database) -> list[tuple[str, str]]:
+    """Return (image id, upload id) of all images that are being uploaded, or were when their daemon died."""
+    statement = sa.select(images.c.id, images.c.upload_id).where(images.c.upload_id.is_not(None))
+    return [(row.id, row.upload_id) for row in db.rows(statement)]
+
+
+def existing(db: Database, ids: Iterable[str]) -> set[str]:
+    """Return those of ``ids`` that belong to an image."""
+    wanted = list(ids)
+    found: set[str] = set()
+    for start in range(0, len(wanted), 500):
+        statement = sa.select(images.c.id).where(images.c.id.in_(wanted[start:start + 500]))
+        found.update(row.id for row in db.rows(statement))
+    return found
+
+
+def stored_bytes(db: Database, owner: str | None) -> int:
+    """Return how many bytes the images of a project have together."""
+    return int(db.scalar(sa.select(sa.func.coalesce(sa.func.sum(images.c.size), 0)).where(images.c.owner == owner)))
+
+
+def _get(connection: Connection, image_id: str) -> Image:
+    row = connection.execute(sa.select(images).where(images.c.id == image_id)).first()
+    if row is None:
+        raise missing(image_id)
+    return attach(connection, [row])[0]
+
+
+def _swap(db: Database, image_id: str, condition: Any, **values: Any) -> bool:
+    statement = images.update().where(images.c.id == image_id, condition).values(**values)
+    return db.transaction(lambda connection: bool(connection.execute(statement).rowcount))
+
+
+def _insert_properties(connection: Connection, image_id: str, values: dict[str, str]) -> None:
+    if values:
+        connection.execute(properties.insert(), [{'image_id': image_id, 'name': name, 'value': value}
+                                                 for name, value in values.items()])
+
+
+def _insert_tags(connection: Connection, image_id: str, values: Iterable[str]) -> None:
+    rows = [{'image_id': image_id, 'tag': tag} for tag in dict.fromkeys(values)]
+    if rows:
+        connection.execute(tags.insert(), rows)
+
+
+def _check_count(connection: Connection, owner: str | None, limit: int) -> None:
+    used = connection.execute(sa.select(sa.func.count()).select_from(images).where(images.c.owner == owner)).scalar()
+    if (used or 0) >= limit:
+        raise TooLarge(f'Project {owner} has {used} images; its limit is {limit}.', code='image_count_total')

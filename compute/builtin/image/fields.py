@@ -1,0 +1,54 @@
+"""Field tables of the Image API: what a body may hold. The same tables make the schemas that clients can read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compute.builtin.image.record import MEMBER_STATUSES, STATUSES, VISIBILITIES
+from compute.rest.fields import Required, fields
+
+DISK_FORMATS = ('ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw', 'qcow2', 'vdi', 'ploop', 'iso')
+CONTAINER_FORMATS = ('ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker', 'compressed')
+_UUID = r'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+_MAX_INT = 2 ** 31 - 1
+_NO_NUL = r'^[^\x00]*$'
+
+TAG = {'type': 'string', 'maxLength': 255, 'minLength': 1, 'pattern': _NO_NUL}
+SETTABLE: dict[str, Any] = {
+    'id': {'type': 'string', 'pattern': _UUID, 'description': 'A UUID for the image.'},
+    'name': {'type': ['null', 'string'], 'maxLength': 255, 'pattern': _NO_NUL, 'description': 'A name to show.'},
+    'owner': {'type': ['null', 'string'], 'maxLength': 255, 'description': 'The project that the image belongs to.'},
+    'visibility': {'type': 'string', 'enum': list(VISIBILITIES), 'description': 'Who can see the image.'},
+    'protected': {'type': 'boolean', 'description': 'Whether the image cannot be deleted.'},
+    'os_hidden': {'type': 'boolean', 'description': 'Whether lists leave the image out.'},
+    'disk_format': {'type': ['null', 'string'], 'enum': [None, *DISK_FORMATS], 'description': 'Format of the disk.'},
+    'container_format': {'type': ['null', 'string'], 'enum': [None, *CONTAINER_FORMATS],
+                         'description': 'Format of what the disk is wrapped in.'},
+    'min_disk': {'type': 'integer', 'minimum': 0, 'maximum': _MAX_INT,
+                 'description': 'Disk (GiB) that a server needs for this image.'},
+    'min_ram': {'type': 'integer', 'minimum': 0, 'maximum': _MAX_INT,
+                'description': 'Memory (MiB) that a server needs for this image.'},
+    'tags': {'type': 'array', 'items': TAG, 'description': 'Words attached to the image.'},
+}
+READ_ONLY: dict[str, Any] = {
+    'status': {'type': 'string', 'enum': list(STATUSES), 'description': 'What state the image is in.'},
+    'size': {'type': ['null', 'integer'], 'description': 'Bytes of the data.'},
+    'virtual_size': {'type': ['null', 'integer'], 'description': 'Bytes of the disk that the data holds.'},
+    'checksum': {'type': ['null', 'string'], 'maxLength': 32, 'description': 'MD5 of the data.'},
+    'os_hash_algo': {'type': ['null', 'string'], 'maxLength': 64, 'description': 'Algorithm of os_hash_value.'},
+    'os_hash_value': {'type': ['null', 'string'], 'maxLength': 128, 'description': 'Digest of the data.'},
+    'created_at': {'type': 'string', 'description': 'When the image was made.'},
+    'updated_at': {'type': 'string', 'description': 'When the image was last changed.'},
+    'self': {'type': 'string', 'description': 'URL of the image.'},
+    'file': {'type': 'string', 'description': 'URL of the data.'},
+    'schema': {'type': 'string', 'description': 'URL of the schema of an image.'},
+}
+LOCATIONS = ('locations', 'direct_url')
+"""Where a backend keeps data: never shown and never taken."""
+RESERVED_PREFIX = 'os_glance_'
+
+PROPERTY = {'type': 'string', 'maxLength': 65535, 'pattern': _NO_NUL}
+CREATE = fields(SETTABLE, extra=PROPERTY, rules={'propertyNames': {'maxLength': 255, 'minLength': 1,
+                                                                   'pattern': _NO_NUL}})
+MEMBER = fields(member=Required({'type': 'string', 'minLength': 1, 'maxLength': 255}))
+MEMBER_STATUS = fields(status=Required({'type': 'string', 'enum': list(MEMBER_STATUSES)}))

@@ -1,0 +1,98 @@
+"""Ports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compute.builtin.network.api.nouns import Noun, demand_attributes, query_of, seen_by, with_network
+from compute.builtin.network.api.schema import (
+    ADDRESS,
+    BOOL,
+    DOMAIN,
+    EMPTY,
+    ID,
+    MAC,
+    NULL,
+    OWNER,
+    TAGS,
+    TEXT_OR_NULL,
+    one_or_many,
+    stored,
+)
+from compute.builtin.network.control import ports, tags
+from compute.builtin.network.control.changes import Work
+from compute.builtin.network.db import rows
+from compute.builtin.network.db.kinds import GROUP, NETWORK, PORT, Clause
+from compute.builtin.network.db.rows import Row
+from compute.builtin.network.db.scope import visible
+from compute.rest.call import Call
+from compute.rest.fields import ListOf, Required, fields
+from compute.rest.op import Body, Op, Resource
+
+NOUN = Noun(PORT, '/ports')
+
+_FIXED_IP = fields({'subnet_id': ID, 'ip_address': ADDRESS}, rules={'minProperties': 1})
+_PAIR = fields({'ip_address': Required(ADDRESS), 'mac_address': {'anyOf': [MAC, NULL]}})
+_SETTABLE = {
+    'name': TEXT_OR_NULL, 'description': TEXT_OR_NULL, 'admin_state_up': BOOL, 'mac_address': MAC,
+    'fixed_ips': ListOf(_FIXED_IP, {'maxItems': 20, 'type': ['array', 'null']}),
+    'device_id': TEXT_OR_NULL, 'device_owner': TEXT_OR_NULL, 'dns_name': DOMAIN, 'port_security_enabled': BOOL,
+    'security_groups': {'type': ['array', 'null'], 'items': ID, 'maxItems': 50},
+    'allowed_address_pairs': ListOf(_PAIR, {'maxItems': 50, 'type': ['array', 'null']}),
+    'binding:host_id': TEXT_OR_NULL, 'binding:vnic_type': {'type': 'string', 'maxLength': 64},
+    'binding:profile': {'type': ['object', 'null'], 'maxProperties': 50}, 'extra_dhcp_opts': EMPTY,
+    'qos_policy_id': NULL}
+CREATE = one_or_many(PORT, fields({**_SETTABLE, **OWNER, 'network_id': Required(ID), 'tags': TAGS}))
+UPDATE = Body('port', fields(_SETTABLE))
+
+
+def create(call: Call) -> dict[str, Any]:
+    """Make ports, on the caller's and on shared networks."""
+    scope = visible(NETWORK, seen_by(call))
+
+    def make(work: Work, item: dict[str, Any]) -> Row:
+        rows.get(work.connection, NETWORK, item['network_id'], scope=scope)
+        demand_attributes(call, 'create_port', item, with_network(work, {
+            'project_id': item['project_id'], 'network_id': item['network_id']}))
+        port = ports.create(work, item, _groups(call))
+        if item.get('tags'):
+            tags.replace(work, PORT, port['id'], item['tags'])
+        return port
+    return NOUN.create(call, make, _stored)
+
+
+def update(call: Call) -> dict[str, Any]:
+    """Change one."""
+    attributes = _stored(call.body)
+    demand_attributes(call, 'update_port', attributes, call.target)
+    call.app.do(lambda work: ports.update(work, call.target['id'], attributes, _groups(call)))
+    return NOUN.answer(call, call.target['id'])
+
+
+def delete(call: Call) -> None:
+    """Delete one."""
+    call.app.do(lambda work: ports.delete(work, call.target['id']))
+
+
+def _groups(call: Call) -> Clause:
+    return visible(GROUP, seen_by(call))
+
+
+def _stored(item: dict[str, Any]) -> dict[str, Any]:
+    """Return attributes as the store has them; null means as if it were not said, or an empty list."""
+    found = stored(PORT, item)
+    for name in ('extra_dhcp_opts', 'qos_policy_id'):
+        found.pop(name, None)
+    if 'fixed_ips' in found and found['fixed_ips'] is None:
+        del found['fixed_ips']
+    if 'security_groups' in found and found['security_groups'] is None:
+        found['security_groups'] = []
+    return found
+
+
+RESOURCE = Resource('ports', (
+    Op('GET', '/ports', NOUN.page, 'get_port', query=query_of(PORT)),
+    Op('POST', '/ports', create, 'create_port', 201, CREATE),
+    Op('GET', '/ports/{id}', NOUN.show, 'get_port', query=query_of(PORT), loads=NOUN.load),
+    Op('PUT', '/ports/{id}', update, 'update_port', body=UPDATE, loads=NOUN.load),
+    Op('DELETE', '/ports/{id}', delete, 'delete_port', 204, loads=NOUN.load)))

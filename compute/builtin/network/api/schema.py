@@ -1,0 +1,50 @@
+"""Schemas that several resources share, and how values become what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from compute.builtin.network.db.kinds import Kind
+from compute.builtin.network.db.listing import truth
+from compute.rest.fields import Fields, ListOf, fields
+from compute.rest.op import Body
+
+TEXT = {'type': 'string', 'maxLength': 255}
+TEXT_OR_NULL = {'type': ['string', 'null'], 'maxLength': 255}
+BOOL = {'enum': [True, False, 'true', 'false', 'True', 'False', 'TRUE', 'FALSE']}
+PROJECT = {'type': 'string', 'maxLength': 64}
+ID = {'type': 'string', 'pattern': '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'}
+ADDRESS = {'type': 'string', 'maxLength': 64}
+MAC = {'type': 'string', 'pattern': '^[0-9a-fA-F]([048cC26aAeE])(:[0-9a-fA-F]{2}){5}$'}
+NULL = {'type': 'null'}
+EMPTY = {'type': 'array', 'maxItems': 0}
+TAG: dict[str, Any] = {'type': 'string', 'minLength': 1, 'maxLength': 255, 'pattern': '^[^,/]+$'}
+TAGS: dict[str, Any] = {'type': 'array', 'items': TAG, 'maxItems': 50, 'uniqueItems': True}
+DOMAIN = {'type': ['string', 'null'], 'maxLength': 255,
+          'pattern': '^$|^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\\.?)+$'}
+
+OWNER = {'project_id': PROJECT, 'tenant_id': PROJECT}
+
+
+def one_or_many(kind: Kind, table: Fields, limit: int = 1000) -> Body:
+    """Return the body of a create: one under its name, or a list under the collection's."""
+    return Body(None, fields({kind.name: table, kind.collection: ListOf(table, {'minItems': 1, 'maxItems': limit})},
+                             rules={'minProperties': 1, 'maxProperties': 1}))
+
+
+def stored(kind: Kind, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes with booleans as such, empty text for null where text is not null, one name for the project."""
+    found = dict(attributes)
+    for name, value in attributes.items():
+        column = kind.columns.get(name)
+        if column is None:
+            continue
+        if column.type.python_type is bool:
+            found[name] = value if isinstance(value, bool) else truth(name, value)
+        elif value is None and not column.nullable and column.type.python_type is str:
+            found[name] = ''
+    tenant = found.pop('tenant_id', None)
+    if tenant is not None:
+        found.setdefault('project_id', tenant)
+    return found

@@ -1,0 +1,221 @@
+"""Ports: create, change, delete, and what agents say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from compute.builtin.network.control import addresses, addressing, binding, events, projects
+from compute.builtin.network.control.changes import Work
+from compute.builtin.network.db import rows
+from compute.builtin.network.db import tables as t
+from compute.builtin.network.db.kinds import GROUP, NETWORK, PORT, Clause
+from compute.builtin.network.db.rows import Row
+from compute.exception import Conflict, Stale
+
+ACTIVE, DOWN, ERROR = 'ACTIVE', 'DOWN', 'ERROR'
+_MAC_ATTEMPTS = 16
+_WIRED = ('mac_address', 'admin_state_up', 'device_id', 'port_security_enabled', 'allowed_address_pairs', 'dns_name')
+
+
+def create(work: Work, attributes: Mapping[str, Any], groups_scope: Clause) -> Row:
+    """Make a port with MAC, addresses, groups and binding. ``groups_scope`` limits which groups it may be in.
+
+    :raises NotFound: network, subnet or group.
+    :raises Conflict: quota, no address is free, the MAC or the address is taken.
+    """
+    project_id = attributes['project_id']
+    projects.charge(work, project_id, 'port')
+    network = rows.get(work.connection, NETWORK, attributes['network_id'])
+    values = {'device_id': '', 'host': '', 'vnic_type': 'normal', 'allowed_address_pairs': [],
+              'port_security_enabled': network['port_security_enabled'], **_stored(attributes)}
+    values = {**values, 'status': DOWN, **binding.decide(work, values)}
+    groups = _groups(work, project_id, attributes.get('security_groups'), values, groups_scope)
+    port = _insert(work, network, values, attributes.get('mac_address'))
+    addresses.assign(work, port, attributes.get('fixed_ips'))
+    _set_groups(work, port['id'], groups)
+    work.changes.members.update(groups)
+    _note(work, port)
+    return port
+
+
+def update(work: Work, port_id: str, attributes: Mapping[str, Any], groups_scope: Clause) -> Row:
+    """Change a port. Moving it to another host, or from any, takes it down until the agent there says it is up."""
+    old = rows.get(work.connection, PORT, port_id, lock=True)
+    values = _stored(attributes)
+    wanted = {**old, **values}
+    old_groups = groups_of(work, port_id)
+    groups = old_groups
+    if 'security_groups' in attributes:
+        groups = set(_groups(work, old['project_id'], attributes['security_groups'] or [], wanted, groups_scope))
+    _check_security(wanted, groups)
+    values.update(_rebound(work, old, wanted, 'host' in values))
+    if wanted['mac_address'] != old['mac_address']:
+        _check_mac(work, old, wanted['mac_address'])
+    port = rows.change(work.connection, PORT, port_id, values)
+    moved = 'fixed_ips' in attributes and addresses.reassign(work, port, attributes['fixed_ips'] or [])
+    if groups != old_groups:
+        _set_groups(work, port_id, groups)
+    _after_update(work, old, port, moved, old_groups, groups)
+    return port
+
+
+def delete(work: Work, port_id: str) -> None:
+    """Delete a port; its host takes it down, its server is told."""
+    port = rows.get(work.connection, PORT, port_id, lock=True)
+    work.changes.members.update(groups_of(work, port_id))
+    rows.delete(work.connection, PORT, port_id)
+    _note(work, port)
+    events.post(work, events.DELETED, port)
+
+
+def report_up(work: Work, host: str, port_id: str) -> None:
+    """Take an agent's word that a port is wired. :raises Stale: the port is not bound to that host."""
+    port = _bound(work, host, port_id)
+    up = port['admin_state_up'] and rows.get(work.connection, NETWORK, port['network_id'])['admin_state_up']
+    status = ACTIVE if up else DOWN
+    if port['status'] == status:
+        return
+    details = {key: value for key, value in port['vif_details'].items() if key != 'problem'}
+    rows.change(work.connection, PORT, port_id, {'status': status, 'vif_details': details})
+    if up:
+        events.post(work, events.PLUGGED, port)
+
+
+def report_failed(work: Work, host: str, port_id: str, reason: str) -> None:
+    """Take an agent's word that a port cannot be wired. :raises Stale: the port is not bound to that host."""
+    port = _bound(work, host, port_id)
+    details = {**port['vif_details'], 'problem': reason[:1000]}
+    if port['status'] == ERROR and port['vif_details'] == details:
+        return
+    rows.change(work.connection, PORT, port_id, {'status': ERROR, 'vif_details': details})
+    if port['status'] != ERROR:
+        events.post(work, events.PLUGGED, port, status='failed')
+
+
+def groups_of(work: Work, port_id: str) -> set[str]:
+    """Return the security groups of a port."""
+    return set(work.connection.execute(
+        sa.select(t.port_groups.c.group_id).where(t.port_groups.c.port_id == port_id)).scalars())
+
+
+def _bound(work: Work, host: str, port_id: str) -> Row:
+    row = work.connection.execute(sa.select(t.ports).where(t.ports.c.id == port_id).with_for_update()).first()
+    if row is None:
+        raise Stale(f'port {port_id} does not exist', code='port_gone')
+    port = dict(row._mapping)
+    if port['vif_type'] != binding.TAP or port['host'] != host:
+        where = f'host {port["host"]}' if port['vif_type'] == binding.TAP else 'no host'
+        raise Stale(f'port {port_id} is bound to {where}, not to host {host}', code='port_not_bound_here')
+    return port
+
+
+def _stored(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    values = PORT.values(attributes)
+    for name in ('host', 'device_id', 'device_owner', 'dns_name'):
+        if name in values:
+            values[name] = values[name] or ''
+    if 'profile' in values:
+        values['profile'] = values['profile'] or {}
+    if 'mac_address' in values:
+        values['mac_address'] = str(values['mac_address']).lower()
+    if 'allowed_address_pairs' in values:
+        values['allowed_address_pairs'] = [_pair(pair) for pair in values['allowed_address_pairs'] or []]
+    return values
+
+
+def _pair(pair: Mapping[str, str]) -> dict[str, str]:
+    text = pair['ip_address']
+    shown = str(addressing.network_of(text)) if '/' in text else str(addressing.address_of(text))
+    return {'ip_address': shown, **({'mac_address': pair['mac_address'].lower()} if pair.get('mac_address') else {})}
+
+
+def _insert(work: Work, network: Row, values: Mapping[str, Any], mac: str | None) -> Row:
+    macs = iter([mac.lower()]) if mac else addressing.macs(work.options.base_mac)
+    for _, candidate in zip(range(_MAC_ATTEMPTS), macs, strict=False):
+        try:
+            with work.connection.begin_nested():
+                return rows.insert(work.connection, PORT, {**values, 'mac_address': candidate})
+        except IntegrityError:
+            rows.get(work.connection, NETWORK, network['id'])
+    if mac is None:
+        raise Conflict(f'Unable to generate unique mac on network {network["id"]}.',
+                       details={'type': 'MacAddressGenerationFailure'})
+    raise _mac_taken(network['id'], mac)
+
+
+def _mac_taken(network_id: str, mac: str) -> Conflict:
+    return Conflict(f'Unable to complete operation for network {network_id}. The mac address {mac} is in use.',
+                    details={'type': 'MacAddressInUse'})
+
+
+def _check_mac(work: Work, port: Row, mac: str) -> None:
+    if port['vif_type'] == binding.TAP:
+        raise Conflict(f'Unable to complete operation on port {port["id"]}, port is already bound, port type: '
+                       f'{port["vif_type"]}, old_mac {port["mac_address"]}, new_mac {mac}.',
+                       details={'type': 'PortBound'})
+    query = sa.select(t.ports.c.id).where(t.ports.c.network_id == port['network_id'], t.ports.c.mac_address == mac)
+    if work.connection.execute(query).first() is not None:
+        raise _mac_taken(port['network_id'], mac)
+
+
+def _groups(work: Work, project_id: str, asked: Sequence[str] | None, port: Mapping[str, Any],
+            scope: Clause) -> Sequence[str]:
+    """Return the groups of a new port, the default one if nothing is said. :raises NotFound: one of them."""
+    if asked is None:
+        return [projects.default_group(work, project_id)] if port['port_security_enabled'] else []
+    found = [rows.get(work.connection, GROUP, group_id, scope=scope)['id'] for group_id in asked]
+    _check_security(port, set(found))
+    return found
+
+
+def _check_security(port: Mapping[str, Any], groups: set[str]) -> None:
+    if not port['port_security_enabled'] and groups:
+        raise Conflict('Port has security group associated. Cannot disable port security or IP address until security '
+                       'group is removed.', details={'type': 'PortSecurityPortHasSecurityGroup'})
+    if not port['port_security_enabled'] and port['allowed_address_pairs']:
+        raise Conflict('Port Security must be enabled in order to have allowed address pairs on a port.',
+                       details={'type': 'AddressPairAndPortSecurityRequired'})
+
+
+def _set_groups(work: Work, port_id: str, groups: Sequence[str] | set[str]) -> None:
+    work.connection.execute(t.port_groups.delete().where(t.port_groups.c.port_id == port_id))
+    for group_id in dict.fromkeys(groups):
+        try:
+            with work.connection.begin_nested():
+                work.connection.execute(t.port_groups.insert().values(port_id=port_id, group_id=group_id))
+        except IntegrityError:
+            raise rows.missing(GROUP, group_id) from None
+
+
+def _rebound(work: Work, old: Row, wanted: Row, host_given: bool) -> dict[str, Any]:
+    """Return the binding's values if it is to be decided again."""
+    same = all(wanted[name] == old[name] for name in ('host', 'vnic_type')) and (
+        bool(wanted['device_id']) == bool(old['device_id']))
+    if same and not (host_given and old['vif_type'] == binding.FAILED):
+        return {} if wanted['admin_state_up'] or not old['admin_state_up'] else {'status': DOWN}
+    return {**binding.decide(work, wanted), 'status': DOWN}
+
+
+def _after_update(work: Work, old: Row, port: Row, moved: bool, old_groups: set[str], groups: set[str]) -> None:
+    binding_changed = (old['host'], old['vif_type']) != (port['host'], port['vif_type'])
+    if binding_changed:
+        _note(work, old)
+    if binding_changed or moved or groups != old_groups or any(old[name] != port[name] for name in _WIRED):
+        _note(work, port)
+    if groups != old_groups:
+        work.changes.members.update(groups ^ old_groups)
+    if moved or port['allowed_address_pairs'] != old['allowed_address_pairs']:
+        work.changes.members.update(groups)
+    if old['status'] == ACTIVE and port['status'] != ACTIVE:
+        events.post(work, events.UNPLUGGED, old)
+    if moved:
+        events.post(work, events.CHANGED, port)
+
+
+def _note(work: Work, port: Row) -> None:
+    if port['vif_type'] == binding.TAP:
+        work.changes.ports.add((port['host'], port['network_id'], port['id']))

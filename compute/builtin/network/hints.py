@@ -1,0 +1,132 @@
+"""Tells agents what changed. A hint may get lost: the rows are the truth, and agents fetch them from time to time.
+
+Hints are collected and sent by one thread, which derives what to say from the rows as they are then. So a burst of
+changes becomes few messages, and no message says anything that is no longer so.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+from compute import concurrency, context
+from compute.builtin.network.control import wiring
+from compute.builtin.network.control.binding import TAP
+from compute.builtin.network.control.changes import Changes
+from compute.builtin.network.db import tables as t
+from compute.builtin.network.db.rows import Row, every
+from compute.db.session import Database
+from compute.exception import ComputeError
+from compute.rpc.network_agent import Wiring
+
+LOG = logging.getLogger(__name__)
+
+
+class Hints:
+    """``note`` never blocks. ``rpc`` None sends nothing: a daemon without agents."""
+
+    def __init__(self, database: Database, options: Any, rpc: Any) -> None:
+        self._database, self._options, self._rpc = database, options, rpc
+        self._lock = threading.Lock()
+        self._pending = Changes()
+        self._refreshed: dict[str, float] = {}
+        self._late: set[str] = set()
+        self._sender = concurrency.Periodic(self.flush, 3600, name='agent-hints', immediately=False, jitter=0)
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._sender.start()
+
+    def stop(self) -> None:
+        """Send no more."""
+        self._sender.stop()
+
+    def note(self, changes: Changes) -> None:
+        """Take the notes of a transaction that is committed."""
+        if not (changes.ports or changes.networks or changes.groups or changes.members):
+            return
+        with self._lock:
+            for name in ('ports', 'networks', 'groups', 'members'):
+                getattr(self._pending, name).update(getattr(changes, name))
+        self._sender.wake()
+
+    def flush(self) -> None:
+        """Send what is pending; it returns when that is done, so a test may call it."""
+        while True:
+            with self._lock:
+                changes, self._pending = self._pending, Changes()
+            try:
+                ports, now, later = self._database.read(lambda connection: self._who(connection, changes))  # noqa: B023
+                self._send(ports, now)
+            except ComputeError as error:
+                LOG.warning('agents were not told of a change, they will see it when they next ask: %s', error.message)
+                later = set()
+            self._late |= later
+            if not self._late and not self._has_pending():
+                return
+            self._refresh_late()
+
+    def _has_pending(self) -> bool:
+        with self._lock:
+            changes = self._pending
+            return bool(changes.ports or changes.networks or changes.groups or changes.members)
+
+    def _who(self, connection: Any, changes: Changes) -> tuple[dict[str, set[tuple[str, str]]], set[str], set[str]]:
+        """Return the ports to tell of by host, the hosts to refresh at once, and those to refresh soon."""
+        ports: dict[str, set[tuple[str, str]]] = {}
+        touched = set(changes.ports)
+        if changes.groups:
+            touched |= wiring.ports_of_groups(connection, changes.groups)
+        for host, network_id, port_id in touched:
+            ports.setdefault(host, set()).add((network_id, port_id))
+        refresh = wiring.hosts_of_networks(connection, changes.networks) if changes.networks else set()
+        refresh |= {host for host, some in ports.items() if len(some) > self._options.wire_limit}
+        later = wiring.hosts_of_members(connection, changes.members) if changes.members else set()
+        return {host: some for host, some in ports.items() if host not in refresh}, refresh, later - refresh
+
+    def _send(self, ports: dict[str, set[tuple[str, str]]], refresh: set[str]) -> None:
+        for host in sorted(refresh):
+            self._refresh(host)
+        for host, some in sorted(ports.items()):
+            self._wire(host, some)
+
+    def _wire(self, host: str, ports: set[tuple[str, str]]) -> None:
+        def read(connection: Any) -> tuple[set[str], Any]:
+            rows: list[Row] = every(connection, t.ports, t.ports.c.id.in_([port_id for _, port_id in ports]),
+                                    t.ports.c.host == host, t.ports.c.vif_type == TAP)
+            return {row['id'] for row in rows}, wiring.wirings(connection, rows, self._options)
+        here, networks = self._database.read(read)
+        agent = self._rpc.client(Wiring, server=host)
+        for network_id, port_id in sorted(ports):
+            if port_id not in here:
+                agent.unwire(context.internal(), network_id=network_id, port_id=port_id)
+        for network in networks:
+            for port in network.ports:
+                agent.wire(context.internal(), network=network_only(network), port=port)
+
+    def _refresh(self, host: str) -> None:
+        self._refreshed[host] = time.monotonic()
+        self._late.discard(host)
+        self._rpc.client(Wiring, server=host).refresh(context.internal())
+
+    def _refresh_late(self) -> None:
+        """Refresh hosts whose last one is long enough ago; wait for the others while nothing else is to be told."""
+        interval = self._options.refresh_interval
+        now = time.monotonic()
+        waits = {host: self._refreshed.get(host, -interval) + interval - now for host in self._late}
+        try:
+            for host in sorted(host for host, wait in waits.items() if wait <= 0):
+                self._refresh(host)
+        except ComputeError as error:
+            LOG.warning('agents were not told of new members of security groups: %s', error.message)
+            self._late.clear()
+        if self._late and not self._has_pending():
+            time.sleep(min(0.05, max(0.0, min(waits[host] for host in self._late))))
+
+
+def network_only(network: Any) -> Any:
+    """Return a network without its ports: what goes with one port's message."""
+    import dataclasses
+    return dataclasses.replace(network, ports=())
