@@ -1,0 +1,169 @@
+"""compute-status: one look at a control plane: what is up, which hosts there are, which work hangs.
+
+It asks the REST daemons for their health, and reads the rest from the store, so that it says something even when the APIs
+are down. ``compute-status upgrade check`` says whether the code may be started on the stores as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from compute import concurrency
+from compute.exception import ComputeError
+
+concurrency.patch(concurrency.THREADING)
+
+import requests
+
+REST = ('identity', 'image', 'network', 'api', 'metadata')
+DAEMON_COLUMNS = ('daemon', 'address', 'state', 'problems')
+SERVICE_COLUMNS = ('host', 'binary', 'zone', 'status', 'state', 'last_seen_at', 'problems')
+HOST_COLUMNS = ('host', 'zone', 'type', 'servers', 'vcpus', 'memory_mb', 'disk_gb')
+OPERATION_COLUMNS = ('id', 'kind', 'instance_uuid', 'state', 'stage', 'host', 'attempt', 'age', 'deadline_at')
+_LIMIT = 100
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the state; 0 when everything is up and nothing hangs, else 1."""
+    arguments = _parser().parse_args(argv)
+    from compute import service
+    words = [word for path in arguments.config_file for word in ('--config-file', path)]
+    conf = service.configure(words, 'compute')
+    try:
+        return check_upgrade(conf) if arguments.command else show(conf, arguments.older, arguments.json)
+    except ComputeError as error:
+        print(f'compute-status: {error.message}', file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='compute-status', description='Shows what is up and what hangs.')
+    parser.add_argument('--config-file', action='append', default=[], metavar='FILE',
+                        help='configuration file; may be given several times (default: those of the daemons)')
+    parser.add_argument('--json', action='store_true', help='print JSON')
+    parser.add_argument('--older', type=int, default=60, metavar='SECONDS',
+                        help='list open operations that are older than this (%(default)s)')
+    commands = parser.add_subparsers(dest='command', metavar='COMMAND')
+    upgrade = commands.add_parser('upgrade', help='see whether this version may be started')
+    upgrade.add_subparsers(required=True, metavar='ACTION').add_parser(
+        'check', help='0 when nothing is to be done, 1 when schemas are missing, 2 when a store does not answer')
+    return parser
+
+
+def show(conf: Any, older: int, as_json: bool) -> int:
+    """Print daemons, services, hosts and operations that hang; return 0 if all is well."""
+    state = {'daemons': [daemon(conf, name) for name in REST if name in conf], 'services': services(conf), 'hosts': hosts(conf),
+             'operations': operations(conf, older)}
+    if as_json:
+        print(json.dumps(state, indent=2, default=str))
+    else:
+        for title, columns in (('daemons', DAEMON_COLUMNS), ('services', SERVICE_COLUMNS), ('hosts', HOST_COLUMNS)):
+            print(f'{title}\n{table(columns, state[title])}\n')
+        print(f'operations open for more than {older} s\n{table(OPERATION_COLUMNS, state["operations"])}')
+    up = all(row['state'] == 'up' for row in [*state['daemons'], *state['services']])
+    return 0 if up and not state['operations'] else 1
+
+
+def daemon(conf: Any, name: str) -> dict[str, Any]:
+    """Ask one REST daemon for its health."""
+    options = conf[name]
+    host = {'0.0.0.0': '127.0.0.1', '::': '[::1]'}.get(str(options.listen_host), str(options.listen_host))
+    address = f'{host}:{options.listen_port}'
+    try:
+        answer = requests.get(f'http://{address}/healthcheck', headers={'Accept': 'application/json'}, timeout=5)
+        reasons = answer.json()['reasons'] if answer.status_code == 503 else []
+        known = answer.status_code in (200, 503)
+    except (requests.RequestException, ValueError, KeyError) as error:
+        return {'daemon': name, 'address': address, 'state': 'down', 'problems': [_short(error)]}
+    state = 'sick' if reasons else 'up' if known else 'unknown'
+    return {'daemon': name, 'address': address, 'state': state, 'problems': reasons}
+
+
+def _short(error: Exception) -> str:
+    if isinstance(error, requests.ConnectionError):
+        return 'nobody answers'
+    return type(error).__name__
+
+
+def services(conf: Any) -> list[dict[str, Any]]:
+    """Return the daemons that report themselves to the store."""
+    from compute.db import overview
+    from compute.objects.value import now
+    oldest = now() - datetime.timedelta(seconds=conf.conductor.service_down_time)
+
+    def state(row: Mapping[str, Any]) -> str:
+        seen = row['last_seen_at']
+        return 'up' if seen is not None and seen >= oldest and not row['forced_down'] else 'down'
+    return [{**row, 'status': 'disabled' if row['disabled'] else 'enabled', 'state': state(row)}
+            for row in _read(conf, overview.daemons)]
+
+
+def hosts(conf: Any) -> list[dict[str, Any]]:
+    """Return the hypervisor hosts with their use."""
+    from compute.db import overview
+    return [{
+        'host': row['host'], 'zone': row['availability_zone'], 'type': row['hypervisor_type'],
+        'servers': row['running_vms'],
+        **{name: f'{row[name + "_used"]}/{row[name + "_limit"]}' for name in ('vcpus', 'memory_mb', 'disk_gb')},
+    } for row in _read(conf, overview.capacity)]
+
+
+def operations(conf: Any, older: int) -> list[dict[str, Any]]:
+    """Return work that has been open for longer than ``older`` seconds."""
+    from compute.db import overview
+    from compute.objects.value import now
+    before = now() - datetime.timedelta(seconds=older)
+    rows = _read(conf, lambda connection: overview.open_operations(connection, before, _LIMIT))
+    return [{**row, 'age': int((now() - row['created_at']).total_seconds())} for row in rows]
+
+
+def check_upgrade(conf: Any) -> int:
+    """Say for each store whether revisions are missing."""
+    from compute.cmd.stores import STORES
+    worst = 0
+    for store in STORES:
+        database = store.open(conf)
+        try:
+            pending = store.pending(database)
+            text = f'missing {", ".join(pending)}: run "compute-manage db sync"' if pending else 'ready'
+            worst = max(worst, 1 if pending else 0)
+        except ComputeError as error:
+            text, worst = error.message, 2
+        finally:
+            database.dispose()
+        print(f'{store.name}: {text}')
+    return worst
+
+
+def _read(conf: Any, function: Any) -> list[dict[str, Any]]:
+    from compute.cmd.stores import named
+    store, = named('compute')
+    database = store.open(conf)
+    try:
+        return list(database.read(function))
+    finally:
+        database.dispose()
+
+
+def table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows as a text table with a line for the titles."""
+    cells = [[_cell(row.get(name)) for name in columns] for row in rows]
+    widths = [max(len(text) for text in column) for column in zip(columns, *cells, strict=True)]
+    lines = [columns, ['-' * width for width in widths], *cells]
+    return '\n'.join('  '.join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+                     for line in lines)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return '-'
+    if isinstance(value, (list, tuple)):
+        return '; '.join(map(str, value)) or '-'
+    if isinstance(value, datetime.datetime):
+        return value.replace(microsecond=0).isoformat()
+    return str(value)
