@@ -1,0 +1,17 @@
+"""Fixtures of the Compute API's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from compute_cloud import ComputeApi
+
+
+@pytest.fixture
+def api(tmp_path: Any) -> Iterator[ComputeApi]:
+    """A Compute API with an empty store."""
+    served = ComputeApi(tmp_path)
+    yield served
+    served.close()

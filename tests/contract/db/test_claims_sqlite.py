@@ -1,0 +1,23 @@
+"""Claims on SQLite; tests/real runs the same contract on the other databases."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+from compute.db.session import Database
+from tests.contract.db.claims_contract import ClaimsContract
+from tests.contract.db.stores import open_store
+
+
+@pytest.fixture
+def database(tmp_path: pathlib.Path) -> Iterator[Database]:
+    store = open_store(f'sqlite:///{tmp_path}/store.sqlite')
+    yield store
+    store.dispose()
+
+
+class TestClaims(ClaimsContract):
+    """On SQLite."""

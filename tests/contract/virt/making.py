@@ -1,0 +1,77 @@
+"""Values that the driver tests need: configuration, instances, images and their data."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+
+from oslo_config import cfg
+
+from compute.conf import fake as fake_conf
+from compute.conf import libvirt as libvirt_conf
+from compute.conf import virt as virt_conf
+from compute.objects.flavor import Flavor
+from compute.objects.image import Image
+from compute.objects.instance import Instance
+from compute.virt.driver import Guest
+
+_numbers = itertools.count(0x7e570000)
+
+
+def make_conf(**overrides: dict[str, object]) -> cfg.ConfigOpts:
+    """Return a configuration of the virt groups; ``overrides`` maps a group to its values."""
+    conf = cfg.ConfigOpts()
+    for module in (virt_conf, fake_conf, libvirt_conf):
+        conf.register_group(module.GROUP)
+        conf.register_opts(module.OPTS, group=module.GROUP)
+    conf([], default_config_files=[], default_config_dirs=[])
+    for group, values in overrides.items():
+        for name, value in values.items():
+            conf.set_override(name, value, group=group)
+    return conf
+
+
+def make_image(data: bytes, disk_format: str = 'raw', **values: object) -> Image:
+    """Return an image that tells the truth about ``data``."""
+    told: dict[str, object] = {
+        'id': str(uuid.uuid4()), 'name': 'test', 'disk_format': disk_format, 'container_format': 'bare',
+        'size': len(data), 'os_hash_algo': 'sha512', 'os_hash_value': hashlib.sha512(data).hexdigest(),
+        'checksum': hashlib.md5(data, usedforsecurity=False).hexdigest()}
+    return Image(**{**told, **values})  # type: ignore[arg-type]
+
+
+def make_flavor(**values: object) -> Flavor:
+    """Return a tiny flavor."""
+    told: dict[str, object] = {'flavorid': '1', 'name': 'm1.test', 'vcpus': 1, 'memory_mb': 64, 'root_gb': 1}
+    return Flavor(**{**told, **values})  # type: ignore[arg-type]
+
+
+def make_instance(image: Image | None = None, **values: object) -> Instance:
+    """Return an instance of a tiny flavor; values of the flavor may be given as ``flavor={...}``."""
+    flavor = values.pop('flavor', {})
+    told: dict[str, object] = {
+        'id': next(_numbers), 'uuid': str(uuid.uuid4()), 'project_id': 'p1', 'user_id': 'u1', 'name': 'test server',
+        'hostname': 'test-server', 'image': image, 'flavor': make_flavor(**flavor)}  # type: ignore[arg-type]
+    return Instance(**{**told, **values})  # type: ignore[arg-type]
+
+
+def make_guest(image: Image | None = None, **values: object) -> Guest:
+    """Return a guest without network interfaces."""
+    return Guest(instance=make_instance(image, **values))
+
+
+class Source:
+    """An image service of one image: counts how often its data was opened."""
+
+    def __init__(self, data: bytes, chunk: int = 65536, before: Callable[[], object] | None = None) -> None:
+        self.data, self.opened = data, 0
+        self._chunk, self._before = chunk, before
+
+    def __call__(self) -> Iterator[bytes]:
+        self.opened += 1
+        if self._before is not None:
+            self._before()
+        for start in range(0, len(self.data), self._chunk):
+            yield self.data[start:start + self._chunk]

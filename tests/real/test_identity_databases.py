@@ -1,0 +1,46 @@
+"""Identity on MariaDB and PostgreSQL: COMPUTE_TEST_MYSQL_URL and COMPUTE_TEST_PG_URL name databases to use.
+
+The tables of identity in them are dropped before and after.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from compute.builtin.identity.daemon import VERSION_TABLE
+from compute.builtin.identity.db.tables import metadata
+from tests.api.identity import test_identity_credentials, test_identity_nouns, test_identity_revocation
+from tests.api.identity.cloud import Cloud
+
+alice = test_identity_credentials.alice
+
+
+@pytest.fixture(params=['COMPUTE_TEST_MYSQL_URL', 'COMPUTE_TEST_PG_URL'])
+def cloud(request: pytest.FixtureRequest, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """Identity in an empty database of a real server."""
+    url = os.environ.get(request.param)
+    if not url:
+        pytest.skip(f'{request.param} is not set')
+    monkeypatch.setenv('IDENTITY_TEST_DATABASE', url)
+    _drop(url)
+    made = Cloud(tmp_path)
+    yield made
+    made.daemon.stop()
+    _drop(url)
+
+
+def _drop(url: str) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        metadata.drop_all(connection)
+        connection.execute(sa.text(f'DROP TABLE IF EXISTS {VERSION_TABLE}'))
+    engine.dispose()
+
+
+for _module in (test_identity_credentials, test_identity_nouns, test_identity_revocation):
+    globals().update({name: item for name, item in vars(_module).items() if name.startswith('test_')})

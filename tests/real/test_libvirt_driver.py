@@ -1,0 +1,270 @@
+"""The libvirt driver on a real libvirtd: the contract of all drivers, and what only real guests can show.
+
+The contract runs on a blank disk, whose guest does nothing but run. The tests at the end boot the project's own small
+guest image; its place is given by COMPUTE_TEST_GUEST, else it is built.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+
+import libvirt
+import pytest
+from oslo_config import cfg
+
+from compute import exception, states
+from compute.objects.nic import Nic
+from compute.virt import hardware
+from compute.virt.driver import Guest, GuestEvent
+from compute.virt.libvirt.driver import LibvirtDriver
+from compute.virt.libvirt.xml.metadata import NAMESPACE
+from tests.contract.virt.contract import Bed, DriverContract, wait_for
+from tests.contract.virt.making import Source, make_conf, make_guest, make_image, make_instance
+from tests.real.libvirtd import URI, Daemons, libvirtd  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.timeout(180)
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope='module')
+def instances_path() -> Iterator[pathlib.Path]:
+    """A folder that the user of QEMU can reach, which pytest's own are not."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix='test-instances-', dir='/var/tmp'))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def conf(instances_path: pathlib.Path) -> cfg.ConfigOpts:
+    return make_conf(libvirt={'instances_path': str(instances_path)})
+
+
+@pytest.fixture
+def driver(libvirtd: Daemons, conf: cfg.ConfigOpts) -> Iterator[LibvirtDriver]:  # noqa: F811
+    driver = LibvirtDriver(conf, 'host-1')
+    yield driver
+    driver.stop()
+
+
+@pytest.fixture
+def bed(driver: LibvirtDriver, instances_path: pathlib.Path) -> Iterator[Bed]:
+    events: list[GuestEvent] = []
+    driver.start(events.append)
+    bed = Bed(driver, events, bytes(1024 ** 2), kill_qemu)
+    yield bed
+    bed.close()
+    assert [path.name for path in instances_path.iterdir()] == ['_base'], 'a folder was left behind'
+    for path in (instances_path / '_base').iterdir():
+        path.unlink()
+    assert not driver._host.run(lambda connection: [
+        domain.name() for domain in connection.listAllDomains(0)
+        if domain.UUIDString() in [guest.instance.uuid for guest in bed.made]])
+
+
+def kill_qemu(uuid: str) -> None:
+    """Kill the process of a guest; it is found by the uuid on its command line."""
+    for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
+        try:
+            words = path.read_bytes().split(b'\0')
+        except OSError:
+            continue
+        if b'qemu-system' in words[0] and uuid.encode() in words:
+            os.kill(int(path.parent.name), signal.SIGKILL)
+            return
+    raise AssertionError(f'no QEMU runs {uuid}')
+
+
+class TestLibvirtDriver(DriverContract):
+    """The whole contract."""
+
+
+# -- what goes wrong --
+
+
+def test_a_strangers_domain_is_shown_and_never_touched(bed: Bed, driver: LibvirtDriver) -> None:
+    guest = make_guest()
+    connection = libvirt.open(URI)
+    domain = connection.createXML(
+        f"<domain type='qemu'><name>stranger</name><uuid>{guest.instance.uuid}</uuid><memory unit='MiB'>16</memory>"
+        "<os><type>hvm</type></os></domain>", 0)
+    try:
+        assert not driver.guest_info(guest.instance.uuid).ours
+        for call in (lambda: driver.destroy(guest.instance), lambda: driver.spawn(guest),
+                     lambda: driver.power_off(guest.instance, 0), lambda: driver.reboot_hard(guest)):
+            with pytest.raises(exception.Failed) as caught:
+                call()
+            assert caught.value.code == 'foreign_guest'
+        assert domain.isActive()
+    finally:
+        domain.destroy()
+        connection.close()
+
+
+def test_what_no_host_can_run_fails_and_leaves_nothing(bed: Bed, driver: LibvirtDriver) -> None:
+    image = bed.image(properties={'hw_machine_type': 'pc-from-tomorrow'})
+    guest = make_guest(image)
+    bed.made.append(guest)
+    driver.prepare(guest.instance, Source(bed.data))
+    with pytest.raises(exception.Failed, match='pc-from-tomorrow'):
+        driver.spawn(guest)
+    with pytest.raises(exception.NotFound):
+        driver.guest_info(guest.instance.uuid)
+
+
+def test_a_missing_tap_may_be_retried_elsewhere(bed: Bed, driver: LibvirtDriver) -> None:
+    nic = Nic(port_id='p-1', network_id='n-1', mac='52:54:00:00:00:01', vif_type='tap', device='tapnotthere')
+    guest = Guest(instance=bed.guest().instance, nics=(nic,))
+    with pytest.raises(exception.Retry, match='tapnotthere'):
+        driver.spawn(guest)
+
+
+def test_a_name_that_is_taken_may_be_retried_elsewhere(bed: Bed, driver: LibvirtDriver) -> None:
+    first = bed.spawned()
+    second = bed.guest(id=first.instance.id)
+    with pytest.raises(exception.Retry, match='already exists'):
+        driver.spawn(second)
+    assert bed.state(first) == states.RUNNING
+
+
+def test_libvirtd_restarts_under_a_running_guest(bed: Bed, driver: LibvirtDriver,
+                                                 libvirtd: Daemons) -> None:  # noqa: F811
+    if not libvirtd.ours:
+        pytest.skip('this libvirtd belongs to somebody else')
+    guest = bed.spawned()
+    libvirtd.stop_libvirtd()
+    wait_for(lambda: driver.healthy() is not None)
+    assert URI in str(driver.healthy())
+    with pytest.raises(exception.Unavailable):
+        driver.guest_info(guest.instance.uuid)
+    libvirtd.start()
+    wait_for(lambda: driver.healthy() is None)
+    assert bed.state(guest) == states.RUNNING
+    bed.events.clear()
+    kill_qemu(guest.instance.uuid)
+    wait_for(lambda: 'crashed' in [event.kind for event in bed.events])
+
+
+def test_disks_of_the_flavor(bed: Bed, driver: LibvirtDriver, instances_path: pathlib.Path) -> None:
+    guest = bed.guest(flavor={'ephemeral_gb': 1, 'swap_mb': 16, 'root_gb': 3})
+    guest = Guest(instance=guest.instance, config_drive={'openstack/latest/meta_data.json': b'{}'})
+    driver.spawn(guest)
+    folder = instances_path / guest.instance.uuid
+    assert {path.name for path in folder.iterdir()} == {
+        'disk', 'disk.eph0', 'disk.swap', 'disk.config', 'console.log'}
+    shown = subprocess.run(['qemu-img', 'info', '-U', str(folder / 'disk')], capture_output=True, text=True, check=True)
+    assert '3 GiB' in shown.stdout and str(instances_path / '_base') in shown.stdout
+    assert (folder / 'disk.eph0').stat().st_blocks * 512 < 100 * 1024 ** 2
+    document = driver._lifecycle._domain(guest.instance).document()
+    assert [target.get('dev') for target in document.findall('devices/disk/target')] == ['vda', 'vdb', 'vdc', 'hda']
+    assert NAMESPACE in str(document.find('metadata')[0].tag)  # type: ignore[index]
+
+
+@pytest.mark.parametrize('properties', [
+    {'hw_machine_type': 'q35', 'hw_disk_bus': 'sata', 'hw_vif_model': 'e1000e', 'hw_video_model': 'vga'},
+    {'hw_disk_bus': 'scsi', 'hw_scsi_model': 'virtio-scsi', 'hw_cdrom_bus': 'scsi', 'hw_video_model': 'cirrus'},
+    {'hw_disk_bus': 'ide', 'hw_video_model': 'none', 'hw_pointer_model': 'ps2mouse', 'hw_watchdog_action': 'reset'},
+    {'hw_machine_type': 'q35', 'hw_input_bus': 'virtio', 'hw_qemu_guest_agent': 'yes', 'hw_boot_menu': 'true',
+     'hw_video_model': 'qxl', 'hw_video_ram': '16', 'hw_time_hpet': 'true', 'hw_cdrom_bus': 'usb'},
+    {'hw_disk_bus': 'usb', 'hw_cdrom_bus': 'virtio', 'hw_video_model': 'bochs', 'os_type': 'windows'},
+])
+def test_libvirt_takes_what_images_may_ask_for(bed: Bed, driver: LibvirtDriver, properties: dict[str, str]) -> None:
+    guest = Guest(instance=make_instance(bed.image(properties=properties), flavor={'vcpus': 2, 'extra_specs': {
+        'hw:cpu_cores': '2', 'quota:cpu_shares': '512', 'quota:disk_read_iops_sec': '100', 'hw_rng:rate_bytes': '1024'}}),
+        config_drive={'openstack/latest/meta_data.json': b'{}'})
+    if properties.get('hw_video_model') == 'qxl' and not _has_qxl():
+        pytest.skip('this QEMU has no qxl')
+    bed.made.append(guest)
+    driver.prepare(guest.instance, Source(bed.data))
+    driver.spawn(guest)
+    assert bed.state(guest) == states.RUNNING
+    assert hardware.plan(guest.instance).topology.cores == 2
+
+
+@pytest.fixture
+def wire() -> Iterator[str]:
+    """A bridge and a persistent tap in it, as the network agent makes them; the name ends both."""
+    name = f'vt{os.getpid() % 100000}'
+    commands = (['link', 'add', f'br{name}', 'type', 'bridge'], ['link', 'set', f'br{name}', 'up'],
+                ['tuntap', 'add', 'dev', f'tap{name}', 'mode', 'tap'],
+                ['link', 'set', f'tap{name}', 'master', f'br{name}', 'mtu', '1400', 'up'])
+    try:
+        for command in commands:
+            subprocess.run(['ip', *command], check=True)
+        yield name
+    finally:
+        for device in (f'tap{name}', f'br{name}'):
+            subprocess.run(['ip', 'link', 'del', device], check=False)
+
+
+def test_a_guest_on_a_tap_that_others_made_and_on_a_bridge(bed: Bed, driver: LibvirtDriver, wire: str) -> None:
+    tap = Nic(port_id='p-1', network_id='n-1', mac='52:54:00:00:00:01', vif_type='tap', device=f'tap{wire}', mtu=1400)
+    bridge = Nic(port_id='p-2', network_id='n-1', mac='52:54:00:00:00:02', vif_type='bridge', device=f'tax{wire}',
+                 vif_details={'bridge_name': f'br{wire}'}, mtu=1400)
+    guest = Guest(instance=bed.guest().instance, nics=(tap, bridge))
+    driver.spawn(guest)
+    driver.reboot_hard(guest)
+    carrier = pathlib.Path(f'/sys/class/net/tap{wire}/carrier')
+    wait_for(lambda: carrier.read_text().strip() == '1')
+    assert pathlib.Path(f'/sys/class/net/br{wire}/brif/tax{wire}').exists()
+    driver.destroy(guest.instance)
+    assert carrier.parent.exists(), 'the tap belongs to the network agent and stays'
+    assert not pathlib.Path(f'/sys/class/net/tax{wire}').exists()
+
+
+def _has_qxl() -> bool:
+    done = subprocess.run(['qemu-system-x86_64', '-device', 'help'], capture_output=True, text=True, check=True)
+    return '"qxl-vga"' in done.stdout
+
+
+# -- real guests --
+
+
+@pytest.fixture(scope='session')
+def guest_image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The project's own guest image."""
+    given = os.environ.get('COMPUTE_TEST_GUEST')
+    if given is None:
+        path = tmp_path_factory.mktemp('guest')
+        subprocess.run([str(ROOT / 'tools' / 'build_guest_image'), str(path)], check=True, capture_output=True)
+        given = str(next(path.glob('*.qcow2')))
+    return pathlib.Path(given).read_bytes()
+
+
+def _console(driver: LibvirtDriver, guest: Guest) -> str:
+    return driver.console_output(guest.instance, 1024 ** 2).decode(errors='replace')
+
+
+@pytest.mark.parametrize('properties', [{}, {'hw_machine_type': 'q35', 'hw_cdrom_bus': 'scsi'}], ids=['pc', 'q35'])
+def test_a_real_guest_boots_reads_its_config_drive_reboots_and_shuts_down(
+        bed: Bed, driver: LibvirtDriver, guest_image: bytes, properties: dict[str, str]) -> None:
+    image = make_image(guest_image, 'qcow2', properties=properties)
+    guest = Guest(instance=make_instance(image, flavor={'memory_mb': 192}), config_drive={
+        'openstack/latest/meta_data.json': b'{"uuid": "u", "hostname": "drive-told-me", "name": "x"}'})
+    bed.made.append(guest)
+    driver.prepare(guest.instance, Source(guest_image))
+    driver.spawn(guest)
+    wait_for(lambda: 'guest: boot done' in _console(driver, guest), 60)
+    assert 'drive-told-me' in _console(driver, guest)
+    assert driver.reboot_soft(guest.instance, 60)
+    wait_for(lambda: _console(driver, guest).count('guest: boot done') == 2, 60)
+    bed.events.clear()
+    driver.power_off(guest.instance, 60)
+    assert bed.state(guest) == states.SHUTDOWN
+    wait_for(lambda: [event.kind for event in bed.events] == ['stopped'])
+    driver.power_on(guest)
+    assert bed.state(guest) == states.RUNNING
+
+
+def test_a_guest_without_a_system_does_not_obey(bed: Bed, driver: LibvirtDriver) -> None:
+    guest = bed.spawned()
+    assert not driver.reboot_soft(guest.instance, 1)
+    assert bed.state(guest) == states.RUNNING
+    driver.power_off(guest.instance, 1)
+    assert bed.state(guest) == states.SHUTDOWN
