@@ -47,7 +47,7 @@ def configure(argv: list[str], program: str, extra: Callable[[Any], None] | None
     log.register_options(conf)
     log.set_defaults(
         logging_context_format_string='%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [%(global_request_id)s '
-                                      '%(request_id)s %(project_id)s %(user_id)s] %(instance)s%(message)s',
+                                      '%(request_id)s %(project_id)s %(user)s] %(instance)s%(message)s',
         default_log_levels=[*log.get_default_log_levels(), *_QUIET])
     _messaging_defaults(conf)
     if extra is not None:

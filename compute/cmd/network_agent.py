@@ -1,4 +1,4 @@
-"""compute-network-agent: makes this host's part of the built-in networks."""
+"""compute-network-agent: makes this host's part of the built-in networks. ``--cleanup`` removes all of it and ends."""
 
 from compute import concurrency
 
@@ -6,6 +6,19 @@ concurrency.patch()
 
 
 def main() -> int:
-    """Run it."""
+    """Run it, or clean up."""
+    import sys
+
     from compute import service
+    if '--cleanup' in sys.argv[1:]:
+        return cleanup([word for word in sys.argv[1:] if word != '--cleanup'])
     return service.main(['network_agent'], 'compute-network-agent')
+
+
+def cleanup(argv: list[str]) -> int:
+    """Remove what the agent made on this host, and print each thing removed. Needs neither server nor broker."""
+    from compute import service
+    from compute.builtin.network.agent.agent import Agent
+    for change in Agent.cleanup(service.configure(argv, 'compute-network-agent')):
+        print(change)
+    return 0

@@ -38,7 +38,7 @@ class Conductor:
 
     def lease(self, operation_id: int) -> Work | None:
         """Take an operation for this conductor; None when it ended, is another's, or its server is gone."""
-        seconds = self.conf.conductor.lease * 4  # covers the one call that is made under it
+        seconds = self.conf.conductor.lease
 
         def take(connection: Connection) -> Work | None:
             if not operations.lease(connection, operation_id, self.owner, self.incarnation, seconds):

@@ -42,12 +42,14 @@ def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) 
         return
     try:
         host, alternates = _claimed_host(conductor, work) or _select(conductor, context, work)
-    except exception.NoValidHost as error:
-        end_failed(conductor, work, error_of(error, 'scheduling'))
-        return
-    except exception.Unavailable as error:
+    except exception.NotFound:
+        return  # deleted meanwhile
+    except (exception.Unavailable, exception.Conflict) as error:
         LOG.warning('operation %s: scheduling waits: %s', operation_id, error.message)
         conductor.release(work.operation, retry_in=conductor.conf.conductor.reaper_interval)
+        return
+    except exception.ComputeError as error:
+        end_failed(conductor, work, error_of(error, 'scheduling'))
         return
     hand_over(conductor, context, work.operation, host, alternates)
 
@@ -113,9 +115,9 @@ def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error:
         claims.release(connection, work.instance.uuid)
         if operation.host and error.code != 'host_down':
             hosts.bump_failed_builds(connection, operation.host)
+        instances.update(connection, work.instance.uuid, host=None, node=None)
         if not again:
             return None
-        instances.update(connection, work.instance.uuid, host=None, node=None)
         rest = [host for host in operation.args.get('alternates', ()) if host not in tried]
         operations.set_values(connection, operation.id, attempt=operation.attempt + 1, host=None, owner=None,
                               incarnation=None, lease_until=None, stage='scheduling',

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
 from compute.concurrency import Periodic
 from compute.conductor.conductor import Conductor
 from compute.conductor.create import BuildEndpoint
@@ -12,7 +14,7 @@ from compute.conductor.janitor import Janitor
 from compute.conductor.reaper import Reaper
 from compute.conductor.reports import ReportsEndpoint
 from compute.control.cloud import Cloud
-from compute.db import services
+from compute.db import operations, services
 from compute.rpc.interface import Interface
 
 
@@ -58,6 +60,10 @@ class ConductorDaemon:
         return []
 
     def _beat(self) -> None:
+        """Say that this conductor lives, and renew what it holds: a lease runs out only when its owner is gone."""
         conductor = self._conductor
-        conductor.db.transaction(lambda connection: services.beat(
-            connection, conductor.host, 'nova-conductor', 'conductor', conductor.incarnation))
+
+        def write(connection: Connection) -> None:
+            services.beat(connection, conductor.host, 'nova-conductor', 'conductor', conductor.incarnation)
+            operations.renew_all(connection, conductor.owner, conductor.incarnation, conductor.conf.conductor.lease)
+        conductor.db.transaction(write)

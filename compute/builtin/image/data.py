@@ -53,10 +53,11 @@ def upload(call: Call) -> None:
 
 
 def _undo(app: App, image: Image, sink: Upload) -> None:
-    """Make the image queued again. If the database does not answer the file stays, and the sweep sees to it."""
-    if images.abandon_upload(app.db, image.id, sink.id, now()) or not images.is_active_with(
-            app.db, image.id, sink.digests[1]):
+    """Make the image queued again. If the database does not answer, the sweep sees to it."""
+    # Published data may be the image's by now: it was finished, and only the answer of the database was lost.
+    if not sink.published or images.is_unfinished(app.db, image.id, sink.id):
         sink.discard()
+    images.abandon_upload(app.db, image.id, sink.id, now())
 
 
 def _take(call: Call, image: Image, sink: Upload, limit: int, why: str) -> None:

@@ -87,6 +87,7 @@ class Upload:
     def __init__(self, store: str, upload_id: str, descriptor: int) -> None:
         self.id = upload_id
         self.size = 0
+        self.published = False
         self._store, self._descriptor = store, descriptor
         self._path = os.path.join(store, _UPLOADS, upload_id)
         self._md5, self._sha512 = hashlib.md5(usedforsecurity=False), hashlib.sha512()
@@ -105,6 +106,7 @@ class Upload:
             offload(self._publish, os.path.join(self._store, image_id))
         except OSError as error:
             raise _store_error(error, self._store) from error
+        self.published = True
 
     def discard(self) -> None:
         """Delete what was written, also if it was published already."""

@@ -34,12 +34,14 @@ def _dead_uploads(db: Database, store: FileStore) -> int:
         claims = [(path, claim(path)) for path in paths]
         alive = any(descriptor is None and os.path.exists(path) for path, descriptor in claims)
         try:
-            if not alive and images.abandon_upload(db, image_id, upload_id, now()):
-                LOG.warning('the upload of image %s died; the image is queued again', image_id)
-                found += 1
+            # Asked again with the locks held: it may have been finished in the meantime.
+            if not alive and images.is_unfinished(db, image_id, upload_id):
                 for path, descriptor in claims:
                     if descriptor is not None:
                         _unlink(path)
+                images.abandon_upload(db, image_id, upload_id, now())
+                LOG.warning('the upload of image %s died; the image is queued again', image_id)
+                found += 1
         finally:
             _release([descriptor for _, descriptor in claims])
     return found

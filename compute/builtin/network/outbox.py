@@ -62,6 +62,7 @@ class Outbox:
         return self._database.transaction(claim)
 
     def _deliver(self, rows: Sequence[Row]) -> int:
+        answers: Any = ()
         try:
             answers = self._events.send([_event(row) for row in rows])
         except (NotFound, Invalid) as error:

@@ -101,7 +101,7 @@ def user_data_fits(text: str | None) -> None:
     if len(text) > MAX_USER_DATA:
         raise exception.Invalid(f'user_data has {len(text)} characters of base64; the limit is {MAX_USER_DATA}.')
     try:
-        base64.b64decode(text, validate=False)
+        base64.b64decode(''.join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         raise exception.Invalid('user_data is not valid base64.') from None
 

@@ -8,6 +8,8 @@ import socket
 import time
 from typing import Any
 
+import libvirt
+
 from compute.objects.host import Inventory
 from compute.virt.libvirt.capabilities import Capabilities
 from compute.virt.libvirt.host import Host
@@ -25,18 +27,20 @@ _TRAITS = ('COMPUTE_IMAGE_TYPE_QCOW2', 'COMPUTE_IMAGE_TYPE_RAW')
 
 def inventory(host: Host, capabilities: Capabilities, paths: Paths) -> Inventory:
     """Return what the host has now."""
-    node, info, version = host.run(_numbers)
+    node, vcpus, memory_kb, version = host.run(_numbers)
     space = os.statvfs(paths.root)
     cpu = cpu_info(capabilities)
     return Inventory(
-        node=node, vcpus=info[2], memory_mb=info[1],
+        node=node, vcpus=vcpus, memory_mb=memory_kb // 1024,
         disk_gb=space.f_blocks * space.f_frsize // _GIB, free_disk_gb=space.f_bavail * space.f_frsize // _GIB,
         hypervisor_type='QEMU', hypervisor_version=version, architectures=capabilities.architectures(),
         host_ip=host_ip(), cpu_info=cpu, traits=traits(cpu), uptime=uptime())
 
 
-def _numbers(connection: Any) -> tuple[str, list[int], int]:
-    return connection.getHostname(), connection.getInfo(), connection.getVersion()
+def _numbers(connection: Any) -> tuple[str, int, int, int]:
+    # getInfo() knows memory as well, but misses what was plugged in after the host booted.
+    memory = connection.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)['total']
+    return connection.getHostname(), connection.getInfo()[2], memory, connection.getVersion()
 
 
 def cpu_info(capabilities: Capabilities) -> dict[str, object]:

@@ -7,7 +7,8 @@ be shown. Every function takes the connection of the caller's transaction.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,10 +35,8 @@ class Noun:
     def insert(self, connection: sa.Connection, values: Mapping[str, Any]) -> Row:
         """Store a row and return it. :raises Conflict: its id or name is taken."""
         row = {**self._defaults, 'id': uuid.uuid4().hex, **self._split(values, {})}
-        try:
+        with _conflict(self._taken(row)):
             connection.execute(self.table.insert().values(row))
-        except sa.exc.IntegrityError as error:
-            raise self._taken(row) from error
         return self.get(connection, row['id'])
 
     def get(self, connection: sa.Connection, row_id: str) -> Row:
@@ -84,20 +83,16 @@ class Noun:
             raise self._immutable(row_id)
         values = self._split({**changes, 'options': {key: item for key, item in options.items() if item is not None}},
                              old.extra)
-        try:
+        with _conflict(self._taken(values)):
             connection.execute(self.table.update().where(self.table.c.id == row_id).values(values))
-        except sa.exc.IntegrityError as error:
-            raise self._taken(values) from error
         return self.get(connection, row_id)
 
     def delete(self, connection: sa.Connection, row_id: str) -> None:
         """Remove a row. :raises Forbidden: it is immutable. :raises Conflict: something else still needs it."""
         if self.get(connection, row_id)['options'].get('immutable'):
             raise self._immutable(row_id)
-        try:
+        with _conflict(Conflict(f'{self.word} {row_id} is still in use')):
             connection.execute(self.table.delete().where(self.table.c.id == row_id))
-        except sa.exc.IntegrityError as error:
-            raise Conflict(f'{self.word} {row_id} is still in use') from error
 
     def _split(self, values: Mapping[str, Any], extra: Mapping[str, Any]) -> Row:
         known = {name: value for name, value in values.items() if name in self.table.c and name != 'extra'}
@@ -110,6 +105,17 @@ class Noun:
 
     def _immutable(self, row_id: str) -> Forbidden:
         return Forbidden(f'{self.word} {row_id} has the option immutable; unset it first.')
+
+
+@contextmanager
+def _conflict(conflict: Conflict) -> Iterator[None]:
+    """Raise this when a constraint is broken. pg8000 calls a broken foreign key (23503) a programming error."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if isinstance(error, sa.exc.IntegrityError) or "'23503'" in str(error.orig):
+            raise conflict from error
+        raise
 
 
 def _row(values: Any) -> Row:

@@ -116,6 +116,12 @@ def abandon_upload(db: Database, image_id: str, upload_id: str, now: datetime.da
     return _swap(db, image_id, images.c.upload_id == upload_id, status=record.QUEUED, upload_id=None, updated_at=now)
 
 
+def is_unfinished(db: Database, image_id: str, upload_id: str) -> bool:
+    """Tell whether the image is gone or still that upload's, so that nothing but the upload needs its data."""
+    row = db.row(sa.select(images.c.upload_id).where(images.c.id == image_id))
+    return row is None or row.upload_id == upload_id
+
+
 def uploading(db: Database) -> list[tuple[str, str]]:
     """Return (image id, upload id) of all images that are being uploaded, or were when their daemon died."""
     statement = sa.select(images.c.id, images.c.upload_id).where(images.c.upload_id.is_not(None))

@@ -60,8 +60,8 @@ def update(work: Work, subnet_id: str, attributes: Mapping[str, Any]) -> Row:
         values['gateway_ip'] = None if gateway is None else str(gateway)
         _check_gateway_free(work, old, gateway)
     if 'gateway_ip' in values or 'allocation_pools' in values:
-        pools = values.get('allocation_pools', old['allocation_pools'])
-        values['allocation_pools'] = addressing.check_pools(net, pools, gateway)
+        wanted = {**old, **values}['allocation_pools']
+        values['allocation_pools'] = addressing.check_pools(net, wanted, gateway)
     _check_lists(net, values)
     row = rows.change(work.connection, SUBNET, subnet_id, values)
     work.changes.networks.add(old['network_id'])

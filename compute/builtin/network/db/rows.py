@@ -42,7 +42,7 @@ def get(connection: Connection, kind: Kind, ident: str, *, scope: Clause | None 
 
 def insert(connection: Connection, kind: Kind, values: Mapping[str, Any]) -> Row:
     """Insert a row with an id and stamps of its own, and return it."""
-    at = now().replace(microsecond=0)
+    at = now()
     full = {'id': str(uuid.uuid4()), 'name': '', 'description': '', 'created_at': at, 'updated_at': at,
             'revision_number': 1, **values}
     connection.execute(kind.table.insert().values(**full))
@@ -52,7 +52,7 @@ def insert(connection: Connection, kind: Kind, values: Mapping[str, Any]) -> Row
 def change(connection: Connection, kind: Kind, ident: str, values: Mapping[str, Any]) -> Row:
     """Change a row and raise its revision; return it."""
     connection.execute(kind.table.update().where(kind.table.c.id == ident).values(
-        **values, updated_at=now().replace(microsecond=0), revision_number=kind.table.c.revision_number + 1))
+        **values, updated_at=now(), revision_number=kind.table.c.revision_number + 1))
     return get(connection, kind, ident)
 
 

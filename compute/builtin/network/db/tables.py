@@ -21,6 +21,7 @@ def text(length: int) -> Any:
 
 ID = sa.String(36)
 PROJECT = sa.String(64)
+MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
 
 
 def _noun(name: str, *columns: Any) -> sa.Table:
@@ -32,8 +33,8 @@ def _noun(name: str, *columns: Any) -> sa.Table:
         sa.Column('name', text(255), nullable=False, default=''),
         sa.Column('description', text(255), nullable=False, default=''),
         *columns,
-        sa.Column('created_at', sa.DateTime, nullable=False),
-        sa.Column('updated_at', sa.DateTime, nullable=False),
+        sa.Column('created_at', MOMENT, nullable=False),
+        sa.Column('updated_at', MOMENT, nullable=False),
         sa.Column('revision_number', sa.Integer, nullable=False, default=1))
 
 
@@ -130,9 +131,9 @@ agents = sa.Table(
     sa.Column('description', text(255), nullable=False, default=''),
     sa.Column('incarnation', sa.String(64), nullable=False, default=''),
     sa.Column('configurations', sa.JSON, nullable=False, default=dict),
-    sa.Column('created_at', sa.DateTime, nullable=False),
-    sa.Column('started_at', sa.DateTime, nullable=False),
-    sa.Column('heartbeat_at', sa.DateTime, nullable=False))
+    sa.Column('created_at', MOMENT, nullable=False),
+    sa.Column('started_at', MOMENT, nullable=False),
+    sa.Column('heartbeat_at', MOMENT, nullable=False))
 
 quotas = sa.Table(
     'quotas', metadata,
@@ -148,6 +149,6 @@ outbox = sa.Table(
     sa.Column('server_uuid', sa.String(255), nullable=False),
     sa.Column('tag', sa.String(255), nullable=False),
     sa.Column('status', sa.String(16), nullable=False),
-    sa.Column('created_at', sa.DateTime, nullable=False),
-    sa.Column('due_at', sa.DateTime, nullable=False, index=True),
+    sa.Column('created_at', MOMENT, nullable=False),
+    sa.Column('due_at', MOMENT, nullable=False, index=True),
     sa.Column('attempts', sa.Integer, nullable=False, default=0))

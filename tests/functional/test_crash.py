@@ -1,0 +1,46 @@
+"""SIGKILL in the middle of work: after a restart nothing is stuck, nothing is lost, nothing is left over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.functional.standalone import Client, Cloud, running, wait_for
+
+
+@pytest.mark.parametrize('concurrency', ['eventlet', 'threading'])
+def test_killed_while_spawning(tmp_path: Path, concurrency: str) -> None:
+    with running(tmp_path, overrides={'fake': {'spawn_delay': 2}}, concurrency=concurrency) as stack:
+        client = Client(stack)
+        cloud = Cloud(client)
+        uuid = cloud.create()
+        wait_for(lambda: client.server(uuid)['OS-EXT-STS:task_state'] == 'spawning', 20, 'spawning')
+        stack.kill()
+        stack.start()
+        client = Client(stack)
+        client.wait(uuid, 'ACTIVE', timeout=60)
+        assert len(Cloud.ports(cloud, uuid)) == 1
+        client.call('DELETE', 'compute', f'/servers/{uuid}')
+        client.gone(uuid)
+
+
+def test_killed_right_after_the_answer(tmp_path: Path) -> None:
+    with running(tmp_path, overrides={'fake': {'spawn_delay': 0.5}}) as stack:
+        client = Client(stack)
+        cloud = Cloud(client)
+        uuids = [cloud.create(name=f's{number}') for number in range(5)]
+        stack.kill()
+        stack.start()
+        client = Client(stack)
+        for uuid in uuids:
+            client.wait(uuid, 'ACTIVE', timeout=60)
+        deleted = uuids.pop()
+        client.call('DELETE', 'compute', f'/servers/{deleted}')
+        stack.kill()
+        stack.start()
+        client = Client(stack)
+        client.gone(deleted, timeout=60)
+        assert len(client.ok('GET', 'compute', '/servers')['servers']) == 4
+        hypervisor = client.ok('GET', 'compute', '/os-hypervisors/detail', version='2.87')['hypervisors'][0]
+        assert hypervisor['memory_mb_used'] == 4 * 256 or hypervisor['running_vms'] == 4

@@ -1,0 +1,134 @@
+"""The clients people have, against the identity daemon on a socket: keystoneauth1, keystonemiddleware, openstack."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import webob
+from cheroot import wsgi
+from keystoneauth1 import session
+from keystoneauth1.identity import v3
+from keystonemiddleware import auth_token
+
+from compute.exception import Unauthorized
+from compute.rest.tokens import TokenChecker
+from tests.api.identity.cloud import ADMIN, SERVICE, Cloud
+
+OPENSTACK = shutil.which('openstack', path=f'{pathlib.Path(sys.executable).parent}:{os.environ["PATH"]}')
+
+
+@pytest.fixture
+def cloud(tmp_path: pathlib.Path) -> Iterator[Cloud]:
+    """Identity on a free port."""
+    listener = socket.create_server(('127.0.0.1', 0))
+    port = listener.getsockname()[1]
+    listener.close()
+    made = Cloud(tmp_path, f'http://127.0.0.1:{port}')
+    server = wsgi.Server(('127.0.0.1', port), made.wsgi, numthreads=4)
+    server.prepare()
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    yield made
+    server.stop()
+    thread.join(10)
+    made.daemon.stop()
+
+
+@pytest.fixture
+def admin(cloud: Cloud) -> session.Session:
+    """The administrator's session."""
+    return session.Session(v3.Password(
+        f'{cloud.url}/v3', username='admin', password=ADMIN, user_domain_name='Default', project_name='admin',
+        project_domain_name='Default'))
+
+
+def test_discovery_and_catalog(cloud: Cloud, admin: session.Session) -> None:
+    assert admin.get_endpoint(service_type='identity', interface='public', version='3').rstrip('/') == f'{cloud.url}/v3'
+    assert admin.get_endpoint(service_type='block-storage', interface='public').endswith(admin.get_project_id())
+    assert admin.get('/users', endpoint_filter={'service_type': 'identity'}).json()['users']
+
+
+def test_keystonemiddleware(cloud: Cloud, admin: session.Session) -> None:
+    def who(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response('200 OK', [('Content-Type', 'text/plain')])
+        names = ('HTTP_X_USER_NAME', 'HTTP_X_PROJECT_NAME', 'HTTP_X_ROLES')
+        return [' '.join(environ[name] for name in names).encode()]
+    middleware = auth_token.AuthProtocol(who, {
+        'auth_type': 'password', 'auth_url': f'{cloud.url}/v3', 'username': 'compute', 'password': SERVICE,
+        'user_domain_name': 'Default', 'project_name': 'service', 'project_domain_name': 'Default',
+        'www_authenticate_uri': cloud.url, 'token_cache_time': -1, 'oslo_config_project': 'compute'})
+
+    def ask(token: str) -> webob.Response:
+        return webob.Request.blank('/', headers={'X-Auth-Token': token}).get_response(middleware)
+    token = admin.get_token()
+    assert ask(token).text == 'admin admin admin,manager,member,reader'
+    assert ask('nonsense').status_code == 401
+    cloud.send('DELETE', '/v3/auth/tokens', token=token, X_Subject_Token=token)
+    assert ask(token).status_code == 401
+
+
+def test_checker_of_another_daemon(cloud: Cloud, admin: session.Session) -> None:
+    cloud.conf.set_override('url', f'{cloud.url}/v3', 'auth')
+    cloud.conf.set_override('revocation_interval', 0.1, 'auth')
+    checker, token = TokenChecker(cloud.conf), admin.get_token()
+    assert checker(token)['X-User-Name'] == 'admin'
+    cloud.daemon.app.keys.rotate()
+    assert checker(cloud.admin)['X-Project-Name'] == 'admin', 'the next key was known before it signed'
+    cloud.daemon.app.keys.rotate()
+    young = cloud.admin
+    _until(lambda: _accepts(checker, young))
+    cloud.send('DELETE', '/v3/auth/tokens', token=token, X_Subject_Token=token)
+    _until(lambda: not _accepts(checker, token))
+    assert _accepts(checker, young)
+    checker.stop()
+
+
+def _accepts(checker: TokenChecker, token: str) -> bool:
+    try:
+        return bool(checker(token))
+    except Unauthorized:
+        return False
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(OPENSTACK is None, reason='the openstack command is not installed')
+def test_openstack_command(cloud: Cloud) -> None:
+    def run(line: str, **changes: str) -> Any:
+        environ = {'PATH': os.environ['PATH'], 'HOME': os.environ.get('HOME', '/'), 'OS_AUTH_URL': f'{cloud.url}/v3',
+                   'OS_USERNAME': 'admin', 'OS_PASSWORD': ADMIN, 'OS_PROJECT_NAME': 'admin',
+                   'OS_USER_DOMAIN_NAME': 'Default', 'OS_PROJECT_DOMAIN_NAME': 'Default',
+                   'OS_IDENTITY_API_VERSION': '3', **changes}
+        done = subprocess.run([str(OPENSTACK), *line.split()], env=environ, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f'{line}: {done.stderr}'
+        return json.loads(done.stdout) if '-f json' in line else None
+    assert run('project create web -f json')['domain_id'] == 'default'
+    assert run('user create --password dave --project web dave -f json')['name'] == 'dave'
+    run('role add --user dave --project web member')
+    listed = run('role assignment list --names --user dave -f json')
+    assert [(item['Role'], item['Project']) for item in listed] == [('member', 'web@Default')]
+    dave = {'OS_USERNAME': 'dave', 'OS_PASSWORD': 'dave', 'OS_PROJECT_NAME': 'web'}
+    assert [item['Name'] for item in run('project list -f json', **dave)] == ['web']
+    made = run('application credential create robot -f json', **dave)
+    credential = {'OS_AUTH_TYPE': 'v3applicationcredential', 'OS_APPLICATION_CREDENTIAL_ID': made['ID'],
+                  'OS_APPLICATION_CREDENTIAL_SECRET': made['Secret'],
+                  **{f'OS_{name}': '' for name in ('USERNAME', 'PASSWORD', 'PROJECT_NAME', 'USER_DOMAIN_NAME',
+                                                   'PROJECT_DOMAIN_NAME')}}
+    assert run('token issue -f json', **credential)['project_id'] == made['Project ID']
+    assert {item['Service Type'] for item in run('endpoint list -f json')} == {'identity', 'compute', 'volumev3'}
