@@ -121,6 +121,6 @@ class Failed(ComputeError):
 
 
 class NoValidHost(Failed):
-    """No host fits. ``details['rejections']`` maps each reason to the number of hosts it removed."""
+    """No host fits. ``details`` has ``counts`` by filter and ``rejections``, a list of host, filter and reason."""
 
     code = 'no_valid_host'

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from compute.api import (
+    aggregates,
     availability_zones,
     extensions,
     flavor_access,
@@ -42,6 +43,7 @@ RESOURCES: tuple[Resource, ...] = (
     quota_sets.RESOURCE,
     quota_class_sets.RESOURCE,
     services.RESOURCE,
+    aggregates.RESOURCE,
     hypervisors.RESOURCE,
     instance_actions.RESOURCE,
     *removed.RESOURCES,

@@ -30,8 +30,8 @@ Json = dict[str, Any]
 class Networks(Protocol):
     """Every method may block. ``context`` None means the service user.
 
-    What concerns the ports of a server (binding, freeing, deleting and listing them) is always done as the service user:
-    only it may bind, and only it is told how a port is bound. Whether the caller may is decided before.
+    What concerns the ports of a server (binding, freeing, deleting and listing them) is always done as the service
+    user: only it may bind, and only it is told how a port is bound. Whether the caller may is decided before.
 
     :raises NotFound: no such network or port, or not for this caller. :raises Unavailable: the service does not answer.
     """

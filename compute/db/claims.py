@@ -109,7 +109,7 @@ def _place(connection: Connection, host_id: int) -> Any:
 
 def _take(connection: Connection, spec: RequestSpec, place: Any) -> Claimed:
     if spec.group is not None and spec.group.policy != ANTI_AFFINITY:
-        pass
+        _lock_group(connection, spec.group)
     fresh = _settle(connection, spec, place)
     if fresh:
         if not _charge(connection, place.id, {name: getattr(spec, name) for name in RESOURCES}, vms=1, check=True):

@@ -23,6 +23,8 @@ from compute import exception
 
 T = TypeVar('T')
 LOG = logging.getLogger(__name__)
+_writers: dict[str, Any] = {}
+_writers_guard = threading.Lock()
 _LOST_RACE = ('deadlock', 'lock wait timeout', 'database is locked', 'database table is locked',
               'could not serialize access', 'try restarting transaction', 'record has changed since last read')
 _LOST_CONNECTION = ('lost connection', 'gone away', "can't connect", 'connection refused', 'connection reset',
@@ -39,7 +41,7 @@ class Database:
         self._retries = options.max_retries
         self.engine = _engine(self.url, options)
         # SQLite has one writer; waiting here is fair and green, waiting inside the C library is neither.
-        self._writer = threading.RLock() if self.kind == 'sqlite' else None
+        self._writer = _writer_of(str(self.url.database)) if self.kind == 'sqlite' else None
 
     def transaction(self, function: Callable[[Connection], T]) -> T:
         """Run ``function(connection)`` in one transaction and return its result; retried when it lost a race."""
@@ -102,6 +104,12 @@ class Database:
             except exc.TimeoutError as error:
                 raise exception.Unavailable('The database has no free connection', code='database_busy') from error
         raise AssertionError('unreachable')
+
+
+def _writer_of(path: str) -> threading.RLock:  # type: ignore[valid-type]
+    """Return the lock of a file, the same for every daemon of this process."""
+    with _writers_guard:
+        return _writers.setdefault(path, threading.RLock())
 
 
 def _engine(url: sa.URL, options: Any) -> sa.Engine:

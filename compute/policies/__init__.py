@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-COMPUTE = ('rules', 'availability_zones', 'console_output', 'create', 'delete', 'extensions', 'external_events',
-           'flavor_access', 'flavor_extra_specs', 'flavors', 'force_delete', 'hypervisors', 'instance_actions',
-           'keypairs', 'limits', 'quota_class_sets', 'quota_sets', 'reboot', 'server_groups', 'server_metadata',
-           'servers', 'services', 'start', 'stop')
+COMPUTE = (
+    'rules', 'aggregates', 'availability_zones', 'console_output', 'create', 'delete', 'extensions',
+    'external_events', 'flavor_access', 'flavor_extra_specs', 'flavors', 'force_delete', 'hypervisors',
+    'instance_actions', 'keypairs', 'limits', 'quota_class_sets', 'quota_sets', 'reboot', 'server_groups',
+    'server_metadata', 'servers', 'services', 'start', 'stop')
 
 
 def list_rules() -> list[Any]:

@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from compute import context as ctx
 from compute import exception
+from compute.rpc import memory
 from compute.rpc.interface import Interface, Method, expose
 from compute.rpc.ping import Ping, PingEndpoint
 
@@ -33,6 +34,7 @@ class Rpc:
 
     def __init__(self, conf: cfg.ConfigOpts, url: str | None = None) -> None:
         oslo_messaging.set_transport_defaults(control_exchange='compute')
+        memory.install()
         self.conf = conf
         self._transport = oslo_messaging.get_rpc_transport(
             conf, url=url, allowed_remote_exmods=[exception.__name__])
@@ -108,7 +110,7 @@ class Proxy:
 
 def _remote(error: oslo_messaging.RemoteError, method: str, callee: str) -> exception.ComputeError:
     """Turn an error of a class that may not travel into one that says where it happened."""
-    if error.exc_type == 'UnsupportedVersion':
+    if error.exc_type in ('UnsupportedVersion', 'NoSuchMethod'):
         return exception.Unavailable(f'{callee} is of another version and does not know {method}', code='rpc_version')
     LOG.error('%s failed at %s: %s', method, callee, error)
     return exception.ComputeError(f'{method} failed at {callee}: {error.exc_type}', code='remote_error')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,8 +13,8 @@ from tests.api.network.serving import PROJECTS, Site
 
 @pytest.fixture
 def daemons(tmp_path: Any) -> Iterator[list[Site]]:
-    """Two daemons; NETWORK_TEST_DATABASE names an empty MariaDB or PostgreSQL database to use instead of SQLite."""
-    url = os.environ.get('NETWORK_TEST_DATABASE', f'sqlite:///{tmp_path}/network.sqlite')
+    """Two daemons on one store (tests/real does the same on MariaDB and PostgreSQL)."""
+    url = f'sqlite:///{tmp_path}/network.sqlite'
     made = [Site(url), Site(url)]
     yield made
     for site in made:

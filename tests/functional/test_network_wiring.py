@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from oslo_messaging._metrics import client as metrics
 from oslo_messaging._tracing import client as tracing
 
 from compute.builtin.network.agent.agent import Agent
@@ -42,7 +43,9 @@ class World:
         conf = make_conf('sqlite://')
         conf.set_override('driver', 'fake', group='network_agent')
         conf.set_override('heartbeat_interval', 0.2, group='network_agent')
-        conf.register_opts(tracing.oslo_messaging_tracing, group='oslo_messaging_tracing')  # looked for on any conf
+        for name, options in (('oslo_messaging_tracing', tracing.oslo_messaging_tracing),
+                              ('oslo_messaging_metrics', metrics.oslo_messaging_metrics)):
+            conf.register_opts(options, group=name)  # oslo.messaging registers them on the global configuration only
         self.rpc = Rpc(conf, 'kombu+memory:////')
         self.site = Site(url, self.rpc, self.compute, event_interval=0.2, refresh_interval=0.05)
         self.servers = [self.rpc.server('network', 'daemon', self.site.daemon.endpoints())]

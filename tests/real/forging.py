@@ -29,7 +29,8 @@ def arp(source: bytes, claimed: bytes, address: str) -> bytes:
 
 def udp(source: bytes, address: str, sport: int, dport: int) -> bytes:
     """Return a broadcast UDP packet."""
-    header = struct.pack('>BBHHHBBH', 0x45, 0, 36, 1, 0, 64, 17, 0) + ipaddress.IPv4Address(address).packed + b'\xff' * 4
+    header = struct.pack('>BBHHHBBH', 0x45, 0, 36, 1, 0, 64, 17, 0)
+    header += ipaddress.IPv4Address(address).packed + b'\xff' * 4
     total = sum(struct.unpack('>10H', header))
     total = (total & 0xffff) + (total >> 16)
     header = header[:10] + struct.pack('>H', ~(total + (total >> 16)) & 0xffff) + header[12:]

@@ -101,7 +101,8 @@ class Guest:
     def pings(self, address: str, source: str = '', patience: int = 5, flow: int = 0) -> bool:
         """Tell whether an address answers within some seconds; equal ``flow`` makes equal packets."""
         extra = [*(['-I', source] if source else []), *(['-e', str(flow)] if flow else [])]
-        return self.run('ping', '-c', '1', '-w', str(patience), '-i', '0.2', *extra, address, check=False).returncode == 0
+        done = self.run('ping', '-c', '1', '-w', str(patience), '-i', '0.2', *extra, address, check=False)
+        return done.returncode == 0
 
     def send(self, *frames: bytes) -> None:
         """Send raw frames."""

@@ -343,7 +343,7 @@ def test_drift_is_repaired(bed: Bed) -> None:
     namespaces.run_in(names.namespace(network.id), run, 'nft', 'delete', 'table', 'ip', 'cnet_nat')
     run('ip', 'link', 'set', names.tap(guest.port.id), 'nomaster')
     wait_for(lambda: guest.pings('10.1.0.1', patience=1), 'tap is back in the bridge')
-    wait_for(lambda: 'ingress_ports' in run('nft', 'list', 'chain', 'inet', 'cnet_filtering', 'ingress').stdout, 'rules')
+    wait_for(lambda: 'ingress_ports' in run('nft', 'list', 'chain', 'inet', 'cnet_filtering', 'ingress').stdout)
     assert guest.dhcp()['ip'] == '10.1.0.11'
     namespaces.remove(names.namespace(network.id))
     wait_for(lambda: guest.pings('10.1.0.1', patience=1), 'namespace is back')

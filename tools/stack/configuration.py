@@ -8,6 +8,7 @@ Prints ``changed`` with the names of the files it wrote, or ``same``.
 from __future__ import annotations
 
 import argparse
+import os
 import pathlib
 import secrets
 import shlex
@@ -63,9 +64,8 @@ class Stack:
         """Return the address of a store."""
         if self.mode == 'standalone':
             return f'sqlite:///{self.folder}/data/{store}.sqlite'
-        name = f'compute_{store}' if store != 'compute' else 'compute'
-        return (f'mysql+pymysql://compute:{self.settings["database_password"]}@127.0.0.1:{self.port("database")}/{name}'
-                '?charset=utf8mb4')
+        return (f'mysql+pymysql://compute:{self.settings["database_password"]}@127.0.0.1:{self.port("database")}/'
+                f'{database_name(store)}')
 
     def host_names(self) -> list[str]:
         """Return the names of the hosts that one process acts for; empty for this machine under its own name."""
@@ -85,8 +85,6 @@ def sections(stack: Stack, daemon: str) -> Sections:
     rooms = own if daemon in ('standalone', 'manage') else {daemon: own[daemon]} if daemon in own else {}
     for room in rooms.values():
         every.update(room(stack))
-    if daemon == 'api' and 'metadata' not in rooms:
-        every.update({})
     if daemon in STORE_USERS:
         every['database'] = {STORES[store]: stack.database(store) for store in STORE_USERS[daemon]}
     return every
@@ -157,13 +155,68 @@ def ini(content: Sections) -> str:
     return '\n'.join(parts)
 
 
-def programs(stack: Stack, programs_folder: str) -> str:
+def daemon_programs(stack: Stack, programs_folder: str) -> str:
     """Return the list of daemons for tools/supervise."""
     lines = []
     for name in (('standalone',) if stack.mode == 'standalone' else CLUSTER):
         command = [f'{programs_folder}/compute-{name}', '--config-file', f'{stack.folder}/etc/{name}.conf']
         lines.append(f'compute-{name} = {shlex.join(command)}')
     return '\n'.join(lines) + '\n'
+
+
+def broker_programs(stack: Stack) -> str:
+    """Return RabbitMQ and the port mapper that it needs, both on the loopback only and with data of their own."""
+    data = stack.folder / 'data' / 'rabbitmq'
+    environment = {
+        'HOME': data, 'RABBITMQ_ALLOW_INPUT': 1, 'RABBITMQ_NODENAME': f'stack{stack.port("broker")}@localhost',
+        'RABBITMQ_MNESIA_BASE': data / 'mnesia', 'RABBITMQ_LOG_BASE': data / 'log', 'RABBITMQ_LOGS': '-',
+        'RABBITMQ_PID_FILE': data / 'pid', 'RABBITMQ_ENABLED_PLUGINS_FILE': data / 'enabled_plugins',
+        'RABBITMQ_CONFIG_FILE': data / 'rabbitmq', 'RABBITMQ_CONF_ENV_FILE': data / 'none',
+        'RABBITMQ_DIST_PORT': stack.port('distribution'), 'ERL_EPMD_PORT': stack.port('epmd'),
+        'ERL_EPMD_ADDRESS': '127.0.0.1',
+        'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS': '+sbwt none -kernel inet_dist_use_interface {127,0,0,1}'}
+    pairs = ' '.join(shlex.quote(f'{key}={value}') for key, value in environment.items())
+    return (f'epmd = epmd -address 127.0.0.1 -port {stack.port("epmd")}\n'
+            'rabbitmq = /usr/lib/rabbitmq/bin/rabbitmq-server -noinput\n'
+            f'rabbitmq.environment = {pairs}\nrabbitmq.grace = 30\n')
+
+
+def broker_configuration(stack: Stack) -> str:
+    """Return rabbitmq.conf."""
+    options = {
+        'listeners.tcp.local': f'127.0.0.1:{stack.port("broker")}', 'default_user': 'compute',
+        'default_pass': stack.settings['broker_password'], 'default_vhost': 'compute',
+        'default_permissions.configure': '.*', 'default_permissions.read': '.*', 'default_permissions.write': '.*',
+        'log.console': 'true', 'log.console.level': 'warning', 'disk_free_limit.absolute': '50MB'}
+    return ''.join(f'{key} = {value}\n' for key, value in options.items())
+
+
+def database_programs(stack: Stack) -> str:
+    """Return MariaDB, on the loopback only and with data of its own."""
+    data = stack.folder / 'data' / 'mariadb'
+    command = ['mariadbd', '--no-defaults', f'--datadir={data}', f'--socket={data}.sock', f'--pid-file={data}.pid',
+               f'--port={stack.port("database")}', '--bind-address=127.0.0.1', '--skip-name-resolve',
+               '--max-connections=500', '--innodb-flush-log-at-trx-commit=2', '--performance-schema=OFF',
+               f'--init-file={stack.folder}/etc/mariadb.sql']
+    if os.geteuid() == 0:
+        command.append('--user=root')
+    return f'mariadb = {shlex.join(command)}\nmariadb.grace = 30\n'
+
+
+def database_users(stack: Stack) -> str:
+    """Return what MariaDB runs at each start: the stores and who may use them."""
+    password = stack.settings['database_password']
+    lines = [f"CREATE USER IF NOT EXISTS 'compute'@'127.0.0.1' IDENTIFIED BY '{password}';"]
+    for store in STORES:
+        name = database_name(store)
+        lines += [f'CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4;',
+                  f"GRANT ALL ON {name}.* TO 'compute'@'127.0.0.1';"]
+    return '\n'.join(lines) + '\n'
+
+
+def database_name(store: str) -> str:
+    """Return the name of a store's database."""
+    return store if store == 'compute' else f'compute_{store}'
 
 
 def clouds(stack: Stack) -> str:
@@ -202,6 +255,22 @@ def write(path: pathlib.Path, text: str) -> bool:
     return True
 
 
+def texts(stack: Stack, programs_folder: str) -> dict[str, str]:
+    """Return every file with its text."""
+    files = {'etc/settings': ''.join(f'{key} = {value}\n' for key, value in stack.settings.items()),
+             'etc/programs.daemons': daemon_programs(stack, programs_folder), 'clouds.yaml': clouds(stack),
+             'openrc': openrc(stack, 'demo', programs_folder),
+             'admin-openrc': openrc(stack, 'admin', programs_folder)}
+    if stack.mode == 'cluster':
+        files.update({
+            'etc/programs.broker': broker_programs(stack), 'etc/programs.database': database_programs(stack),
+            'etc/mariadb.sql': database_users(stack), 'data/rabbitmq/rabbitmq.conf': broker_configuration(stack),
+            'data/rabbitmq/enabled_plugins': '[].\n'})
+    for daemon in (('standalone', 'manage') if stack.mode == 'standalone' else (*CLUSTER, 'manage')):
+        files[f'etc/{daemon}.conf'] = ini(sections(stack, daemon))
+    return files
+
+
 def main() -> int:
     """Write everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -217,15 +286,9 @@ def main() -> int:
     stack = Stack(options)
     if options.instances:
         stack.settings['instances_path'] = options.instances
-    etc = stack.folder / 'etc'
-    files = {'etc/settings': ''.join(f'{key} = {value}\n' for key, value in stack.settings.items()),
-             'etc/programs': programs(stack, options.programs), 'clouds.yaml': clouds(stack),
-             'openrc': openrc(stack, 'demo', options.programs),
-             'admin-openrc': openrc(stack, 'admin', options.programs)}
-    for daemon in (('standalone', 'manage') if stack.mode == 'standalone' else (*CLUSTER, 'manage')):
-        files[f'etc/{daemon}.conf'] = ini(sections(stack, daemon))
-    etc.mkdir(parents=True, exist_ok=True, mode=0o755)
-    (stack.folder / 'data').mkdir(exist_ok=True, mode=0o755)
+    files = texts(stack, options.programs)
+    for folder in ('etc', 'data'):
+        (stack.folder / folder).mkdir(parents=True, exist_ok=True, mode=0o755)
     changed = [name for name, text in files.items() if write(stack.folder / name, text)]
     print('changed ' + ' '.join(changed) if changed else 'same')
     return 0

@@ -1,13 +1,14 @@
-# What the daemons need beside themselves: a broker, a database, a hypervisor. Each is supervised like the daemons are, with
-# its data below the stack's folder, and only where the machine does not have one that may be used.
+# What the daemons need beside themselves: a broker, a database, a hypervisor. Each is supervised as the daemons are, with its
+# data below the stack's folder, and only where the machine does not have one that may be used.
 
-supervise() { "$(venv)/bin/python" "$ROOT/tools/supervise" --dir "$STACK_DIR/run" "$@"; }
+supervise() { "$(venv)/bin/python" "$ROOT/tools/supervise" --dir "$STACK_DIR/run" --logs "$LOGS" "$@"; }
 
-# The supervisor's file is put together of what each step adds: services first, then the daemons.
+# The supervisor's file is put together of what the steps enable: services first, then the daemons.
 run_programs() {
     local part
     for part in broker database hypervisor daemons; do
-        [ ! -f "$STACK_DIR/run/programs.$part" ] || cat "$STACK_DIR/run/programs.$part"
+        [ "$part" != "$1" ] || : >"$STACK_DIR/run/enabled.$part"
+        [ ! -f "$STACK_DIR/run/enabled.$part" ] || cat "$STACK_DIR/etc/programs.$part"
     done >"$STACK_DIR/run/programs"
     supervise up "$STACK_DIR/run/programs"
 }
@@ -16,52 +17,73 @@ port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 runs() { supervise status 2>/dev/null | grep -q "^$1 *running"; }
 
-start_broker() {
-    local data=$STACK_DIR/data/rabbitmq port
-    port=$(setting broker_port)
-    if runs rabbitmq && port_open "$port"; then
-        already "RabbitMQ listens on port $port"
+# start_private NAME PROGRAM PORT PART: run a service and wait for its port.
+start_private() {
+    local name=$1 program=$2 port=$3 part=$4
+    if runs "$program" && port_open "$port"; then
+        already "$name listens on port $port"
         return
     fi
-    mkdir -p "$data"
-    broker_configuration "$port" >"$data/rabbitmq.conf.new"
-    chmod 600 "$data/rabbitmq.conf.new"
-    mv "$data/rabbitmq.conf.new" "$data/rabbitmq.conf"
-    echo '[].' >"$data/enabled_plugins"
-    broker_programs "$data" >"$STACK_DIR/run/programs.broker"
-    run_programs
-    wait_for 60 port_open "$port"
-    done_with "RabbitMQ listens on port $port"
+    if port_open "$port"; then
+        note "port $port is taken by another program"
+        return 1
+    fi
+    run_programs "$part"
+    wait_for 120 port_open "$port"
+    done_with "$name listens on port $port"
 }
 
-broker_configuration() {
-    cat <<END
-listeners.tcp.local = 127.0.0.1:$1
-default_user = compute
-default_pass = $(setting broker_password)
-default_vhost = compute
-default_permissions.configure = .*
-default_permissions.read = .*
-default_permissions.write = .*
-log.console = true
-log.console.level = warning
-log.file = false
-vm_memory_high_watermark.absolute = 1GB
-disk_free_limit.absolute = 50MB
-END
+start_broker() { start_private RabbitMQ rabbitmq "$(setting broker_port)" broker; }
+
+start_database() {
+    local data=$STACK_DIR/data/mariadb
+    if [ ! -d "$data/mysql" ]; then
+        rm -rf "$data"
+        mariadb-install-db --no-defaults --datadir="$data" --user="$(id -un)" --skip-test-db \
+            --auth-root-authentication-method=socket
+    fi
+    start_private MariaDB mariadb "$(setting database_port)" database
 }
 
-broker_programs() {
-    local data=$1 epmd
-    epmd=$(command -v epmd)
-    cat <<END
-epmd = $epmd -address 127.0.0.1 -port $(setting epmd_port)
-rabbitmq = /usr/lib/rabbitmq/bin/rabbitmq-server -noinput
-rabbitmq.grace = 30
-rabbitmq.environment = HOME=$data RABBITMQ_ALLOW_INPUT=1 RABBITMQ_NODENAME=$(broker_node)
-END
-    # One line each: the supervisor joins nothing.
-    sed -i "/^rabbitmq.environment/d" /dev/null
+hypervisor_answers() { virsh -c qemu:///system version; }
+
+start_hypervisor() {
+    if hypervisor_answers; then
+        already "libvirt answers$(runs libvirtd || echo ', as it did before')"
+        return
+    fi
+    if [ -d /run/systemd/system ]; then
+        systemctl start libvirtd
+    else
+        hypervisor_programs >"$STACK_DIR/etc/programs.hypervisor"
+        mkdir -p /run/libvirt /var/lib/libvirt/qemu
+        run_programs hypervisor
+    fi
+    wait_for 120 hypervisor_answers
+    done_with "$(virsh -c qemu:///system version | sed -n 's/^Running hypervisor: //p') under libvirt $(virsh -v)"
 }
 
-broker_node() { echo "stack$(setting broker_port)@localhost"; }
+hypervisor_programs() {
+    [ -n "$(pidof virtlogd)" ] || echo "virtlogd = $(command -v virtlogd)"
+    echo "libvirtd = $(command -v libvirtd)"
+}
+
+# QEMU runs as a user of its own, who must reach the disks. Where the stack's folder is closed to others (below /root, say),
+# the disks live beside libvirt's.
+instances_folder() {
+    local folder=$STACK_DIR/data/instances user
+    [ "$DRIVER" = libvirt ] || return 0
+    user=$(qemu_user)
+    if [ "$(id -u)" != 0 ] || [ -z "$user" ] || runuser -u "$user" -- test -x "$STACK_DIR"; then
+        echo "$folder"
+    else
+        echo "/var/lib/libvirt/compute-stack-$(sha256sum <<<"$STACK_DIR" | cut -c1-8)"
+    fi
+}
+
+qemu_user() {
+    local user
+    user=$(sed -n 's/^ *user *= *"+\{0,1\}\([^"]*\)".*/\1/p' /etc/libvirt/qemu.conf 2>/dev/null | tail -n 1)
+    user=${user:-libvirt-qemu}
+    [ "$user" = root ] || ! id "$user" >/dev/null 2>&1 || echo "$user"
+}

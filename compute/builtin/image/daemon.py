@@ -21,6 +21,7 @@ from compute.rest.policy import Policy
 from compute.rpc.interface import Interface
 
 RESOURCES = (discovery.RESOURCE, images.RESOURCE, data.RESOURCE, members.RESOURCE, schemas.RESOURCE)
+VERSION_TABLE = 'image_version'
 
 
 class ImageDaemon:
@@ -38,7 +39,7 @@ class ImageDaemon:
 
     def prepare(self) -> None:
         """Bring schema and store up to date, and clean up after a death. :raises Unavailable: a store is missing."""
-        upgrade(self.db, 'compute.builtin.image.db.versions', 'image_version')
+        upgrade(self.db, 'compute.builtin.image.db.versions', VERSION_TABLE)
         self.store.prepare()
         sweep(self.db, self.store)
 

@@ -78,7 +78,8 @@ class Lifecycle:
         """Cut power; a QEMU that hangs in the kernel may need more than one try."""
         for attempt in range(_KILL_ATTEMPTS):
             try:
-                return domain.cut_power()
+                domain.cut_power()
+                return
             except exception.Failed:
                 if attempt == _KILL_ATTEMPTS - 1:
                     raise

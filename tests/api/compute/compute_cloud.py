@@ -25,11 +25,11 @@ OTHER, NOBODY = 'bob:p2:member,reader', 'nil:p1:'
 ADMIN = 'root:p0:admin,manager,member,reader'
 
 
-def make_conf(folder: Any) -> cfg.ConfigOpts:
-    """Return options whose store is below ``folder``."""
+def make_conf(url: str) -> cfg.ConfigOpts:
+    """Return options with the store at ``url``."""
     conf = options.register(cfg.ConfigOpts())
     conf([], project='compute', default_config_files=[], default_config_dirs=[])
-    conf.set_override('connection', f'sqlite:///{folder}/compute.sqlite', 'database')
+    conf.set_override('connection', url, 'database')
     return conf
 
 
@@ -43,10 +43,10 @@ def check_token(token: str) -> dict[str, str]:
 
 
 class ComputeApi:
-    """Sends requests to the API and reads what comes back."""
+    """Sends requests to the API and reads what comes back. ``url`` names an empty store, migrated or not."""
 
-    def __init__(self, folder: Any) -> None:
-        self.conf = make_conf(folder)
+    def __init__(self, url: str) -> None:
+        self.conf = make_conf(url)
         self.db = Database(self.conf.database.connection, self.conf.database)
         migrate.upgrade(self.db, 'compute.db.versions', 'compute_version')
         self.cloud = SimpleNamespace(conf=self.conf, db=self.db, rpc=None, images=None, networks=None,

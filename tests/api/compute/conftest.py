@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from compute_cloud import ComputeApi
+
+from tests.api.compute.compute_cloud import ComputeApi
 
 
 @pytest.fixture
 def api(tmp_path: Any) -> Iterator[ComputeApi]:
     """A Compute API with an empty store."""
-    served = ComputeApi(tmp_path)
+    served = ComputeApi(f'sqlite:///{tmp_path}/compute.sqlite')
     yield served
     served.close()

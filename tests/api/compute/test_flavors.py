@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from compute_cloud import ADMIN, MEMBER, NOBODY, OTHER, ComputeApi
+
+from tests.api.compute.compute_cloud import ADMIN, MEMBER, NOBODY, OTHER, ComputeApi
 
 BODY = {'name': 'm1.tiny', 'ram': 512, 'vcpus': 1, 'disk': 1}
 

@@ -1,4 +1,4 @@
-"""A whole identity daemon in memory of one test: bootstrapped, behind the pipeline that it has in life, without sockets."""
+"""A whole identity daemon for one test: bootstrapped, behind the pipeline that it has in life, without sockets."""
 
 from __future__ import annotations
 

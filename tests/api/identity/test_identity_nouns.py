@@ -51,7 +51,8 @@ def test_pages(cloud: Cloud) -> None:
 
 
 def test_what_clients_may_not_set(cloud: Cloud) -> None:
-    made = cloud.make('users', 'user', name='eve', id='chosen', password_hash='x', locked_until=5, links={}, email='e@x')
+    made = cloud.make('users', 'user', name='eve', id='chosen', password_hash='x', locked_until=5, links={},
+                      email='e@x')
     assert made['id'] != 'chosen' and made['email'] == 'e@x'
     assert not {'password_hash', 'locked_until', 'failures', 'extra', 'password'} & made.keys()
     answer = cloud.send('PATCH', f'/v3/users/{made["id"]}', {'user': {'email': 'f@x', 'phone': 1}}, cloud.admin)
@@ -163,7 +164,8 @@ def test_readers_of_a_domain_and_of_the_system(cloud: Cloud) -> None:
     domain = cloud.make('domains', 'domain', name='guests')['id']
     inside = cloud.make('users', 'user', name='in', password='in', domain_id=domain)['id']
     reader = cloud.ids['roles']['reader']
-    assert cloud.send('PUT', f'/v3/domains/{domain}/users/{inside}/roles/{reader}', token=cloud.admin).status_code == 204
+    path = f'/v3/domains/{domain}/users/{inside}/roles/{reader}'
+    assert cloud.send('PUT', path, token=cloud.admin).status_code == 204
     token = cloud.token(password('in', 'in', 'guests'), {'domain': {'id': domain}})
     assert [item['name'] for item in cloud.send('GET', '/v3/users', token=token).json['users']] == ['in']
     assert [item['name'] for item in cloud.send('GET', '/v3/domains', token=token).json['domains']] == ['guests']

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import webob
@@ -20,10 +21,11 @@ PATCH = 'application/openstack-images-v2.1-json-patch'
 
 
 def make_conf(folder: Any, **overrides: Any) -> cfg.ConfigOpts:
-    """Return options for a daemon that keeps everything below ``folder``."""
+    """Return options for a daemon that keeps everything below ``folder``, or rows where IMAGE_TEST_DATABASE says."""
     conf = options.register(cfg.ConfigOpts())
     conf([], project='compute', default_config_files=[], default_config_dirs=[])
-    conf.set_override('image_connection', f'sqlite:///{folder}/image.sqlite', 'database')
+    url = os.environ.get('IMAGE_TEST_DATABASE') or f'sqlite:///{folder}/image.sqlite'
+    conf.set_override('image_connection', url, 'database')
     conf.set_override('store_path', f'{folder}/images', 'image')
     for name, value in overrides.items():
         conf.set_override(name, value, 'image')

@@ -22,11 +22,19 @@ OPTIONS = types.SimpleNamespace(max_retries=20, max_pool_size=20, max_overflow=2
 
 
 def open_store(url: str) -> Database:
-    """Return an empty store at a URL; what was in it is dropped."""
+    """Return an empty store at a URL with today's tables; what was in it is dropped."""
     database = Database(url, OPTIONS)
     metadata.drop_all(database.engine)
     metadata.create_all(database.engine)
     return database
+
+
+def empty(database: Database) -> None:
+    """Remove all rows: on a server that is much faster than tables made anew."""
+    def clear(connection: Connection) -> None:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+    database.transaction(clear)
 
 
 def flavor(vcpus: int = 1, memory_mb: int = 512, disk_gb: int = 1, **more: Any) -> Flavor:

@@ -1,4 +1,4 @@
-"""Claims on SQLite; tests/real runs the same contract on the other databases."""
+"""Hosts, claims and server groups on SQLite; tests/real runs the same contract on the other databases."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from compute.db.session import Database
 from tests.contract.db.claims_contract import ClaimsContract
+from tests.contract.db.hosts_contract import GroupsContract, HostsContract
 from tests.contract.db.stores import open_store
 
 
@@ -21,3 +22,11 @@ def database(tmp_path: pathlib.Path) -> Iterator[Database]:
 
 class TestClaims(ClaimsContract):
     """On SQLite."""
+
+
+class TestHosts(HostsContract):
+    """The same store."""
+
+
+class TestGroups(GroupsContract):
+    """The same store."""

@@ -23,8 +23,10 @@ def make_conf(**values: Any) -> cfg.ConfigOpts:
     """Return a configuration with the agent's options."""
     conf = cfg.ConfigOpts()
     conf([], project='compute', default_config_files=[], default_config_dirs=[])
-    conf.register_group(options.GROUP)
-    conf.register_opts(options.OPTS, group=options.GROUP)
+    # A group object keeps the overrides of every configuration that it was registered with.
+    group = cfg.OptGroup(options.GROUP.name)
+    conf.register_group(group)
+    conf.register_opts(options.OPTS, group=group)
     for name, value in values.items():
         conf.set_override(name, value, group='network_agent')
     return conf

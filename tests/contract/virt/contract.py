@@ -35,9 +35,9 @@ class Bed:
     kill: Callable[[str], object]
     made: list[Guest] = field(default_factory=list)
 
-    def image(self, **values: object) -> Image:
+    def image(self, properties: dict[str, str] | None = None) -> Image:
         """Return a new image of the bed's data."""
-        return make_image(self.data, **values)
+        return make_image(self.data, properties=properties or {})
 
     def guest(self, **values: object) -> Guest:
         """Return a guest whose image is prepared; it is destroyed when the bed is torn down."""
@@ -221,6 +221,10 @@ class ImageContract:
                                Source(bytes(MIB)))
         assert caught.value.code == 'image_too_large' and 'm1.test' in caught.value.message
 
+
+class ExpiryContract:
+    """What may leave the cache."""
+
     def test_expiry_spares_what_is_used(self, bed: Bed) -> None:
         guest, idle = bed.spawned(), bed.image()
         bed.driver.prepare(make_instance(idle), Source(bed.data))
@@ -248,5 +252,5 @@ class HostContract:
         assert str(uuid.uuid4()) not in [info.uuid for info in bed.driver.guests()]
 
 
-class DriverContract(LifecycleContract, ConsoleContract, ImageContract, HostContract):
+class DriverContract(LifecycleContract, ConsoleContract, ImageContract, ExpiryContract, HostContract):
     """All of it."""

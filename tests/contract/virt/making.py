@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterator
 
 from oslo_config import cfg
 
-from compute.conf import fake as fake_conf
-from compute.conf import libvirt as libvirt_conf
-from compute.conf import virt as virt_conf
+from compute.conf import register
 from compute.objects.flavor import Flavor
 from compute.objects.image import Image
 from compute.objects.instance import Instance
@@ -21,11 +19,9 @@ _numbers = itertools.count(0x7e570000)
 
 
 def make_conf(**overrides: dict[str, object]) -> cfg.ConfigOpts:
-    """Return a configuration of the virt groups; ``overrides`` maps a group to its values."""
+    """Return a configuration with all defaults; ``overrides`` maps a group to its values."""
     conf = cfg.ConfigOpts()
-    for module in (virt_conf, fake_conf, libvirt_conf):
-        conf.register_group(module.GROUP)
-        conf.register_opts(module.OPTS, group=module.GROUP)
+    register(conf)
     conf([], default_config_files=[], default_config_dirs=[])
     for group, values in overrides.items():
         for name, value in values.items():

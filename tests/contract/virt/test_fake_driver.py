@@ -78,10 +78,10 @@ def test_a_strangers_guest_is_shown_and_never_touched(bed: Bed, driver: FakeDriv
     guest = make_guest()
     driver.add_foreign(guest.instance.uuid, 'mine')
     assert not driver.guest_info(guest.instance.uuid).ours
-    for call in (lambda: driver.destroy(guest.instance), lambda: driver.power_off(guest.instance, 0),
-                 lambda: driver.reboot_hard(guest), lambda: driver.spawn(guest)):
+    for method, arguments in (('destroy', (guest.instance,)), ('spawn', (guest,)),
+                              ('power_off', (guest.instance, 0)), ('reboot_hard', (guest,))):
         with pytest.raises(exception.Failed) as caught:
-            call()
+            getattr(driver, method)(*arguments)
         assert caught.value.code == 'foreign_guest'
     assert bed.state(guest) == states.RUNNING
 

@@ -65,7 +65,7 @@ class Running:
         return int(line.split()[1]) * 1024
 
     def openstack(self, *words: str, check: bool = True) -> Any:
-        """Run the client as the administrator; return its JSON, its text, or with ``check`` off the finished process."""
+        """Run the client as the administrator; return its JSON or text, or without ``check`` the ended process."""
         environ = {'PATH': os.environ['PATH'], 'HOME': str(self.folder), 'OS_USERNAME': 'admin',
                    'OS_PASSWORD': PASSWORD, 'OS_PROJECT_NAME': 'admin', 'OS_USER_DOMAIN_ID': 'default',
                    'OS_PROJECT_DOMAIN_ID': 'default', 'OS_IDENTITY_API_VERSION': '3', 'PYTHONWARNINGS': 'ignore',

@@ -15,7 +15,7 @@ import pytest
 from tests.functional.image.running import Running, wait_until
 
 MIB = 1024 * 1024
-BIG = 400
+BIG = 160
 
 
 class Client:

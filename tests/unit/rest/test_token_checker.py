@@ -39,7 +39,8 @@ class FakeIdentity:
         self.events.append([len(self.events) + 1, kind, value, int(time.time()) + lives])
 
     def issue(self, **changes: Any) -> str:
-        return sign(self.signers[self.current], self.current, make_claims(revision=len(self.events), **changes).to_wire())
+        claims = make_claims(revision=len(self.events), **changes)
+        return sign(self.signers[self.current], self.current, claims.to_wire())
 
     def keys(self) -> list[dict[str, str]]:
         self._answer('keys')
@@ -188,7 +189,8 @@ def test_forged(checker: TokenChecker, identity: FakeIdentity) -> None:
     head, _, tail = good.split('.')
     body = base64.urlsafe_b64encode(json.dumps({**payload, 'u': ['root', 'root', 'd', 'd']}).encode()).decode()
     forged = [sign(other, 'first', payload), sign(public, 'first', payload, 'HS256'),
-              jwt.encode(payload, None, algorithm='none', headers={'kid': 'first'}), f'{head}.{body.rstrip("=")}.{tail}',
+              jwt.encode(payload, None, algorithm='none', headers={'kid': 'first'}),
+              f'{head}.{body.rstrip("=")}.{tail}',
               sign(identity.signers['first'], 'first', {'u': 1}), good + 'x', '', 'a.b', 'x' * 9000, 'ü.ü.ü']
     for token in forged:
         with pytest.raises(Unauthorized):

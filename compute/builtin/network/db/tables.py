@@ -1,7 +1,8 @@
 """The tables of the network store.
 
 Foreign keys refuse what would leave something without its parent, so that two daemons that work on the same network at
-the same time cannot do harm. ``addresses`` has the address in its key: whoever inserts it first has it.
+the same time cannot do harm. ``addresses`` has the address in its key: whoever inserts it first has it. Names begin with
+``network_`` where another store, in the same database, might have the same one.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _noun(name: str, *columns: Any) -> sa.Table:
 
 projects = sa.Table(
     # Locked by everything that makes something for a project: quota and default group are decided one at a time.
-    'projects', metadata,
+    'network_projects', metadata,
     sa.Column('id', PROJECT, primary_key=True),
     sa.Column('default_group_id', ID),
     sa.Column('auto_network_id', ID))
@@ -93,7 +94,7 @@ ports = _noun(
 
 addresses = sa.Table(
     # ``number`` is the address as 32 hexadecimal digits, which sort as the addresses do.
-    'addresses', metadata,
+    'network_addresses', metadata,
     sa.Column('subnet_id', ID, sa.ForeignKey('subnets.id'), primary_key=True),
     sa.Column('number', sa.String(32), primary_key=True),
     sa.Column('address', sa.String(45), nullable=False, index=True),
@@ -119,12 +120,12 @@ port_groups = sa.Table(
     sa.Column('group_id', ID, sa.ForeignKey('security_groups.id'), primary_key=True, index=True))
 
 tags = sa.Table(
-    'tags', metadata,
+    'network_tags', metadata,
     sa.Column('resource_id', ID, primary_key=True),
     sa.Column('tag', text(255), primary_key=True))
 
 agents = sa.Table(
-    'agents', metadata,
+    'network_agents', metadata,
     sa.Column('id', ID, primary_key=True),
     sa.Column('host', sa.String(255), nullable=False, unique=True),
     sa.Column('admin_state_up', sa.Boolean, nullable=False, default=True),
@@ -136,14 +137,14 @@ agents = sa.Table(
     sa.Column('heartbeat_at', MOMENT, nullable=False))
 
 quotas = sa.Table(
-    'quotas', metadata,
+    'network_quotas', metadata,
     sa.Column('project_id', PROJECT, primary_key=True),
     sa.Column('resource', sa.String(64), primary_key=True),
     sa.Column('hard_limit', sa.Integer, nullable=False))
 
 outbox = sa.Table(
     # Events for Compute that are not delivered yet. ``attempts`` also decides who of several daemons sends a row.
-    'outbox', metadata,
+    'network_outbox', metadata,
     sa.Column('id', sa.Integer, primary_key=True, autoincrement=True),
     sa.Column('name', sa.String(64), nullable=False),
     sa.Column('server_uuid', sa.String(255), nullable=False),

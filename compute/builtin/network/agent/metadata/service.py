@@ -118,6 +118,7 @@ class MetadataService:
         self._plumbing = plumbing
         self._upstream = Upstream(options.metadata_url, options.metadata_shared_secret, options.metadata_timeout)
         self._workers = options.metadata_workers
+        self._signed = bool(options.metadata_shared_secret)
         self._pool: concurrency.Pool | None = None
         self._listeners: dict[str, Listener] = {}
 
@@ -157,6 +158,9 @@ class MetadataService:
             return
         if self._pool is None:
             self._pool = concurrency.Pool('metadata', self._workers)
+            if not self._signed:
+                LOG.warning('[network_agent] metadata_shared_secret is empty: whoever reaches compute-metadata can '
+                            'ask in the name of any instance')
         self._listeners[network.id] = Listener(network, sock, generation, self._upstream, self._pool)
 
     def _end(self, network_id: str) -> None:

@@ -1,0 +1,112 @@
+"""Version documents, negotiation, the two endpoints, and the shapes of errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from compute.api.app import all_resources
+from compute.api.history import HISTORY
+from tests.api.compute.compute_cloud import ADMIN, ComputeApi
+
+
+def test_list(api: ComputeApi) -> None:
+    answer = api('GET', '/', prefix='', token=None, status=200)
+    assert [(version['id'], version['status'], version['version'], version['min_version'])
+            for version in answer['versions']] == [('v2.0', 'SUPPORTED', '', ''), ('v2.1', 'CURRENT', '2.104', '2.1')]
+    assert answer['versions'][1]['links'] == [{'rel': 'self', 'href': 'http://localhost/v2.1/'}]
+
+
+@pytest.mark.parametrize(('path', 'name'), [('/v2.1/', 'v2.1'), ('/v2/', 'v2.0'), ('/v2.1/versions/v2.0', 'v2.0')])
+def test_document(api: ComputeApi, path: str, name: str) -> None:
+    document = api('GET', path, prefix='', token=None, status=200)['version']
+    assert document['id'] == name
+    assert set(document) == {'id', 'status', 'version', 'min_version', 'updated', 'links', 'media-types'}
+
+
+@pytest.mark.parametrize('path', ['/v2.1', '/v2'])
+def test_the_missing_slash(api: ComputeApi, path: str) -> None:
+    answer = api.send('GET', path, token=None)
+    assert (answer.status_int, answer.headers['Location']) == (302, f'http://localhost{path}/')
+
+
+def test_choices_elsewhere(api: ComputeApi) -> None:
+    answer = api('GET', '/servers', prefix='', token=None, status=300)
+    assert [choice['links'][0]['href'] for choice in answer['choices']] == [
+        'http://localhost/v2/servers', 'http://localhost/v2.1/servers']
+
+
+@pytest.mark.parametrize(('asked', 'got'), [(None, '2.1'), ('2.1', '2.1'), ('2.61', '2.61'), ('latest', '2.104')])
+def test_negotiation(api: ComputeApi, asked: str | None, got: str) -> None:
+    answer = api.send('GET', '/v2.1/flavors', version=asked)
+    assert answer.headers['OpenStack-API-Version'] == f'compute {got}'
+    assert answer.headers['X-OpenStack-Nova-API-Version'] == got
+    assert answer.headers['Vary'] == 'OpenStack-API-Version, X-OpenStack-Nova-API-Version'
+
+
+@pytest.mark.parametrize(('asked', 'status', 'key'), [
+    ('2.105', 406, 'computeFault'), ('1.1', 406, 'computeFault'), ('2', 400, 'badRequest'),
+    ('2.01', 400, 'badRequest')])
+def test_refused_versions(api: ComputeApi, asked: str, status: int, key: str) -> None:
+    answer = api.send('GET', '/v2.1/flavors', version=asked)
+    assert answer.status_int == status
+    assert answer.json[key]['code'] == status
+    assert 'Vary' in answer.headers
+
+
+def test_a_token_is_needed(api: ComputeApi) -> None:
+    assert api('GET', '/flavors', token=None, status=401)['unauthorized']['code'] == 401
+    api('GET', '/nothing-here', token=None, status=401)
+    api('GET', '/nothing-here', status=404)
+
+
+def test_methods(api: ComputeApi) -> None:
+    answer = api.send('PATCH', '/v2.1/flavors')
+    assert (answer.status_int, answer.headers['Allow']) == (405, 'GET, POST')
+    assert 'badMethod' in answer.json
+
+
+@pytest.mark.parametrize('project', ['a' * 32, '11111111-2222-3333-4444-555555555555'])
+def test_project_in_the_url(api: ComputeApi, project: str) -> None:
+    token = f'ann:{project}:member,reader'
+    api('GET', f'/{project}/flavors', token=token, status=200)
+    answer = api('GET', f'/{"b" * 32}/flavors', token=token, status=400)
+    assert 'Malformed request URL' in answer['badRequest']['message']
+
+
+def test_v2_takes_what_v2_1_refuses(api: ComputeApi) -> None:
+    body = {'flavor': {'name': 'f', 'ram': 1, 'vcpus': 1, 'disk': 0, 'surprise': 1}, 'more': 2}
+    api('POST', '/flavors', body, token=ADMIN, status=400)
+    answer = api.send('POST', '/v2/flavors', body, version='2.61', token=ADMIN)
+    assert answer.status_int == 200
+    assert 'OpenStack-API-Version' not in answer.headers
+    flavor = answer.json['flavor']
+    assert 'extra_specs' not in flavor and 'surprise' not in flavor
+    assert flavor['links'][0]['href'] == f'http://localhost/v2/flavors/{flavor["id"]}'
+    del body['flavor']['name']
+    assert api.send('POST', '/v2/flavors', body, token=ADMIN).status_int == 400
+
+
+@pytest.mark.parametrize(('method', 'path', 'version', 'status'), [
+    ('GET', '/os-agents', '2.104', 410), ('POST', '/os-cells', '2.1', 410), ('GET', '/os-fping', '2.35', 410),
+    ('GET', '/os-fping', '2.36', 404), ('POST', '/os-networks', '2.1', 410), ('GET', '/servers/x/consoles', '2.1', 410),
+    ('GET', '/servers/x/os-virtual-interfaces', '2.44', 404)])
+def test_what_is_gone(api: ComputeApi, method: str, path: str, version: str, status: int) -> None:
+    api(method, path, version=version, status=status)
+
+
+@pytest.mark.parametrize(('version', 'status'), [('2.5', 410), ('2.6', 404)])
+def test_actions_that_are_gone(api: ComputeApi, version: str, status: int) -> None:
+    api('POST', '/servers/x/action', {'os-getRDPConsole': {}}, version=version, status=status)
+
+
+def test_history_is_complete() -> None:
+    assert [version for version, _ in HISTORY] == [f'2.{number}' for number in range(1, 105)]
+    assert all(text.endswith('.') for _, text in HISTORY)
+    assert len({text for _, text in HISTORY}) == len(HISTORY)
+
+
+def test_a_query_is_strict_everywhere_from_2_102(api: ComputeApi) -> None:
+    api('GET', '/os-availability-zone?x=1', version='2.101', status=200)
+    api('GET', '/os-availability-zone?x=1', version='2.102', status=400)
+    assert all(op.query is not None for resource in all_resources() for op in resource.ops
+               if not op.public and not op.gone)

@@ -1,0 +1,141 @@
+"""The libvirt driver's image cache and disks, on a real qemu-img but without a libvirtd."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from compute import exception
+from compute.virt.driver import Guest
+from compute.virt.libvirt import qemu_img
+from compute.virt.libvirt.disks import Disks
+from compute.virt.libvirt.driver import LibvirtDriver
+from compute.virt.libvirt.images import ImageCache, backing_file
+from compute.virt.libvirt.paths import Paths
+from tests.contract.virt.contract import Bed, ImageContract
+from tests.contract.virt.making import Source, make_conf, make_image, make_instance
+
+pytestmark = pytest.mark.skipif(shutil.which('qemu-img') is None, reason='needs qemu-img')
+DATA = bytes(65536)
+
+
+@pytest.fixture
+def bed(tmp_path: pathlib.Path) -> Bed:
+    Paths(str(tmp_path)).make()
+    return Bed(LibvirtDriver(make_conf(libvirt={'instances_path': str(tmp_path)}), 'host-1'), [], DATA, print)
+
+
+class TestLibvirtImages(ImageContract):
+    """The part of the contract that needs no guest."""
+
+
+class Store:
+    """Cache and disks over one folder."""
+
+    def __init__(self, root: pathlib.Path) -> None:
+        self.paths = Paths(str(root))
+        self.paths.make()
+        self.images = ImageCache(make_conf(libvirt={'instances_path': str(root)}), self.paths, 'host-1')
+        self.disks = Disks('none', self.paths, self.images)
+
+
+@pytest.fixture
+def store(tmp_path: pathlib.Path) -> Store:
+    return Store(tmp_path)
+
+
+def make_qcow2(path: pathlib.Path, *options: str, size: str = '64M') -> bytes:
+    subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', *options, str(path), size], check=True)
+    return path.read_bytes()
+
+
+def info(path: pathlib.Path) -> dict[str, object]:
+    done = subprocess.run(['qemu-img', 'info', '--output=json', str(path)], capture_output=True, check=True)
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(('root_gb', 'size'), [(1, 1024 ** 3), (0, 64 * 1024 ** 2)])
+def test_the_root_disk_is_an_overlay_of_the_flavors_size(store: Store, tmp_path: pathlib.Path, root_gb: int,
+                                                         size: int) -> None:
+    data = make_qcow2(tmp_path / 'made.qcow2')
+    instance = make_instance(make_image(data, 'qcow2'), flavor={'root_gb': root_gb})
+    store.images.prepare(instance, Source(data))
+    store.disks.create(Guest(instance=instance))
+    found, base = info(store.paths.of(instance).disk), store.images.path(instance.image)  # type: ignore[arg-type]
+    assert (found['format'], found['virtual-size'], found['backing-filename']) == ('qcow2', size, str(base))
+    assert found['backing-filename-format'] == 'qcow2' and base.read_bytes() == data
+    assert backing_file(store.paths.of(instance).disk) == str(base)
+
+
+def test_a_disk_without_image_is_blank(store: Store) -> None:
+    instance = make_instance(None)
+    store.disks.create(Guest(instance=instance))
+    assert info(store.paths.of(instance).disk)['virtual-size'] == 1024 ** 3
+    assert backing_file(store.paths.of(instance).disk) is None
+
+
+def test_a_data_file_is_refused(store: Store, tmp_path: pathlib.Path) -> None:
+    data = make_qcow2(tmp_path / 'made.qcow2', '-o', f'data_file={tmp_path}/secret,data_file_raw=on')
+    with pytest.raises(exception.Failed) as caught:
+        store.images.prepare(make_instance(make_image(data, 'qcow2')), Source(data))
+    assert caught.value.code in ('image_format', 'image_corrupt')
+    assert list(store.paths.base.iterdir()) == []
+
+
+def test_a_cut_off_qcow2_is_refused(store: Store, tmp_path: pathlib.Path) -> None:
+    data = make_qcow2(tmp_path / 'made.qcow2')[:64]
+    with pytest.raises(exception.Failed) as caught:
+        store.images.prepare(make_instance(make_image(data, 'qcow2')), Source(data))
+    assert caught.value.code == 'image_corrupt'
+
+
+def test_the_virtual_size_counts_not_the_claimed(store: Store, tmp_path: pathlib.Path) -> None:
+    data = make_qcow2(tmp_path / 'made.qcow2', size='2G')
+    with pytest.raises(exception.Failed) as caught:
+        store.images.prepare(make_instance(make_image(data, 'qcow2', virtual_size=1), flavor={'root_gb': 1}),
+                             Source(data))
+    assert caught.value.code == 'image_too_large'
+
+
+def test_no_room_may_be_retried_elsewhere(store: Store) -> None:
+    image = make_image(DATA, size=10 ** 17)
+    with pytest.raises(exception.Retry) as caught:
+        store.images.prepare(make_instance(image), Source(DATA))
+    assert caught.value.code == 'disk_full'
+
+
+def test_expiry_spares_used_and_recent(store: Store, tmp_path: pathlib.Path) -> None:
+    used, idle, recent = (make_instance(make_image(DATA)) for _ in range(3))
+    for instance in (used, idle, recent):
+        store.images.prepare(instance, Source(DATA))
+    store.disks.create(Guest(instance=used))
+    for instance in (used, idle):
+        os.utime(store.images.path(instance.image), (1, 1))  # type: ignore[arg-type]
+    assert store.images.expire(3600) == [idle.image.id]  # type: ignore[union-attr]
+    with pytest.raises(exception.Retry), store.images.using(idle.image):  # type: ignore[arg-type]
+        pass
+
+
+def test_what_a_killed_worker_left_is_cleaned(store: Store) -> None:
+    left, other = store.paths.base / 'x.host-1.part', store.paths.base / 'x.host-2.part'
+    left.touch()
+    other.touch()
+    store.images.clean()
+    assert not left.exists() and other.exists()
+
+
+def test_an_image_id_cannot_leave_the_cache(store: Store) -> None:
+    with pytest.raises(exception.Failed):
+        store.images.path(make_image(DATA, id='../../etc/passwd'))
+
+
+def test_inspection_has_limits(tmp_path: pathlib.Path) -> None:
+    make_qcow2(tmp_path / 'made.qcow2')
+    with pytest.raises(ValueError):
+        qemu_img.inspect(str(tmp_path / 'made.qcow2'), 'qcow2', 1, 5)

@@ -1,0 +1,184 @@
+"""The frame of operations on a host: one at a time for a server, undone on failure, silent when it was cancelled."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from compute import context as ctx
+from compute import exception
+from compute.objects.flavor import Flavor
+from compute.objects.instance import Instance
+from compute.objects.operation import InstanceUpdate, Operation, OperationError, Work
+from compute.worker.runner import Job, Runner
+
+
+class Recorder:
+    """Stands for the conductor: notes reports, refuses operations in ``stale``."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[Any, ...]] = []
+        self.stale: set[int] = set()
+        self.ended = threading.Condition()
+
+    def begin(self, context: Any, operation_id: int) -> Work:
+        self._refuse(operation_id)
+        self.said.append(('begin', operation_id))
+        return self.works[operation_id]
+
+    works: dict[int, Work] = {}
+
+    def progress(self, context: Any, operation_id: int, stage: str, update: Any = None) -> None:
+        self._refuse(operation_id)
+        self.said.append(('progress', operation_id, stage))
+
+    def finish(self, context: Any, operation_id: int, update: InstanceUpdate) -> None:
+        self._refuse(operation_id)
+        self._say(('finish', operation_id))
+
+    def fail(self, context: Any, operation_id: int, error: OperationError, update: Any = None) -> None:
+        self._say(('fail', operation_id, error))
+
+    def _say(self, what: tuple[Any, ...]) -> None:
+        with self.ended:
+            self.said.append(what)
+            self.ended.notify_all()
+
+    def _refuse(self, operation_id: int) -> None:
+        if operation_id in self.stale:
+            raise exception.Stale('not yours')
+
+    def wait(self, kind: str) -> tuple[Any, ...]:
+        with self.ended:
+            assert self.ended.wait_for(lambda: any(said[0] == kind for said in self.said), 5), self.said
+        return next(said for said in self.said if said[0] == kind)
+
+
+class Handler:
+    """Does what the test says."""
+
+    def __init__(self, run: Any = None) -> None:
+        self._run, self.undone = run, threading.Event()
+
+    def run(self, job: Job) -> InstanceUpdate:
+        job.stage('deleting' if job.work.operation.kind == 'delete' else 'scheduling')
+        if self._run:
+            self._run(job)
+        return InstanceUpdate()
+
+    def undo(self, job: Job) -> None:
+        self.undone.set()
+
+    def after_failure(self, job: Job) -> InstanceUpdate | None:
+        return None
+
+
+def work(number: int, kind: str = 'create', uuid: str = 'u', stage: str = '') -> Work:
+    instance = Instance(uuid=uuid, project_id='p', user_id='x', name='n',
+                        flavor=Flavor(flavorid='1', name='f', vcpus=1, memory_mb=64))
+    made = Work(operation=Operation(id=number, request_id='r', kind=kind, instance_uuid=uuid, stage=stage),
+                instance=instance)
+    Recorder.works[number] = made
+    return made
+
+
+def make(handlers: dict[str, Handler]) -> tuple[Recorder, Runner]:
+    recorder = Recorder()
+    return recorder, Runner(recorder, handlers, 4, 4)  # type: ignore[arg-type]
+
+
+def idle(runner: Runner) -> None:
+    done = threading.Event()
+    for _ in range(200):
+        if not runner.running():
+            return
+        done.wait(0.02)
+    raise AssertionError(f'still running: {runner.running()}')
+
+
+def test_success() -> None:
+    recorder, runner = make({'create': Handler()})
+    runner.submit(ctx.internal(), work(1))
+    recorder.wait('finish')
+    assert [said[0] for said in recorder.said] == ['begin', 'progress', 'finish']
+    idle(runner)
+
+
+@pytest.mark.parametrize(('error', 'code', 'retryable'), [
+    (exception.Retry('full', code='disk_full'), 'disk_full', True),
+    (exception.Failed('corrupt', code='image_corrupt'), 'image_corrupt', False),
+    (ValueError('surprise'), 'internal', True)])
+def test_failure_is_undone_and_told(error: Exception, code: str, retryable: bool) -> None:
+    def run(job: Job) -> None:
+        raise error
+    handler = Handler(run)
+    recorder, runner = make({'create': handler})
+    runner.submit(ctx.internal(), work(1))
+    told: OperationError = recorder.wait('fail')[2]
+    assert handler.undone.is_set()
+    assert (told.code, told.retryable, told.stage) == (code, retryable, 'scheduling')
+    assert 'surprise' not in told.message
+
+
+def test_the_same_message_twice_runs_once() -> None:
+    gate = threading.Event()
+    recorder, runner = make({'create': Handler(lambda job: gate.wait(5))})
+    for _ in range(2):
+        runner.submit(ctx.internal(), work(1))
+    gate.set()
+    recorder.wait('finish')
+    idle(runner)
+    assert [said[0] for said in recorder.said].count('begin') == 1
+
+
+def test_one_at_a_time_for_a_server() -> None:
+    gate, begun = threading.Event(), threading.Event()
+
+    def first(job: Job) -> None:
+        begun.set()
+        gate.wait(5)
+    recorder, runner = make({'start': Handler(), 'create': Handler(first)})
+    runner.submit(ctx.internal(), work(1))
+    assert begun.wait(5)
+    works = work(2, 'start')
+    runner.submit(ctx.internal(), works)
+    assert ('begin', 2) not in recorder.said
+    gate.set()
+    idle(runner)
+    assert recorder.said.index(('finish', 1)) < recorder.said.index(('begin', 2))
+
+
+def test_a_delete_makes_a_build_give_way() -> None:
+    begun = threading.Event()
+
+    def build(job: Job) -> None:
+        begun.set()
+        assert job.cancelled.wait(5)
+        job.check()
+    handler = Handler(build)
+    recorder, runner = make({'create': handler, 'delete': Handler()})
+    runner.submit(ctx.internal(), work(1))
+    assert begun.wait(5)
+    runner.submit(ctx.internal(), work(2, 'delete'))
+    assert recorder.wait('finish') == ('finish', 2)
+    assert handler.undone.is_set() and not any(said[0] == 'fail' for said in recorder.said)
+
+
+def test_an_operation_that_is_not_ours_is_left_alone() -> None:
+    handler = Handler()
+    recorder, runner = make({'create': handler})
+    recorder.stale.add(1)
+    runner.submit(ctx.internal(), work(1))
+    idle(runner)
+    assert recorder.said == [] and not handler.undone.is_set()
+
+
+def test_recovery_undoes_a_stage_that_may_not_be_repeated() -> None:
+    for stage, undone in (('spawning', True), ('networking', False)):
+        handler = Handler()
+        recorder, runner = make({'create': handler})
+        runner.submit(ctx.internal(), work(1, stage=stage), recover=True)
+        recorder.wait('finish')
+        assert handler.undone.is_set() is undone

@@ -1,0 +1,136 @@
+# Removes every trace of a stack, also of one that only came up halfway, and nothing that was there before it.
+
+take_down() {
+    local keep=''
+    case ${1:-} in
+        --keep-downloads) keep=1 ;;
+        '') ;;
+        *) refuse "down takes --keep-downloads only: $1" ;;
+    esac
+    if [ ! -d "$STACK_DIR" ]; then
+        echo "There is no stack in $STACK_DIR."
+        return
+    fi
+    [ ! -f "$STACK_DIR/run/options" ] || . "$STACK_DIR/run/options"
+    down_step daemons      stop_daemons
+    down_step guests       remove_guests
+    down_step interfaces   remove_interfaces
+    down_step services     stop_services
+    down_step mounts       remove_mounts
+    down_step files        remove_files "$keep"
+    echo "Nothing of the stack in $STACK_DIR is left$([ -z "$keep" ] || echo ', but its downloads')."
+}
+
+# Goes on after a failure, so that the rest is removed; says what was left.
+down_step() {
+    local name=$1 begin
+    begin=$(now)
+    shift
+    printf '  %-14s ' "$name"
+    local said status=0
+    said=$("$@" 2>&1) || status=$?
+    if [ "$status" = 0 ]; then
+        printf '%6s s  %s\n' "$(since "$begin")" "$(tail -n 1 <<<"$said")"
+    else
+        printf 'FAILED after %s s\n%s\n' "$(since "$begin")" "$(tail -n 8 <<<"$said" | sed 's/^/    /')"
+    fi
+}
+
+any_python() {
+    if [ -x "$(venv)/bin/python" ]; then echo "$(venv)/bin/python"; else find_python; fi
+}
+
+supervised() { "$(any_python)" "$ROOT/tools/supervise" --dir "$STACK_DIR/run" "$@" 2>/dev/null; }
+
+stop_daemons() {
+    local names
+    names=$(supervised status | sed -n 's/^\(compute-[a-z-]*\) .*/\1/p')
+    [ -z "$names" ] || supervised stop $names >/dev/null
+    echo "$(wc -w <<<"$names") stopped"
+}
+
+our_instances() {
+    sed -n 's/^instances_path = //p' "$STACK_DIR/etc/settings" 2>/dev/null || true
+    echo "$STACK_DIR/data/instances"
+}
+
+remove_guests() {
+    command -v virsh >/dev/null && virsh -c qemu:///system version >/dev/null 2>&1 || { echo 'no hypervisor'; return; }
+    local name folder count=0
+    for name in $(virsh -q -c qemu:///system list --all --name); do
+        for folder in $(our_instances); do
+            if virsh -c qemu:///system dumpxml "$name" | grep -qF "$folder/"; then
+                virsh -q -c qemu:///system destroy "$name" 2>/dev/null || true
+                virsh -q -c qemu:///system undefine "$name" --managed-save --snapshots-metadata --nvram
+                count=$((count + 1))
+                break
+            fi
+        done
+    done
+    echo "$count removed"
+}
+
+remove_interfaces() {
+    local conf=$STACK_DIR/etc/standalone.conf
+    [ -f "$conf" ] || conf=$STACK_DIR/etc/network-agent.conf
+    if [ "$DRIVER" = fake ] || [ ! -f "$conf" ] || [ ! -x "$(venv)/bin/compute-network-agent" ]; then
+        echo 'none were made'
+        return
+    fi
+    "$(venv)/bin/compute-network-agent" --config-file "$conf" --cleanup >"$STACK_DIR/run/cleanup" 2>"$STACK_DIR/run/cleanup.log" ||
+        { tail "$STACK_DIR/run/cleanup.log"; return 1; }
+    echo "$(wc -l <"$STACK_DIR/run/cleanup") changes"
+}
+
+stop_services() {
+    supervised down || true
+    local left
+    left=$(stack_processes)
+    [ -z "$left" ] || kill $left 2>/dev/null || true
+    wait_for 10 no_stack_processes || kill -9 $(stack_processes) 2>/dev/null || true
+    echo "stopped${left:+, and $(wc -w <<<"$left") that had lost their supervisor}"
+}
+
+# Processes that name the stack's folder in their command line, but for this program and those who started it.
+stack_processes() {
+    local file words pid
+    for file in /proc/[0-9]*/cmdline; do
+        mapfile -d '' words 2>/dev/null <"$file" || continue
+        pid=${file//[!0-9]/}
+        [[ "${words[*]}" != *"$STACK_DIR/"* ]] || is_ancestor "$pid" || echo "$pid"
+    done
+}
+
+no_stack_processes() { [ -z "$(stack_processes)" ]; }
+
+is_ancestor() {
+    local at=$BASHPID
+    while [ "$at" -gt 1 ]; do
+        [ "$at" != "$1" ] || return 0
+        at=$(awk '/^PPid:/ { print $2 }' "/proc/$at/status" 2>/dev/null) || return 1
+        [ -n "$at" ] || return 1
+    done
+    return 1
+}
+
+remove_mounts() {
+    local path
+    awk '{ print $5 }' /proc/self/mountinfo | grep -F "$STACK_DIR/" | sort -r | while read -r path; do
+        umount -l "$path"
+        echo "$path"
+    done
+    echo 'none left'
+}
+
+remove_files() {
+    local folder
+    for folder in $(our_instances); do
+        case $folder in /var/lib/libvirt/compute-stack-*) rm -rf "$folder" ;; esac
+    done
+    if [ -z "$1" ]; then
+        rm -rf "$STACK_DIR"
+    else
+        find "$STACK_DIR" -mindepth 1 -maxdepth 1 ! -name venv ! -name cache ! -name images -exec rm -rf {} +
+    fi
+    echo removed
+}
