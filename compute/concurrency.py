@@ -19,8 +19,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar('T')
 LOG = logging.getLogger(__name__)
@@ -144,6 +146,8 @@ class Pool:
         self.name, self.size, self._limit = name, size, size + queue
         self._pending = 0
         self._lock = threading.Lock()
+        # Not before patch(): its module makes a lock that would stay native, and one native lock stops every green thread.
+        from concurrent.futures import ThreadPoolExecutor
         self._executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
 
     def submit(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Future[T]:

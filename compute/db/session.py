@@ -124,9 +124,24 @@ def _engine(url: sa.URL, options: Any) -> sa.Engine:
     if kind == 'mysql':
         arguments = {'connect_timeout': 10, 'read_timeout': options.query_timeout,
                      'write_timeout': options.query_timeout, 'charset': 'utf8mb4'}
-    return sa.create_engine(
+    engine = sa.create_engine(
         url, pool_size=options.max_pool_size, max_overflow=options.max_overflow, pool_timeout=options.pool_timeout,
         pool_recycle=3600, pool_pre_ping=True, isolation_level='READ COMMITTED', connect_args=arguments)
+    if kind == 'postgresql':
+        event.listen(engine, 'handle_error', _name_violation)
+    return engine
+
+
+def _name_violation(context: Any) -> None:
+    """Make every broken constraint an IntegrityError, as elsewhere; pg8000 does so for unique ones only.
+
+    :raises exc.IntegrityError: instead of the error at hand.
+    """
+    found = context.sqlalchemy_exception
+    details = context.original_exception.args[:1]
+    code = str(details[0].get('C', '')) if details and isinstance(details[0], dict) else ''
+    if code.startswith('23') and found is not None and not isinstance(found, exc.IntegrityError):
+        raise exc.IntegrityError(found.statement, found.params, found.orig) from context.original_exception
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

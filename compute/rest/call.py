@@ -42,8 +42,11 @@ class Call:
 
     @property
     def project_scope(self) -> str | None:
-        """The project to which look-ups are confined; None for an administrator, who sees all."""
-        return None if self.context.is_admin else self.context.project_id
+        """The project to which look-ups are confined; None for an administrator, who sees all.
+
+        A token without a project is confined to a project that nobody has.
+        """
+        return None if self.context.is_admin else (self.context.project_id or '')
 
     def link(self, path: str) -> str:
         """Return the absolute URL of ``path`` below this API's version."""

@@ -102,6 +102,8 @@ class Kernel:
         context = request.environ.get('compute.context')
         known = context is not None
         context = context or ctx.RequestContext(request_id=request.environ.get('openstack.request_id'))
+        if '\0' in request.path_info or '%00' in request.query_string:
+            raise Invalid('The URL has a NUL character in it')
         path = self._path(request, context)
         found = self._router.match(path)
         if found is None:

@@ -17,6 +17,8 @@ from compute.rpc.ping import Ping, PingEndpoint
 
 LOG = logging.getLogger(__name__)
 I = TypeVar('I', bound=Interface)  # noqa: E741
+# A call for which the broker has no queue fails at once: nobody would answer it before it times out.
+_KNOWN_CALLEE = oslo_messaging.TransportOptions(at_least_once=True)
 
 
 class ContextSerializer(oslo_messaging.NoOpSerializer):
@@ -86,7 +88,7 @@ class Proxy:
             client = self._client.prepare(version=method.since, retry=1)
             return self._guard(method.name, 0, lambda: client.cast(context, method.name, **data))
         timeout = method.timeout
-        client = self._client.prepare(version=method.since, timeout=timeout, retry=2,
+        client = self._client.prepare(version=method.since, timeout=timeout, retry=2, transport_options=_KNOWN_CALLEE,
                                       call_monitor_timeout=60 if timeout > 60 else None)
         return method.decode_result(self._guard(
             method.name, timeout, lambda: client.call(context, method.name, **data)))
@@ -100,6 +102,9 @@ class Proxy:
             raise exception.RpcTimeout(
                 f'{callee} did not answer {interface.NAME}.{name} within {timeout:.0f} s (topic {interface.TOPIC}, '
                 f'server {self._server or "any"})', hint=f'see whether {interface.TOPIC} runs there') from error
+        except oslo_messaging.MessageUndeliverable as error:
+            raise exception.Unavailable(f'{interface.NAME}.{name} could not be sent: {callee} has not started yet',
+                                        code='callee_unknown') from error
         except (oslo_messaging.MessageDeliveryFailure, oslo_messaging.InvalidTarget, OSError) as error:
             raise exception.Unavailable(
                 f'{interface.NAME}.{name} could not be sent to {callee}: the message broker does not answer',

@@ -29,8 +29,8 @@ LOGIN_SECONDS, BUILD_SECONDS = 120, 120
 class Bootstrap:
     """What is put into the cloud."""
 
-    def __init__(self, folder: pathlib.Path, image: pathlib.Path | None) -> None:
-        self.folder, self.image_file = folder, image
+    def __init__(self, folder: pathlib.Path, image: pathlib.Path | None, hosts: int) -> None:
+        self.folder, self.image_file, self.hosts = folder, image, hosts
         os.environ['OS_CLIENT_CONFIG_FILE'] = str(folder / 'clouds.yaml')
         self.admin = openstack.connect(cloud='admin')
         self.key_file = folder / 'demo_key'
@@ -90,6 +90,8 @@ class Bootstrap:
 
     def network(self) -> str:
         """Make the demo project's network, and let pings and ssh in to its servers."""
+        until(60, 'not every host has a living network agent', lambda: self.hosts <= sum(
+            agent.is_alive for agent in self.admin.network.agents()))
         network, made = self.demo.network, []
         if (private := network.find_network(NETWORK)) is None:
             private = network.create_network(name=NETWORK)
@@ -127,6 +129,10 @@ class Bootstrap:
         """Boot the first server and wait until it is ACTIVE."""
         compute, began = self.demo.compute, time.monotonic()
         found = compute.find_server(SERVER)
+        if found is not None and found.status == 'ERROR':
+            compute.delete_server(found)
+            compute.wait_for_delete(found)
+            found = None
         if found is None:
             found = compute.create_server(
                 name=SERVER, image_id=self.demo.image.find_image(IMAGE).id, key_name=KEY,
@@ -184,9 +190,10 @@ def main() -> int:
     """Do every step."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('folder', type=pathlib.Path)
+    parser.add_argument('--hosts', type=int, default=1, help='how many hosts there are')
     parser.add_argument('--image', type=pathlib.Path, help='a real guest (qcow2); without it guests are fake')
     options = parser.parse_args()
-    bootstrap = Bootstrap(options.folder, options.image)
+    bootstrap = Bootstrap(options.folder, options.image, options.hosts)
     apis = "see 'tools/stack.sh status' and the log of that daemon"
     guest = (f"see 'openstack console log show {SERVER}' and {options.folder}/logs; to try again: "
              f"'openstack server delete {SERVER}'")

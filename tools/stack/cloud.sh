@@ -80,7 +80,7 @@ guest_image() { echo "${STACK_IMAGE:-$STACK_DIR/images/guest.qcow2}"; }
 fill_cloud() {
     local image=''
     [ "$DRIVER" = fake ] || image=$(guest_image)
-    "$(venv)/bin/python" "$PARTS/bootstrap.py" "$STACK_DIR" ${image:+--image "$image"} 9>&-
+    "$(venv)/bin/python" "$PARTS/bootstrap.py" "$STACK_DIR" --hosts "$HOSTS" ${image:+--image "$image"} 9>&-
 }
 
 show_status() {

@@ -37,7 +37,7 @@ class FakeNetworks:
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
         self._error: exception.ComputeError | None = None
-        self._on_wired, self._port_quota = on_wired, port_quota
+        self._on_wired, self.port_quota = on_wired, port_quota
         self.broken_hosts: set[str] = set()
 
     def add_network(self, *, project_id: str = '', name: str = 'net', shared: bool = False, external: bool = False,
@@ -205,7 +205,7 @@ class FakeNetworks:
 
     def _make_port(self, network_id: str, project_id: str, fixed_ip: str | None, more: Json) -> Json:
         number = next(self._numbers)
-        if sum(port['project_id'] == project_id for port in self._ports.values()) >= self._port_quota:
+        if sum(port['project_id'] == project_id for port in self._ports.values()) >= self.port_quota:
             raise exception.OverQuota("Quota exceeded for resources: ['port'].", details={'type': 'OverQuota'})
         port: Json = {
             'id': str(uuid.uuid4()), 'network_id': network_id, 'name': '', 'project_id': project_id, 'device_id': '',

@@ -11,7 +11,7 @@ from compute import exception
 from compute.context import RequestContext
 from compute.control.cloud import Cloud
 from compute.control.instances.request import AUTO, NONE, CreateRequest
-from compute.db import flavors, hosts, keypairs
+from compute.db import flavors, hosts, keypairs, server_group_list
 from compute.objects.flavor import Flavor
 from compute.objects.image import Image
 from compute.objects.nic import NicRequest
@@ -92,6 +92,17 @@ def host_exists(cloud: Cloud, host: str | None, node: str | None) -> None:
     known = cloud.db.read(hosts.all_hosts)
     if not any((host is None or each.host == host) and (node is None or each.node == node) for each in known):
         raise exception.Invalid(f'Compute host {host or node} could not be found.', code='host_not_found')
+
+
+def group_exists(cloud: Cloud, context: RequestContext, group: str | None) -> None:
+    """Return if the server group of the hint is the caller's. :raises Invalid: it is not, or there is none."""
+    if group is None:
+        return
+    scope = None if context.is_admin else context.project_id
+    try:
+        cloud.db.read(lambda connection: server_group_list.get(connection, group, scope))
+    except exception.NotFound:
+        raise exception.Invalid(f'Instance group {group} could not be found.', code='group_not_found') from None
 
 
 def user_data_fits(text: str | None) -> None:

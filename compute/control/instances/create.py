@@ -41,6 +41,7 @@ def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Cre
     key = checks.key_of(cloud, context, request.key_name)
     checks.zone_exists(cloud, request.availability_zone)
     checks.host_exists(cloud, request.host, request.node)
+    checks.group_exists(cloud, context, _group_hint(request))
     nics = checks.nics_of(cloud, context, request)
     groups = _security_groups(cloud, context, request.security_groups)
     planned = _plan(context, request, flavor, image, key, groups)

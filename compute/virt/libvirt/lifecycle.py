@@ -25,7 +25,9 @@ from compute.virt.libvirt.paths import Paths
 from compute.virt.libvirt.xml.domain import domain_xml
 from compute.virt.libvirt.xml.spec import DomainSpec
 
-_POLL, _PRESS_AGAIN, _KILL_ATTEMPTS = 0.2, 10.0, 3
+_POLL, _KILL_ATTEMPTS = 0.2, 3
+# Seconds between presses of the power button: each time twice as long, between these limits.
+_PRESS_AGAIN, _PRESS_AGAIN_MOST = 2.0, 10.0
 # With these the definition itself is at fault: no other host would take it.
 _OUR_FAULT = (libvirt.VIR_ERR_CONFIG_UNSUPPORTED, libvirt.VIR_ERR_XML_ERROR, libvirt.VIR_ERR_XML_DETAIL,
               libvirt.VIR_ERR_INVALID_ARG, libvirt.VIR_ERR_NO_SUPPORT)
@@ -128,13 +130,13 @@ class Lifecycle:
                                    code='guest_start') from error
 
     def _shut_down(self, domain: Domain, timeout: float) -> bool:
-        """Press the power button, again every ten seconds: a guest that is still booting misses the first."""
+        """Press the power button, and again from time to time: a guest that is still booting misses the first."""
         now = time.monotonic()
-        deadline, press_at = now + timeout, now
+        deadline, press_at, pause = now + timeout, now, _PRESS_AGAIN
         while now < deadline:
             if now >= press_at:
                 domain.ask_to_shut_down()
-                press_at = now + _PRESS_AGAIN
+                press_at, pause = now + pause, min(2 * pause, _PRESS_AGAIN_MOST)
             if domain.power_state() in OFF:
                 return True
             time.sleep(min(_POLL, max(0.0, deadline - now)))

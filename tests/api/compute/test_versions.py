@@ -99,6 +99,19 @@ def test_actions_that_are_gone(api: ComputeApi, version: str, status: int) -> No
     api('POST', '/servers/x/action', {'os-getRDPConsole': {}}, version=version, status=status)
 
 
+@pytest.mark.parametrize('path', ['/flavors/a%00b', '/flavors?marker=a%00b'])
+def test_nul_reaches_no_database(api: ComputeApi, path: str) -> None:
+    api('GET', path, status=400)
+
+
+def test_a_token_without_a_project_sees_no_private_flavor(api: ComputeApi) -> None:
+    body = {'flavor': {'name': 'f', 'id': '8', 'ram': 1, 'vcpus': 1, 'disk': 0, 'os-flavor-access:is_public': False}}
+    api('POST', '/flavors', body, token=ADMIN, status=200)
+    api('GET', '/flavors/8', token='ann::', status=404)
+    assert api('GET', '/flavors', token='ann::', status=200) == {'flavors': []}
+    assert api('GET', '/os-aggregates', token=ADMIN, status=200) == {'aggregates': []}
+
+
 def test_history_is_complete() -> None:
     assert [version for version, _ in HISTORY] == [f'2.{number}' for number in range(1, 105)]
     assert all(text.endswith('.') for _, text in HISTORY)

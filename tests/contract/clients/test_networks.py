@@ -30,8 +30,8 @@ class Bed:
     """A client, a host ``host1`` that can bind, one ``broken`` that cannot, and the ways in which users fill it."""
 
     def __init__(self, client: Networks, network: Callable[..., str], port: Callable[..., str],
-                 wire: Callable[[str], None]) -> None:
-        self.client, self.network, self.port, self.wire = client, network, port, wire
+                 wire: Callable[[str], None], limit: Callable[[int], Any]) -> None:
+        self.client, self.network, self.port, self.wire, self.limit = client, network, port, wire, limit
 
     def create(self, network_id: str, server: str, **more: Any) -> Any:
         """Make a port for a server as the worker does."""
@@ -44,14 +44,16 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
     if request.param == 'fake':
         fake = FakeNetworks()
         fake.broken_hosts.add('broken')
-        yield Bed(fake, functools.partial(fake_network, fake), functools.partial(fake_port, fake), lambda port_id: None)
+        yield Bed(fake, functools.partial(fake_network, fake), functools.partial(fake_port, fake), lambda port_id: None,
+                  lambda number: setattr(fake, 'port_quota', number))
         return
     site = Site()
     site.agent('host1')
     conf = make_conf()
     connect(conf, {'identity': TinyIdentity({'network': 'http://network'}, 'service'), 'network': site.wsgi})
     yield Bed(RestNetworks(conf), functools.partial(rest_network, site), functools.partial(rest_port, site),
-              lambda port_id: site.reports.port_up(None, host='host1', port_id=port_id))
+              lambda port_id: site.reports.port_up(None, host='host1', port_id=port_id),
+              lambda number: site.put(f'/quotas/{DEMO}', {'quota': {'port': number}}, user='admin'))
     site.close()
 
 
@@ -152,6 +154,14 @@ def test_a_full_network_is_a_conflict(bed: Bed) -> None:
     network_id = bed.network(cidr='10.0.0.0/30')
     bed.create(network_id, 's1')
     with pytest.raises(exception.Conflict):
+        bed.create(network_id, 's2')
+
+
+def test_more_ports_than_allowed_are_over_quota(bed: Bed) -> None:
+    network_id = bed.network()
+    bed.limit(1)
+    bed.create(network_id, 's1')
+    with pytest.raises(exception.OverQuota, match='port'):
         bed.create(network_id, 's2')
 
 

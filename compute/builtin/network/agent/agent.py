@@ -60,6 +60,7 @@ class Agent:
         self._synced = self._stopped = False
         self._problems: tuple[str, ...] = ()
         self._periodic: list[concurrency.Periodic] = []
+        self._beat: concurrency.Periodic | None = None
         self._resync: concurrency.Periodic | None = None
         self._worker: threading.Thread | None = None
 
@@ -72,9 +73,9 @@ class Agent:
         self.plumbing.start()
         self._reporter.start()
         self._worker = concurrency.spawn(self._work, name=f'network-agent-{self.host}')
-        heartbeat = concurrency.Periodic(self._heartbeat, self._options.heartbeat_interval, name='network-heartbeat')
+        self._beat = concurrency.Periodic(self._heartbeat, self._options.heartbeat_interval, name='network-heartbeat')
         self._resync = concurrency.Periodic(self._fetch, self._options.resync_interval, name='network-resync')
-        self._periodic = [heartbeat.start(), self._resync.start()]
+        self._periodic = [self._beat.start(), self._resync.start()]
 
     def stop(self) -> None:
         """Stop working after the current pass. What is wired stays wired."""
@@ -144,8 +145,10 @@ class Agent:
             else:
                 changed = self.desired.replace(networks, since)
                 with self._condition:
-                    self._synced = True
+                    first, self._synced = not self._synced, True
                 self._touch(None, announce=changed)
+                if first and self._beat is not None:
+                    self._beat.wake()  # the network daemon may have missed the beat at the start
                 return
             with self._condition:
                 self._condition.wait_for(lambda: self._stopped, pause)
