@@ -1,0 +1,97 @@
+"""What pages under doc/ say of the tree is true: files exist, stages are as declared, generated pages are current."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from compute.objects.kinds import NAMES, kind_of
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted(path for path in (ROOT / 'doc').rglob('*.rst') if '_build' not in path.parts)
+CHECKED = [*(path for path in PAGES if path.parent.name in ('add', 'architecture', 'decisions', 'operations')),
+           ROOT / 'CONTRIBUTING.rst']
+TOPS = ('compute', 'tests', 'tools', 'etc', 'doc', 'releasenotes')
+SECTIONS = {'prelude', 'features', 'issues', 'upgrade', 'deprecations', 'critical', 'security', 'fixes', 'other'}
+
+
+def named_paths(text: str) -> list[str]:
+    """Return what is in backticks and looks like a path of this repository, without what comes after a space."""
+    words = [found.split(' ')[0] for found in re.findall(r'``([^`\n]+)``', text)]
+    return [word for word in words if '/' in word and word.split('/')[0] in TOPS
+            or re.fullmatch(r'[A-Za-z-]+\.(md|cfg|toml|txt|ini)', word)]
+
+
+def is_there(path: str) -> bool:
+    """Tell whether a path exists; of one with a placeholder, whether the folder does into which it goes."""
+    known, placeholder, _ = path.partition('<')
+    if placeholder:
+        return (ROOT / known.rpartition('/')[0]).is_dir()
+    return any(ROOT.glob(path)) if '*' in path else (ROOT / path).exists()
+
+
+def test_named_paths_are_recognised() -> None:
+    text = 'see ``compute/nowhere.py``, ``setup.cfg``, ``tools/lint.py layers``, ``/etc/hosts``, ``Since``, ``a/b``'
+    assert named_paths(text) == ['compute/nowhere.py', 'setup.cfg', 'tools/lint.py']
+    assert not is_there('compute/nowhere.py')
+    assert not is_there('compute/nowhere/<name>.py')
+    assert is_there('compute/conf/<group>.py')
+
+
+@pytest.mark.parametrize('page', CHECKED, ids=lambda page: f'{page.parent.name}/{page.name}')
+def test_files_named_in_pages_exist(page: Path) -> None:
+    missing = [path for path in named_paths(page.read_text()) if not is_there(path)]
+    assert not missing, f'{page.relative_to(ROOT)} names what is not there: {", ".join(missing)}'
+
+
+def test_checklists_name_files() -> None:
+    silent = [page.name for page in CHECKED
+              if page.parent.name == 'add' and page.name != 'index.rst' and not named_paths(page.read_text())]
+    assert not silent
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_stages_of_an_operation_are_the_declared_ones(name: str) -> None:
+    text = (ROOT / 'doc' / 'operations' / f'{name.replace("-", "_")}.rst').read_text()
+    kind = kind_of(name)
+    table = text.split('\nStages\n')[1].split('\nFiles\n')[0]
+    rows = re.findall(r'^   \* - (.+)\n     - (.+)\n     - .+\n     - (.+)$', table, re.MULTILINE)[1:]
+    told = [(stage, task_state, not again.startswith('no')) for stage, task_state, again in rows]
+    assert told == [(stage.name, stage.task_state, stage.redo) for stage in kind.stages]
+    assert f'Deadline {kind.deadline} s.' in table
+
+
+def test_pages_are_short() -> None:
+    long = {str(page.relative_to(ROOT)): lines for page in CHECKED if (lines := page.read_text().count('\n')) > 200}
+    assert not long
+
+
+def test_release_notes_have_known_sections() -> None:
+    notes = sorted((ROOT / 'releasenotes' / 'notes').glob('*.yaml'))
+    assert notes
+    for note in notes:
+        assert re.fullmatch(r'[a-z0-9-]+-[0-9a-f]{16}', note.stem), note.name
+        content = yaml.safe_load(note.read_text())
+        assert set(content) <= SECTIONS, note.name
+        assert all(isinstance(entry, str) for entries in content.values() if isinstance(entries, list)
+                   for entry in entries), note.name
+
+
+def test_generated_files_are_current() -> None:
+    done = subprocess.run([sys.executable, str(ROOT / 'tools' / 'generate_reference.py'), '--check'], cwd=ROOT,
+                          capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_pages_build_without_warnings(tmp_path: Path) -> None:
+    pytest.importorskip('sphinx')
+    done = subprocess.run([sys.executable, '-m', 'sphinx', '-W', '-q', '-b', 'html', '-d', str(tmp_path / 'trees'),
+                           str(ROOT / 'doc'), str(tmp_path / 'html')], capture_output=True, text=True, check=False,
+                          timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / 'html' / 'operations' / 'create.html').exists()
