@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes what can be said from the tables alone: samples of options and policies, and the reference pages of doc/.
 
-``python tools/generate_reference.py`` writes the files of ``PRODUCTS``; with ``--check`` it writes nothing and returns 1 if
-any of them is not what the code says. The texts hold nothing of the machine they were made on. The package has to be
-installed (``pip install -e .``), because oslo's generator finds options by entry points.
+``python tools/generate_reference.py`` writes the files of ``PRODUCTS``; with ``--check`` it writes nothing and returns
+1 if any of them is not what the code says. The texts hold nothing of the machine they were made on. The package
+has to be installed (``pip install -e .``), because oslo's generator finds options by entry points.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def configuration_page() -> str:
     from compute import conf as options
     parts = [GENERATED, _title('Configuration', '='), '''
 Every option of the project itself, by group. A daemon reads the groups it needs and ignores the others, so one file may
-serve all of them; but a host (worker, network agent) needs no ``[database]`` and should not be given one. The options of
-the libraries (messages, logs, CORS, ``[keystone_authtoken]``) are in ``etc/compute/compute.conf.sample`` with these.
+serve all of them; but a host (worker, network agent) needs no ``[database]`` and should not be given one. The options
+of the libraries (messages, logs, CORS, ``[keystone_authtoken]``) are in ``etc/compute/compute.conf.sample`` with these.
 '''.strip()]
     for group, opts in sorted(options.list_opts(), key=lambda pair: (pair[0].name != 'DEFAULT', pair[0].name)):
         parts.append(_title(f'[{group.name}] {group.title or ""}'.strip(), '-'))
@@ -105,8 +105,8 @@ def _policy_sets() -> tuple[tuple[str, Iterable[Any]], ...]:
 def policy_sample() -> str:
     """Return every policy rule with its default, commented out."""
     lines = ['# Who may do what, by default. A line that is uncommented and changed in policy.yaml (see [oslo_policy]',
-             '# policy_file) overrides the default. A daemon reads the rules of its own API and ignores the others.', '#',
-             '# Made by tools/generate_reference.py from compute/policies/.', '']
+             '# policy_file) overrides the default. A daemon reads the rules of its own API and ignores the others.',
+             '#', '# Made by tools/generate_reference.py from compute/policies/.', '']
     for title, rules in _policy_sets():
         lines += [f'# {"-" * 20} {title} {"-" * 20}', '']
         for rule in rules:

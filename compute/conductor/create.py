@@ -113,7 +113,7 @@ def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error:
     def move(connection: Connection) -> str | None:
         operations.end_events(connection, operation.id, 'Error', error.message)
         claims.release(connection, work.instance.uuid)
-        if operation.host and error.code != 'host_down':
+        if operation.host and error.retryable and error.code != 'host_down':  # otherwise it is not the host's fault
             hosts.bump_failed_builds(connection, operation.host)
         instances.update(connection, work.instance.uuid, host=None, node=None)
         if not again:

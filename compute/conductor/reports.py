@@ -16,7 +16,7 @@ from compute.db import hosts, instances, operations, services
 from compute.objects.host import Inventory
 from compute.objects.instance import Instance
 from compute.objects.kinds import kind_of
-from compute.objects.operation import InstanceUpdate, Operation, OperationError, Work
+from compute.objects.operation import DONE, InstanceUpdate, Operation, OperationError, Work
 from compute.objects.registration import HostReport, Registration
 from compute.objects.value import now
 from compute.rpc.conductor import Reports
@@ -104,6 +104,8 @@ class ReportsEndpoint(Reports):
     def finish(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int,
                update: InstanceUpdate) -> None:
         def write(connection: Connection) -> None:
+            if self._ended_before(connection, host, incarnation, operation_id):
+                return
             operation, instance = self._held(connection, host, incarnation, operation_id)
             if operation.kind == 'delete':
                 delete.release(connection, operation, instance)
@@ -146,6 +148,12 @@ class ReportsEndpoint(Reports):
         service = services.find(connection, host, BINARY)
         if service is None or service.incarnation != incarnation:
             raise _stale(host)
+
+    @staticmethod
+    def _ended_before(connection: Connection, host: str, incarnation: str, operation_id: int) -> bool:
+        """Tell whether this very worker ended the operation already: its report is repeated, the answer was lost."""
+        operation = operations.get(connection, operation_id)
+        return (operation.state, operation.owner, operation.incarnation) == (DONE, owner_of(host), incarnation)
 
     def _held(self, connection: Connection, host: str, incarnation: str,
               operation_id: int) -> tuple[Operation, Instance]:

@@ -90,8 +90,8 @@ def of_host(connection: Connection, host: str) -> list[Instance]:
 
 def deleted_on_host(connection: Connection, host: str, uuids: list[str] | None, since: datetime.datetime) -> list[str]:
     """Return uuids of servers that were on a host and were deleted after ``since``."""
-    query = sa.select(table.c.uuid).where(table.c.launched_on == host, table.c.deleted == sa.true(),
-                                          table.c.terminated_at >= since)
+    query = sa.select(table.c.uuid).where(sa.or_(table.c.launched_on == host, table.c.host == host),
+                                          table.c.deleted == sa.true(), table.c.terminated_at >= since)
     if uuids is not None:
         query = query.where(table.c.uuid.in_(uuids))
     return [row.uuid for row in connection.execute(query)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +12,10 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 
+from compute import exception
 from compute.db.session import Database
+
+_LOCK_TIMEOUT = 300
 
 
 def upgrade(database: Database, versions: str, table: str) -> list[str]:
@@ -18,6 +24,8 @@ def upgrade(database: Database, versions: str, table: str) -> list[str]:
     :param versions: package of the revisions (``compute.db.versions``).
     :param table: where the store's revision is kept; stores that share a database each have their own.
     """
+    if not pending(database, versions, table):
+        return []
     script = _script(versions)
     applied = []
     for revision in reversed(list(script.iterate_revisions('heads', 'base'))):
@@ -46,22 +54,47 @@ def _current(database: Database, table: str) -> str | None:
 
 
 def _apply(database: Database, table: str, revision: Any) -> bool:
-    """Apply one revision unless it is there. The check is inside the transaction: several daemons may start at once."""
+    """Apply one revision unless it is there. The check is inside the lock: several daemons may start at once."""
     def apply(connection: sa.Connection) -> bool:
-        migration = MigrationContext.configure(connection, opts={'version_table': table})
-        migration._ensure_version_table()
-        current = migration.get_current_revision()
-        if current is not None and current >= revision.revision:
-            return False
-        with Operations.context(migration):
-            revision.module.upgrade()
-        version = sa.table(table, sa.column('version_num'))
-        if current is None:
-            connection.execute(version.insert().values(version_num=revision.revision))
-        else:
-            connection.execute(version.update().values(version_num=revision.revision))
-        return True
+        with _alone(connection, table):
+            return _apply_alone(connection, table, revision)
     return database.transaction(apply)
 
 
+@contextmanager
+def _alone(connection: sa.Connection, table: str) -> Iterator[None]:
+    """Keep other daemons out. MariaDB commits at each DDL statement, so only a named lock holds until the end there.
 
+    :raises Unavailable: another one migrates and does not come to an end.
+    """
+    kind = connection.dialect.name
+    if kind == 'postgresql':
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(table.encode()))))
+    if kind not in ('mysql', 'mariadb'):
+        yield
+        return
+    # Named locks are the server's: several installations may share one.
+    name = sa.func.concat(sa.func.sha1(sa.func.database()), f'.{table}'[:20])
+    if connection.execute(sa.select(sa.func.get_lock(name, _LOCK_TIMEOUT))).scalar() != 1:
+        raise exception.Unavailable(f'Another daemon has been bringing {table} up to date for {_LOCK_TIMEOUT} s',
+                                    code='migration_locked')
+    try:
+        yield
+    finally:
+        connection.execute(sa.select(sa.func.release_lock(name)))
+
+
+def _apply_alone(connection: sa.Connection, table: str, revision: Any) -> bool:
+    migration = MigrationContext.configure(connection, opts={'version_table': table})
+    migration._ensure_version_table()
+    current = migration.get_current_revision()
+    if current is not None and current >= revision.revision:
+        return False
+    with Operations.context(migration):
+        revision.module.upgrade()
+    version = sa.table(table, sa.column('version_num'))
+    if current is None:
+        connection.execute(version.insert().values(version_num=revision.revision))
+    else:
+        connection.execute(version.update().values(version_num=revision.revision))
+    return True

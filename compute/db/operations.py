@@ -179,9 +179,11 @@ def end(connection: Connection, operation: Operation, state: str, error: Operati
 
 
 def overdue(connection: Connection, limit: int) -> list[Operation]:
-    """Return open operations without a living owner: nobody took them, or their lease ran out."""
+    """Return open operations that nobody took, whose lease ran out, or that are past their deadline."""
+    time = now()
     query = sa.select(table).where(table.c.state.in_(_OPEN), sa.or_(
-        table.c.lease_until.is_(None), table.c.lease_until < now())).order_by(table.c.id).limit(limit)
+        table.c.lease_until.is_(None), table.c.lease_until < time, table.c.deadline_at < time)).order_by(
+        table.c.id).limit(limit)
     return [from_row(row) for row in connection.execute(query)]
 
 
@@ -196,11 +198,11 @@ def purge(connection: Connection, before: datetime.datetime, limit: int) -> int:
 
 
 def left_behind(connection: Connection, host: str) -> list[str]:
-    """Return uuids of servers whose creation was begun on a host and went on elsewhere or failed."""
+    """Return uuids of servers whose creation was begun on a host and went on elsewhere, failed, or was given up."""
     from compute.db.tables import instances
     query = sa.select(table.c.instance_uuid).distinct().select_from(
         table.join(events_table, events_table.c.operation_id == table.c.id)
         .join(instances, instances.c.uuid == table.c.instance_uuid)).where(
         table.c.kind == 'create', events_table.c.host == host, events_table.c.result == 'Error',
-        instances.c.deleted == sa.false(), sa.or_(instances.c.host.is_(None), instances.c.host != host))
+        sa.or_(instances.c.deleted == sa.true(), instances.c.host.is_(None), instances.c.host != host)).limit(10000)
     return [row.instance_uuid for row in connection.execute(query)]

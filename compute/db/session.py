@@ -1,6 +1,6 @@
 """Engines and transactions for every store of the project, on SQLite, MariaDB and PostgreSQL.
 
-``Database.transaction`` runs a function in one transaction and runs it again when the database says that it lost against
+``Database.transaction`` runs a function in one transaction and runs it again when the database says it lost against
 another (deadlock, serialisation failure, SQLite busy) or that the connection went away before the commit. The
 function must therefore have no effect but its SQL; messages are sent after it returned.
 """
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.engine import Connection, make_url
@@ -117,7 +118,7 @@ def _engine(url: sa.URL, options: Any) -> sa.Engine:
     if kind == 'sqlite':
         engine = sa.create_engine(url, connect_args={'timeout': 5, 'check_same_thread': False},
                                   poolclass=sa.pool.QueuePool, pool_size=options.max_pool_size,
-                                  max_overflow=options.max_overflow)
+                                  max_overflow=options.max_overflow, json_deserializer=orjson.loads)
         event.listen(engine, 'connect', _prepare_sqlite)
         return engine
     arguments: dict[str, Any] = {'timeout': options.query_timeout}
@@ -126,7 +127,8 @@ def _engine(url: sa.URL, options: Any) -> sa.Engine:
                      'write_timeout': options.query_timeout, 'charset': 'utf8mb4'}
     engine = sa.create_engine(
         url, pool_size=options.max_pool_size, max_overflow=options.max_overflow, pool_timeout=options.pool_timeout,
-        pool_recycle=3600, pool_pre_ping=True, isolation_level='READ COMMITTED', connect_args=arguments)
+        pool_recycle=3600, pool_pre_ping=True, isolation_level='READ COMMITTED', connect_args=arguments,
+        json_deserializer=orjson.loads)
     if kind == 'postgresql':
         event.listen(engine, 'handle_error', _name_violation)
     return engine

@@ -13,9 +13,8 @@ import enum
 import functools
 import types
 import typing
-from typing import Any, TypeVar
-
-T = TypeVar('T')
+from collections.abc import Callable
+from typing import Any
 
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -42,55 +41,68 @@ def decode(hint: Any, data: Any) -> Any:
 
     :raises TypeError: when a required field is missing.
     """
-    if hint is Any or data is None:
-        return data
+    rebuild = _decoder(hint)
+    return data if data is None or rebuild is None else rebuild(data)
+
+
+Decoder = Callable[[Any], Any]
+
+
+@functools.cache
+def _decoder(hint: Any) -> Decoder | None:
+    """Return what rebuilds values of ``hint`` that are not None; None where JSON has them as they are."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        return _decode_union(hint, data)
+        members = [arg for arg in typing.get_args(hint) if arg is not type(None)]
+        return _decoder(members[0]) if len(members) == 1 else None
     if origin is not None:
-        return _decode_container(origin, typing.get_args(hint), data)
-    if isinstance(hint, type):
-        if dataclasses.is_dataclass(hint):
-            return _decode_dataclass(hint, data)
-        if issubclass(hint, datetime.datetime):
-            return data if isinstance(data, datetime.datetime) else datetime.datetime.fromisoformat(data)
-        if issubclass(hint, enum.Enum):
-            return hint(data)
-    return data
+        return _container_decoder(origin, typing.get_args(hint))
+    if not isinstance(hint, type):
+        return None
+    if dataclasses.is_dataclass(hint):
+        return functools.partial(_decode_dataclass, hint)
+    if issubclass(hint, datetime.datetime):
+        return _decode_time
+    return hint if issubclass(hint, enum.Enum) else None
 
 
-def _decode_union(hint: Any, data: Any) -> Any:
-    members = [arg for arg in typing.get_args(hint) if arg is not type(None)]
-    return decode(members[0], data) if len(members) == 1 else data
+def _container_decoder(origin: Any, args: tuple[Any, ...]) -> Decoder | None:
+    if origin is tuple and not (len(args) == 2 and args[1] is Ellipsis):
+        decoders = [_decoder(arg) for arg in args]
+        return lambda data: tuple(_one(each, item) for each, item in zip(decoders, data, strict=True))
+    if origin in (tuple, list, set, frozenset):
+        inner = _decoder(args[0])
+        return origin if inner is None else lambda data: origin([_one(inner, item) for item in data])
+    if origin is dict and (inner := _decoder(args[1])) is not None:
+        return lambda data: {key: _one(inner, item) for key, item in data.items()}
+    return dict if origin is dict else None
 
 
-def _decode_container(origin: Any, args: tuple[Any, ...], data: Any) -> Any:
-    if origin is tuple:
-        if len(args) == 2 and args[1] is Ellipsis:
-            return tuple(decode(args[0], item) for item in data)
-        return tuple(decode(hint, item) for hint, item in zip(args, data, strict=True))
-    if origin in (list, set, frozenset):
-        return origin(decode(args[0], item) for item in data)
-    if origin is dict:
-        return {key: decode(args[1], item) for key, item in data.items()}
-    return data
+def _one(rebuild: Decoder | None, data: Any) -> Any:
+    return data if data is None or rebuild is None else rebuild(data)
 
 
 def _decode_dataclass(hint: Any, data: Any) -> Any:
     if isinstance(data, hint):
         return data
-    hints = _hints(hint)
-    return hint(**{name: decode(hints[name], data[name]) for name in _names(hint) if name in data})
+    decoders = _field_decoders(hint)
+    return hint(**{name: value if value is None or (rebuild := decoders[name]) is None else rebuild(value)
+                   for name, value in data.items() if name in decoders})
+
+
+def _decode_time(data: Any) -> datetime.datetime:
+    return data if isinstance(data, datetime.datetime) else datetime.datetime.fromisoformat(data)
+
+
+@functools.cache
+def _field_decoders(cls: type) -> dict[str, Decoder | None]:
+    hints = typing.get_type_hints(cls)
+    return {name: _decoder(hints[name]) for name in _names(cls)}
 
 
 @functools.cache
 def _names(cls: type) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(cls))
-
-
-@functools.cache
-def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
 
 
 def now() -> datetime.datetime:

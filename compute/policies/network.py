@@ -45,7 +45,7 @@ _ATTRIBUTES = (
 
 _OTHERS = (
     ('network_shared', "'True':%(network_shared)s", 'The network in question is shared.', ()),
-    ('sees_all', _SERVICE, 'See the things of all projects.', ()),
+    ('network_sees_all', _SERVICE, 'See the things of all projects.', ()),
     ('acts_for_others', _SERVICE, 'Make things that belong to another project.', ()),
     ('delete_default_security_group', _ADMIN, 'Delete a default group, which comes back on its next use.', ()),
     ('get_agent', _ADMIN_READER, 'See the agents.', ('GET /v2.0/agents',)),

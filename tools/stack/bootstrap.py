@@ -84,7 +84,8 @@ class Bootstrap:
         if self.image_file is None:
             image = images.create_image(disk_format='raw', allow_duplicates=True, data=bytes(1024 * 1024), **values)
         else:
-            image = images.create_image(disk_format='qcow2', allow_duplicates=True, filename=str(self.image_file), **values)
+            image = images.create_image(disk_format='qcow2', allow_duplicates=True, filename=str(self.image_file),
+                                        **values)
         size = images.get_image(image.id).size
         return told([f'{IMAGE}, {size / 1e6:.1f} MB'], IMAGE)
 
@@ -104,7 +105,8 @@ class Bootstrap:
             security_group_id=group.id, direction='ingress', ethertype='IPv4')}
         for rule in RULES:
             if (rule['protocol'], rule.get('port_range_min')) not in known:
-                network.create_security_group_rule(security_group_id=group.id, direction='ingress', ethertype='IPv4', **rule)
+                network.create_security_group_rule(
+                    security_group_id=group.id, direction='ingress', ethertype='IPv4', **rule)
                 made.append(f'rule for {rule["protocol"]}')
         return told(made, f'{NETWORK} {CIDR}, ping and ssh allowed')
 
@@ -136,7 +138,8 @@ class Bootstrap:
         if found is None:
             found = compute.create_server(
                 name=SERVER, image_id=self.demo.image.find_image(IMAGE).id, key_name=KEY,
-                flavor_id=compute.find_flavor(SERVER_FLAVOR).id, networks=[{'uuid': self.demo.network.find_network(NETWORK).id}])
+                flavor_id=compute.find_flavor(SERVER_FLAVOR).id,
+                networks=[{'uuid': self.demo.network.find_network(NETWORK).id}])
             made = True
         else:
             made = False
@@ -181,7 +184,8 @@ def summary(bootstrap: Bootstrap, real: bool) -> str:
                 f'openstack console log show {SERVER}']
     if real:
         commands.append(f'ssh -i {bootstrap.key_file} debian@{bootstrap.address}')
-    commands += [f'openstack server create --flavor {SERVER_FLAVOR} --image {IMAGE} --network {NETWORK} --key-name {KEY} second',
+    commands += [f'openstack server create --flavor {SERVER_FLAVOR} --image {IMAGE} --network {NETWORK} '
+                 f'--key-name {KEY} second',
                  'tools/stack.sh status', 'tools/stack.sh down']
     return f'\n{table}\n\nNext:\n' + '\n'.join(f'  {command}' for command in commands)
 

@@ -1,7 +1,8 @@
 """Writes the configuration of a stack: one file for each daemon, the list of programs, clouds.yaml and openrc.
 
-Ports and passwords are chosen once and kept in ``etc/settings``, so that running it again writes the same. A daemon's file
-holds only what that daemon reads: hosts have the address of the broker and the service user's password, and no database.
+Ports and passwords are chosen once and kept in ``etc/settings``, so that running it again writes the same. A daemon's
+file holds only what that daemon reads: hosts have the address of the broker and the service user's password, and no
+database.
 Prints ``changed`` with the names of the files it wrote, or ``same``.
 """
 

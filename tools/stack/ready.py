@@ -1,4 +1,4 @@
-"""Waits until the daemons of a stack work: REST daemons say that they are well, and every host and agent reports itself.
+"""Waits until the daemons of a stack work: REST daemons say that they are well, and every host reports itself.
 
 Fails at once, with the end of the log, when a daemon ends again and again.
 """

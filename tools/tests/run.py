@@ -1,7 +1,7 @@
 """Runs tiers of tests one after another and sums up what they found, in the words of pytest.
 
-A tier runs to its end even if one before it failed. pytest's own reports are kept as JUnit XML, so that the sum is counted
-and not guessed from output.
+A tier runs to its end even if one before it failed. pytest's own reports are kept as JUnit XML, so that the sum is
+counted and not guessed from output.
 """
 
 from __future__ import annotations

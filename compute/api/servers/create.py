@@ -34,9 +34,11 @@ def create(call: Call) -> Any:
         return {'reservation_id': created.reservation_id}
     uuid = created.uuids[0]
     groups = [{'name': name} for name in created.security_groups or ('default',)]
-    return Reply({'server': {
-        'id': uuid, 'links': call.links(f'/servers/{uuid}'), 'OS-DCF:diskConfig': request.disk_config,
-        'security_groups': groups, 'adminPass': password}}, headers={'Location': call.link(f'/servers/{uuid}')})
+    answer = {'id': uuid, 'links': call.links(f'/servers/{uuid}'), 'OS-DCF:diskConfig': request.disk_config,
+              'security_groups': groups}
+    if not created.repeated:  # the password of the first answer is the one that was set
+        answer['adminPass'] = password
+    return Reply({'server': answer}, headers={'Location': call.link(f'/servers/{uuid}')})
 
 
 def request_of(call: Call, password: str) -> CreateRequest:

@@ -40,13 +40,13 @@ def load_member(call: Call) -> Member:
     image = load_image(call)
     member_id = call.path['member_id']
     project = call.context.project_id
-    if not call.may('sees_all') and project not in (image.owner, member_id):
+    if not call.may('image_sees_all') and project not in (image.owner, member_id):
         raise images.missing(image.id)
     return members.get(call.app.db, image, member_id)
 
 
 def _sees(call: Call, image: Image) -> bool:
     project = call.context.project_id
-    if call.may('sees_all') or image.visibility in ('public', 'community') or project == image.owner:
+    if call.may('image_sees_all') or image.visibility in ('public', 'community') or project == image.owner:
         return True
     return image.visibility == 'shared' and members.is_member(call.app.db, image.id, project or '')

@@ -19,7 +19,7 @@ def index(call: Call) -> dict[str, Any]:
     """Return all members to the owner, and to a member only itself."""
     image: Image = call.target
     project = call.context.project_id
-    only = None if call.may('sees_all') or project == image.owner else project or ''
+    only = None if call.may('image_sees_all') or project == image.owner else project or ''
     return {'members': [show_member(member) for member in members.listed(call.app.db, image, only)],
             'schema': '/v2/schemas/members'}
 

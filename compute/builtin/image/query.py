@@ -47,7 +47,7 @@ def wanted(call: Call) -> Wanted:
             ranges.append((*_LIMITS[name], _number(name, text)))
         else:
             properties[name] = text
-    return Wanted(viewer=None if call.may('sees_all') else call.context.project_id or '',
+    return Wanted(viewer=None if call.may('image_sees_all') else call.context.project_id or '',
                   visibility=_choice(query, 'visibility', (*VISIBILITIES, 'all')),
                   member_status=_choice(query, 'member_status', (*MEMBER_STATUSES, 'all')) or 'accepted',
                   equal=equal, ranges=tuple(ranges), tags=tuple(query.get('tag', ())), properties=properties)

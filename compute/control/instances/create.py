@@ -46,11 +46,22 @@ def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Cre
     groups = _security_groups(cloud, context, request.security_groups)
     planned = _plan(context, request, flavor, image, key, groups)
     args = _args(request, nics)
-    works = cloud.db.transaction(lambda connection: _write(cloud, connection, context, request, planned, args))
+    try:
+        works = cloud.db.transaction(lambda connection: _write(cloud, connection, context, request, planned, args))
+    except _Repeated as repeated:
+        return repeated.created
     for work in works:
         operation.hint(cloud, context, work, send)
     return Created(uuids=tuple(work.instance.uuid for work in works),
                    reservation_id=works[0].instance.reservation_id, security_groups=request.security_groups)
+
+
+class _Repeated(Exception):
+    """The same request was faster; nothing was written."""
+
+    def __init__(self, created: Created) -> None:
+        super().__init__()
+        self.created = created
 
 
 def send(cloud: Cloud, context: RequestContext, work: Work) -> None:
@@ -93,6 +104,9 @@ def _write(cloud: Cloud, connection: Connection, context: RequestContext, reques
     limits = quotas.limits_of(connection, cloud.conf, context.project_id, context.user_id)
     _check_metadata(limits, request)
     count = _charge(connection, limits, context, planned[0].flavor, request)
+    # Charging holds the project's row, so of two equal requests at once the second sees what the first wrote.
+    if (repeated := _earlier(connection, context, request)) is not None:
+        raise _Repeated(repeated)
     if group := planned[0].server_group:
         server_groups.add_members(connection, group, [instance.uuid for instance in planned[:count]], limits)
     works = []
@@ -156,16 +170,22 @@ def _fingerprint(request: CreateRequest) -> str:
 
 
 def _repeated(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Created | None:
-    """Return what an earlier request with the same token made."""
+    """Return what an earlier request with the same token made, None when there was none."""
+    if request.client_token is None:
+        return None
+    return cloud.db.read(lambda connection: _earlier(connection, context, request))
+
+
+def _earlier(connection: Connection, context: RequestContext, request: CreateRequest) -> Created | None:
     token = request.client_token
     if token is None:
         return None
-    found = cloud.db.read(lambda connection: operations.by_key(connection, context.project_id or '', token))
+    found = operations.by_key(connection, context.project_id or '', token)
     if not found:
         return None
     if found[0].args.get('fingerprint') != _fingerprint(request):
         raise exception.Conflict(f'Idempotency-Key {token!r} was used for a different request',
                                  code='idempotency_key_reused')
-    first = cloud.db.read(lambda connection: instances.find(connection, found[0].instance_uuid, deleted=True))
+    first = instances.find(connection, found[0].instance_uuid, deleted=True)
     return Created(uuids=tuple(each.instance_uuid for each in found), security_groups=request.security_groups,
                    reservation_id=first.reservation_id if first else '', repeated=True)

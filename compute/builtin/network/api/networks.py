@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compute.builtin.network.api.nouns import Noun, demand_attributes, query_of
-from compute.builtin.network.api.schema import BOOL, DOMAIN, NULL, OWNER, TEXT_OR_NULL, one_or_many, stored
+from compute.builtin.network.api.schema import BOOL, DOMAIN, INTEGER, NULL, OWNER, TEXT_OR_NULL, one_or_many, stored
 from compute.builtin.network.control import networks
 from compute.builtin.network.db.kinds import NETWORK
 from compute.rest.call import Call
@@ -17,10 +17,10 @@ NOUN = Noun(NETWORK, '/networks')
 _SETTABLE = {
     'name': TEXT_OR_NULL, 'description': TEXT_OR_NULL, 'admin_state_up': BOOL, 'shared': BOOL, 'router:external': BOOL,
     'is_default': BOOL, 'port_security_enabled': BOOL, 'dns_domain': DOMAIN,
-    'mtu': {'type': ['integer', 'null'], 'minimum': 0, 'maximum': 65535},
+    'mtu': INTEGER,
     'provider:network_type': {'type': ['string', 'null'], 'maxLength': 16},
     'provider:physical_network': {'type': ['string', 'null'], 'maxLength': 64},
-    'provider:segmentation_id': {'type': ['integer', 'null']}}
+    'provider:segmentation_id': INTEGER}
 CREATE = one_or_many(NETWORK, fields({
     **_SETTABLE, **OWNER, 'availability_zone_hints': {'type': 'array', 'items': TEXT_OR_NULL, 'maxItems': 10},
     'qos_policy_id': NULL}))

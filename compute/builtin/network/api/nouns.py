@@ -124,7 +124,7 @@ class Noun:
 
 def seen_by(call: Call) -> str | None:
     """Return the project to which the caller's sight is confined, None for those who see all."""
-    return None if call.may('sees_all', {}) else call.context.project_id or ''
+    return None if call.may('network_sees_all', {}) else call.context.project_id or ''
 
 
 def with_network(work: Work, target: dict[str, Any]) -> dict[str, Any]:

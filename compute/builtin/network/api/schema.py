@@ -13,6 +13,9 @@ from compute.rest.op import Body
 TEXT = {'type': 'string', 'maxLength': 255}
 TEXT_OR_NULL = {'type': ['string', 'null'], 'maxLength': 255}
 BOOL = {'enum': [True, False, 'true', 'false', 'True', 'False', 'TRUE', 'FALSE']}
+INTEGER: dict[str, Any] = {'anyOf': [{'type': 'integer', 'minimum': 0, 'maximum': 2147483647},
+                                     {'type': 'string', 'pattern': '^[0-9]{1,9}$'}, {'type': 'null'}]}
+"""Some clients, the ``openstack`` command among them, send numbers as text."""
 PROJECT = {'type': 'string', 'maxLength': 64}
 ID = {'type': 'string', 'pattern': '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'}
 ADDRESS = {'type': 'string', 'maxLength': 64}
@@ -42,6 +45,8 @@ def stored(kind: Kind, attributes: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if column.type.python_type is bool:
             found[name] = value if isinstance(value, bool) else truth(name, value)
+        elif column.type.python_type is int and isinstance(value, str):
+            found[name] = int(value)
         elif value is None and not column.nullable and column.type.python_type is str:
             found[name] = ''
     tenant = found.pop('tenant_id', None)

@@ -58,8 +58,6 @@ def delete(call: Call) -> None:
 
 def _stored(item: dict[str, Any]) -> dict[str, Any]:
     found = stored(SUBNET, item)
-    if 'ip_version' in found:
-        found['ip_version'] = int(found['ip_version'])
     return {name: value for name, value in found.items()
             if name not in ('service_types', 'subnetpool_id', 'prefixlen', 'segment_id')}
 

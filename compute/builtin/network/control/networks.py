@@ -17,6 +17,7 @@ from compute.builtin.network.db.rows import Row
 from compute.exception import Conflict, Invalid
 
 _TYPES = ('local', 'flat')
+_MTU = (68, 65535)
 _TOLD = ('name', 'mtu', 'dns_domain', 'external', 'admin_state_up')
 
 
@@ -68,8 +69,10 @@ def delete(work: Work, network_id: str) -> None:
 
 def _stored(attributes: Mapping[str, Any]) -> dict[str, Any]:
     values = NETWORK.values(attributes)
-    if values.get('mtu') in (0, None):
+    if not values.get('mtu'):
         values.pop('mtu', None)
+    elif not _MTU[0] <= values['mtu'] <= _MTU[1]:
+        raise Invalid(f'mtu: {values["mtu"]} is not in {_MTU[0]} to {_MTU[1]}', details={'type': 'InvalidInput'})
     return values
 
 

@@ -1,8 +1,8 @@
 """The tables of the network store.
 
-Foreign keys refuse what would leave something without its parent, so that two daemons that work on the same network at
-the same time cannot do harm. ``addresses`` has the address in its key: whoever inserts it first has it. Names begin with
-``network_`` where another store, in the same database, might have the same one.
+Foreign keys refuse what would leave something without its parent, so that two daemons that work on the same network
+at the same time cannot do harm. ``addresses`` has the address in its key: whoever inserts it first has it. Names begin
+with ``network_`` where another store, in the same database, might have the same one.
 """
 
 from __future__ import annotations
