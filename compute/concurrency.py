@@ -146,7 +146,8 @@ class Pool:
         self.name, self.size, self._limit = name, size, size + queue
         self._pending = 0
         self._lock = threading.Lock()
-        # Not before patch(): its module makes a lock that would stay native, and one native lock stops every green thread.
+        # Not before patch(): its module makes a lock that would stay native, and one native lock stops every green
+        # thread.
         from concurrent.futures import ThreadPoolExecutor
         self._executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
 

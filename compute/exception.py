@@ -108,6 +108,12 @@ class Stale(Conflict):
     code = 'stale'
 
 
+class Superseded(Stale):
+    """Another process acts as this host now; this one may not touch anything any more."""
+
+    code = 'superseded'
+
+
 class Retry(ComputeError):
     """Work failed here, nothing is left behind, another host may do it."""
 

@@ -1,8 +1,8 @@
 """Runs daemons: configuration, logs, RPC servers, HTTP, periodic tasks, systemd's notifications, a graceful stop.
 
 A daemon is a class (``compute.<room>.daemon``) that says what it serves; ``Service`` runs one or, standalone, all of
-them in this process. Order matters at both ends: a daemon serves before it reports itself, and stops taking work before it
-closes what work needs.
+them in this process. Order matters at both ends: a daemon serves before it reports itself, and stops taking work
+before it closes what work needs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from oslo_config import cfg
 from oslo_log import log
 
 import compute
-from compute import concurrency, conf as options
+from compute import concurrency
+from compute import conf as options
 from compute.rpc.transport import Rpc
 
 LOG = logging.getLogger(__name__)
@@ -46,8 +47,9 @@ def configure(argv: list[str], program: str, extra: Callable[[Any], None] | None
     options.register(conf)
     log.register_options(conf)
     log.set_defaults(
-        logging_context_format_string='%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [%(global_request_id)s '
-                                      '%(request_id)s %(project_id)s %(user)s] %(instance)s%(message)s',
+        logging_context_format_string='%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s '
+                                      '[%(global_request_id)s %(request_id)s %(project_id)s %(user)s] '
+                                      '%(instance)s%(message)s',
         default_log_levels=[*log.get_default_log_levels(), *_QUIET])
     _messaging_defaults(conf)
     if extra is not None:
@@ -61,8 +63,11 @@ def _messaging_defaults(conf: cfg.ConfigOpts) -> None:
     import oslo_messaging
     oslo_messaging.set_transport_defaults(control_exchange='compute')
     from oslo_messaging._drivers import impl_rabbit
-    cfg.set_defaults(impl_rabbit.rabbit_opts, heartbeat_timeout_threshold=60, heartbeat_rate=3,
-                     kombu_reconnect_delay=0.5, rabbit_retry_interval=1, rabbit_retry_backoff=1)
+    # An attempt on a broker that is down costs kombu_reconnect_delay (twice) and rabbit_retry_interval (at least 1 s):
+    # that is what a cast may hold up its caller (rpc.transport retries it once). Those who listen try for ever, every
+    # rabbit_interval_max seconds, so that is how long the first message waits after the broker is back.
+    cfg.set_defaults(impl_rabbit.rabbit_opts, heartbeat_timeout_threshold=30, heartbeat_rate=3,
+                     kombu_reconnect_delay=0.1, rabbit_retry_interval=1, rabbit_retry_backoff=1, rabbit_interval_max=2)
 
 
 def version() -> str:
@@ -165,7 +170,7 @@ def default_paste() -> str:
 
 def main(names: list[str], program: str, argv: list[str] | None = None,
          extra: Callable[[Any], None] | None = None) -> int:
-    """Run daemons until a signal: SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads log levels."""
+    """Run daemons until a signal. SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads options."""
     conf = configure(sys.argv[1:] if argv is None else argv, program, extra)
     service = Service(conf, names)
     _signals(service, conf)

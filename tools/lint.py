@@ -1,7 +1,7 @@
 """The lint tier: ruff, mypy, the import layers, and the measures of this house that no ready-made tool knows.
 
-Measures are in ``MEASURES``; each yields one line for each thing that breaks it. Versions of a schema are exempt from none of
-them. Run it as ``python tools/lint.py [ruff|mypy|layers|measures ...]``; no name means all.
+Measures are in ``MEASURES``; each yields one line for each thing that breaks it. Run it as
+``python tools/lint.py [ruff|mypy|layers|measures ...]``; no name means all.
 """
 
 from __future__ import annotations

@@ -10,13 +10,13 @@ TIERS='lint unit contract api functional real'
 VENV=${TEST_VENV:-$ROOT/.venv-tests}
 STACK_DIR=$(realpath -m "${TEST_DIR:-/tmp/compute-tests-$$}")
 STACK_VENV=''
-MODE=cluster DRIVER=libvirt HOSTS=1 PORT_BASE=${TEST_PORT_BASE:-23000} LISTEN=127.0.0.1
 
 for part in steps settings packages services cloud down; do
     # shellcheck source=/dev/null
     . "$PARTS/$part.sh"
 done
 . "$ROOT/tools/tests/services.sh"
+MODE=cluster DRIVER=libvirt PORT_BASE=${TEST_PORT_BASE:-23000}    # of the services of the real tier
 
 usage() {
     cat <<END

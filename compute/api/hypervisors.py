@@ -5,6 +5,7 @@ To 2.52 a hypervisor is named by a number and searched for under a URL of its ow
 
 from __future__ import annotations
 
+import re
 import uuid as uuids
 from typing import Any
 
@@ -141,7 +142,7 @@ def _matching(call: Call, pattern: str) -> list[Host]:
 def _load(call: Call) -> Host:
     text = call.path['id']
     if call.facts['numbered']:
-        if not text.isdigit():
+        if not re.fullmatch('[0-9]{1,18}', text):
             raise NotFound(f"Hypervisor with ID '{text}' could not be found.")
         return _get(call, int(text), text)
     try:

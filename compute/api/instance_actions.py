@@ -100,7 +100,7 @@ def _time(call: Call, name: str) -> datetime.datetime | None:
         return None
     try:
         return timeutils.normalize_time(timeutils.parse_isotime(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Invalid(f'Invalid input for query parameters {name}. Value: {text}. It is not a date-time') from None
 
 

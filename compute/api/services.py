@@ -5,6 +5,7 @@ To 2.52 a daemon is named by host and binary in the body and by a number for del
 
 from __future__ import annotations
 
+import re
 import uuid as uuids
 from typing import Any
 
@@ -118,7 +119,7 @@ def _of_uuid(call: Call) -> Service:
 
 def _of_number(call: Call) -> Service:
     text = call.path['id']
-    if not text.isdigit():
+    if not re.fullmatch('[0-9]{1,18}', text):
         raise Invalid(f'Invalid service id {text}: it is no number')
     found = call.app.db.read(services.page)
     for service in found:

@@ -8,7 +8,7 @@ that after a crash it is known which ports go with their server and which belong
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 from oslo_config import cfg
@@ -48,6 +48,9 @@ class Networks(Protocol):
     def security_groups(self, context: RequestContext) -> list[SecurityGroup]:
         """Return the groups of the caller's project."""
 
+    def groups_by_id(self, ids: Collection[str]) -> list[SecurityGroup]:
+        """Return groups of whatever project; those that are not there are left out."""
+
     def create_port(self, context: RequestContext | None, network_id: str, *, project_id: str, device_id: str,
                     fixed_ip: str | None = None, mac: str | None = None, security_groups: Sequence[str] = (),
                     name: str = '', host: str | None = None, hostname: str | None = None, zone: str = '') -> Nic:
@@ -75,8 +78,8 @@ class Networks(Protocol):
     def nics_of(self, context: RequestContext | None, device_id: str) -> list[Nic]:
         """Return all ports of a server, completely filled; the oldest first, as far as whole seconds tell."""
 
-    def ports_of(self, context: RequestContext | None, device_id: str) -> list[str]:
-        """Return the ids of all ports of a server, in the same order."""
+    def ports_of(self, context: RequestContext | None, device_id: str, host: str | None = None) -> list[str]:
+        """Return the ids of all ports of a server, with ``host`` of those bound there, in the same order."""
 
     def auto_network(self, context: RequestContext) -> str:
         """Return the id of the project's automatic network, which comes into being now if it must.
@@ -115,6 +118,10 @@ class RestNetworks:
         """Return the project's groups."""
         found = self._list('security-groups', context, {'project_id': context.project_id})
         return [nics.security_group_of(item) for item in found]
+
+    def groups_by_id(self, ids: Collection[str]) -> list[SecurityGroup]:
+        """Return groups by id."""
+        return [nics.security_group_of(item) for item in self._by_id('security-groups', None, ids).values()]
 
     def create_port(self, context: RequestContext | None, network_id: str, *, project_id: str, device_id: str,
                     fixed_ip: str | None = None, mac: str | None = None, security_groups: Sequence[str] = (),
@@ -170,9 +177,10 @@ class RestNetworks:
         """Return a server's ports."""
         return self._nics(context, self._ports(context, device_id))
 
-    def ports_of(self, context: RequestContext | None, device_id: str) -> list[str]:
+    def ports_of(self, context: RequestContext | None, device_id: str, host: str | None = None) -> list[str]:
         """Return the ids of a server's ports."""
-        return [port['id'] for port in self._ports(context, device_id)]
+        return [port['id'] for port in self._ports(context, device_id)
+                if host is None or port.get('binding:host_id') == host]
 
     def auto_network(self, context: RequestContext) -> str:
         """Return the project's automatic network."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from compute import exception
-from compute.objects.network import Network, Port, SecurityGroup
+from compute.objects.network import Network, Port, SecurityGroup, SecurityGroupRule
 from compute.objects.nic import FixedIp, Nic, Subnet, device_name
 
 Json = Mapping[str, Any]
@@ -34,7 +34,17 @@ def port_of(found: Json) -> Port:
 
 def security_group_of(found: Json) -> SecurityGroup:
     """Return a security group."""
-    return SecurityGroup(id=found['id'], name=found.get('name') or '', project_id=_project(found))
+    rules = tuple(_rule_of(rule) for rule in found.get('security_group_rules') or ()
+                  if rule.get('direction') == 'ingress')
+    return SecurityGroup(id=found['id'], name=found.get('name') or '', project_id=_project(found),
+                         description=found.get('description') or '', rules=rules)
+
+
+def _rule_of(found: Json) -> SecurityGroupRule:
+    return SecurityGroupRule(
+        id=found['id'], version=6 if found.get('ethertype') == 'IPv6' else 4, protocol=found.get('protocol'),
+        first_port=found.get('port_range_min'), last_port=found.get('port_range_max'),
+        cidr=found.get('remote_ip_prefix'), remote_group_id=found.get('remote_group_id'))
 
 
 def fixed_ips(found: Json) -> tuple[FixedIp, ...]:

@@ -16,9 +16,12 @@ def brought(instance: Instance, create_args: dict[str, Any] | None = None) -> se
     return given | asked
 
 
-def release(networks: Networks, device_id: str, keep: Collection[str]) -> None:
-    """Unbind the ports in ``keep`` and delete every other port of a server. Safe to repeat."""
-    for port_id in networks.ports_of(None, device_id):
+def release(networks: Networks, device_id: str, keep: Collection[str], host: str | None = None) -> None:
+    """Unbind the ports in ``keep`` and delete every other port of a server. Safe to repeat.
+
+    :param host: only ports that are bound there; the server may be another host's by now.
+    """
+    for port_id in networks.ports_of(None, device_id, host):
         if port_id in keep:
             networks.unbind_port(None, port_id)
         else:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from compute import concurrency
-from compute.exception import ComputeError
 
 concurrency.patch(concurrency.THREADING)
 
@@ -22,10 +21,11 @@ PASSWORD_VARIABLE = 'OS_BOOTSTRAP_PASSWORD'
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 1 when it did not (the reason is on stderr), 2 for a wrong command line."""
     arguments = _parser().parse_args(argv)
+    from compute.cmd.stores import ERRORS, reason
     try:
         return int(arguments.run(_configure(arguments), arguments) or 0)
-    except (ComputeError, OSError) as error:
-        print(f'compute-manage: {getattr(error, "message", error)}', file=sys.stderr)
+    except (*ERRORS, OSError) as error:
+        print(f'compute-manage: {reason(error)}', file=sys.stderr)
         return 1
 
 
@@ -51,9 +51,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _identity(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar='ACTION')
-    text = ('make roles, the first domain, projects, the administrator, the service user of the configuration and the '
-            f'catalog. The administrator\'s password is taken from the environment ({PASSWORD_VARIABLE}). Running it again '
-            'repairs what differs.')
+    text = ('make roles, the first domain, projects, the administrator, the service user of the configuration and '
+            f'the catalog. The password of the administrator is taken from the environment ({PASSWORD_VARIABLE}). '
+            'Running it again repairs what differs.')
     action = actions.add_parser('bootstrap', help='make what a first login needs', description=text)
     action.add_argument('--host', default='127.0.0.1', help='address at which clients reach the APIs (%(default)s)')
     action.add_argument('--region', help='region of the endpoints (default: [service_user] region_name)')
@@ -61,8 +61,8 @@ def _identity(parser: argparse.ArgumentParser) -> None:
                         help='endpoint of a service that is elsewhere, such as image=https://glance.example.org')
     action.set_defaults(run=bootstrap)
     action = actions.add_parser('rotate-keys', help='sign tokens with the next key',
-                                description='Sign tokens with the next key. Tokens that are out stay valid. Do it on one '
-                                            'identity daemon and copy the key repository to the others.')
+                                description='Sign tokens with the next key. Tokens that are out stay valid. Do it on '
+                                            'one identity daemon and copy the key repository to the others.')
     action.set_defaults(run=rotate_keys)
 
 
@@ -112,7 +112,7 @@ def bootstrap(conf: Any, arguments: argparse.Namespace) -> int:
     from compute.cmd.stores import named
     password = os.environ.get(PASSWORD_VARIABLE, '')
     if not password:
-        print(f'compute-manage: {PASSWORD_VARIABLE} is not set; it gives the administrator\'s password', file=sys.stderr)
+        print(f'compute-manage: {PASSWORD_VARIABLE} has to give the password of the administrator', file=sys.stderr)
         return 2
     store, = named('identity')
     database = store.open(conf)

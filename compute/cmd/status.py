@@ -1,7 +1,7 @@
 """compute-status: one look at a control plane: what is up, which hosts there are, which work hangs.
 
-It asks the REST daemons for their health, and reads the rest from the store, so that it says something even when the APIs
-are down. ``compute-status upgrade check`` says whether the code may be started on the stores as they are.
+It asks the REST daemons for their health, and reads the rest from the store, so that it says something even when the
+APIs are down. ``compute-status upgrade check`` says whether the code may be started on the stores as they are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from compute import concurrency
-from compute.exception import ComputeError
 
 concurrency.patch(concurrency.THREADING)
 
@@ -34,11 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from compute import service
     words = [word for path in arguments.config_file for word in ('--config-file', path)]
     conf = service.configure(words, 'compute')
-    try:
-        return check_upgrade(conf) if arguments.command else show(conf, arguments.older, arguments.json)
-    except ComputeError as error:
-        print(f'compute-status: {error.message}', file=sys.stderr)
-        return 1
+    return check_upgrade(conf) if arguments.command else show(conf, arguments.older, arguments.json)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,8 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def show(conf: Any, older: int, as_json: bool) -> int:
     """Print daemons, services, hosts and operations that hang; return 0 if all is well."""
-    state = {'daemons': [daemon(conf, name) for name in REST if name in conf], 'services': services(conf), 'hosts': hosts(conf),
-             'operations': operations(conf, older)}
+    state = {'daemons': [daemon(conf, name) for name in REST], **stored(conf, older)}
     if as_json:
         print(json.dumps(state, indent=2, default=str))
     else:
@@ -66,7 +60,18 @@ def show(conf: Any, older: int, as_json: bool) -> int:
             print(f'{title}\n{table(columns, state[title])}\n')
         print(f'operations open for more than {older} s\n{table(OPERATION_COLUMNS, state["operations"])}')
     up = all(row['state'] == 'up' for row in [*state['daemons'], *state['services']])
-    return 0 if up and not state['operations'] else 1
+    return 0 if up and not state['operations'] and not state['problems'] else 1
+
+
+def stored(conf: Any, older: int) -> dict[str, list[Any]]:
+    """Return what the store knows; nothing, and a problem told on stderr, when it does not answer."""
+    from compute.cmd.stores import ERRORS, reason
+    try:
+        return {'services': services(conf), 'hosts': hosts(conf), 'operations': operations(conf, older), 'problems': []}
+    except ERRORS as error:
+        problem = f'the store does not answer: {reason(error)}'
+        print(f'compute-status: {problem}', file=sys.stderr)
+        return {'services': [], 'hosts': [], 'operations': [], 'problems': [problem]}
 
 
 def daemon(conf: Any, name: str) -> dict[str, Any]:
@@ -124,7 +129,7 @@ def operations(conf: Any, older: int) -> list[dict[str, Any]]:
 
 def check_upgrade(conf: Any) -> int:
     """Say for each store whether revisions are missing."""
-    from compute.cmd.stores import STORES
+    from compute.cmd.stores import ERRORS, STORES, reason
     worst = 0
     for store in STORES:
         database = store.open(conf)
@@ -132,8 +137,8 @@ def check_upgrade(conf: Any) -> int:
             pending = store.pending(database)
             text = f'missing {", ".join(pending)}: run "compute-manage db sync"' if pending else 'ready'
             worst = max(worst, 1 if pending else 0)
-        except ComputeError as error:
-            text, worst = error.message, 2
+        except ERRORS as error:
+            text, worst = reason(error), 2
         finally:
             database.dispose()
         print(f'{store.name}: {text}')

@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from compute.db import migrate
 from compute.db.session import Database
+from compute.exception import ComputeError
+
+ERRORS = (ComputeError, SQLAlchemyError)
+"""What a store raises that does not answer."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,15 @@ STORES = (
     Store('image', 'image_connection', 'compute.builtin.image.db.versions', 'image_version'),
     Store('network', 'network_connection', 'compute.builtin.network.db.versions', 'network_version'),
 )
+
 NAMES = tuple(store.name for store in STORES)
 
 
 def named(name: str | None) -> tuple[Store, ...]:
     """Return the store of a name, or all."""
     return tuple(store for store in STORES if name in (None, store.name))
+
+
+def reason(error: Exception) -> str:
+    """Return why a store does not answer, without the statement."""
+    return str(getattr(error, 'message', None) or getattr(error, 'orig', None) or error)

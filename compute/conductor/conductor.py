@@ -59,8 +59,18 @@ class Conductor:
     def release(self, operation: Operation, retry_in: float) -> None:
         """Give an operation back; the reaper takes it up after ``retry_in`` seconds."""
         until = now() + datetime.timedelta(seconds=retry_in)
-        self.db.transaction(lambda connection: operations.set_values(
-            connection, operation.id, owner=None, incarnation=None, lease_until=until))
+
+        def give_back(connection: Connection) -> None:
+            if self.holds(connection, operation.id):
+                operations.set_values(connection, operation.id, owner=None, incarnation=None, lease_until=until)
+        self.db.transaction(give_back)
+
+    def holds(self, connection: Connection, operation_id: int) -> bool:
+        """Tell whether an operation is still this conductor's to work on; locks it until the transaction ends.
+
+        One that was paused for longer than its lease is not: somebody else goes on with its work.
+        """
+        return operations.is_held(connection, operation_id, self.owner, self.incarnation) is not None
 
     def send(self, context: RequestContext, work: Work, send: Callable[[Any, RequestContext, Work], None]) -> None:
         """Send an operation's hint; a broker that is down delays it and no more."""

@@ -5,6 +5,7 @@ Every step may be done again: a claim that an earlier attempt took is found and 
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import Any
 
@@ -12,12 +13,13 @@ from sqlalchemy.engine import Connection
 
 from compute import context as ctx
 from compute import exception
-from compute.conductor.ending import end_failed, error_of
 from compute.conductor.conductor import Conductor
+from compute.conductor.ending import end_failed, error_of, fail
 from compute.db import claims, hosts, instances, operations, server_groups
 from compute.objects.instance import Instance
 from compute.objects.operation import Operation, OperationError, Work
 from compute.objects.request_spec import RequestSpec, Selection
+from compute.objects.value import decode, encode
 from compute.rpc import worker as worker_rpc
 from compute.rpc.conductor import Build
 from compute.rpc.scheduler import Select
@@ -49,9 +51,19 @@ def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) 
         conductor.release(work.operation, retry_in=conductor.conf.conductor.reaper_interval)
         return
     except exception.ComputeError as error:
-        end_failed(conductor, work, error_of(error, 'scheduling'))
+        end_failed(conductor, work, _final(work.operation, error))
         return
     hand_over(conductor, context, work.operation, host, alternates)
+
+
+def _final(operation: Operation, error: exception.ComputeError) -> OperationError:
+    """Return why it is not tried again. What went wrong on the last host says more than that no other is left."""
+    last: OperationError | None = decode(OperationError | None, operation.args.get('last_error'))
+    if last is None or not isinstance(error, exception.NoValidHost):
+        return error_of(error, 'scheduling')
+    tried = ', '.join(operation.args.get('tried', ()))
+    return dataclasses.replace(last, message=f'{last.message} (tried on {tried}; then: {error.message})',
+                               details={**last.details, **error.details})
 
 
 def _claimed_host(conductor: Conductor, work: Work) -> tuple[str, list[str]] | None:
@@ -86,7 +98,9 @@ def spec_of(connection: Connection, instance: Instance, operation: Operation) ->
 def hand_over(conductor: Conductor, context: ctx.RequestContext, operation: Operation, host: str,
               alternates: list[str]) -> None:
     """Write that the operation is the host's now, and tell it. A lost message is sent again by the reaper."""
-    def write(connection: Connection) -> Work:
+    def write(connection: Connection) -> Work | None:
+        if not conductor.holds(connection, operation.id):
+            return None
         args = {**operations.get(connection, operation.id).args, 'alternates': alternates}
         operations.set_values(connection, operation.id, args=args)
         operations.hand_over(connection, operation.id, host, conductor.conf.conductor.begin_timeout)
@@ -96,6 +110,9 @@ def hand_over(conductor: Conductor, context: ctx.RequestContext, operation: Oper
         work = conductor.db.transaction(write)
     except exception.NotFound:
         return  # deleted meanwhile
+    if work is None:
+        LOG.warning('operation %s is no longer ours: another conductor goes on with it', operation.id)
+        return
     conductor.send(context, work, send)
 
 
@@ -107,29 +124,35 @@ def send(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:
 def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error: OperationError) -> None:
     """A host could not build it: free the claim, then the next alternate, then any other host, else ERROR."""
     operation = work.operation
-    tried = [*operation.args.get('tried', ()), *([operation.host] if operation.host else [])]
     again = error.retryable and operation.attempt + 1 < conductor.conf.conductor.max_attempts
 
-    def move(connection: Connection) -> str | None:
-        operations.end_events(connection, operation.id, 'Error', error.message)
+    def move(connection: Connection) -> tuple[bool, str | None]:
+        if not conductor.holds(connection, operation.id):
+            return False, None
         claims.release(connection, work.instance.uuid)
         if operation.host and error.retryable and error.code != 'host_down':  # otherwise it is not the host's fault
             hosts.bump_failed_builds(connection, operation.host)
         instances.update(connection, work.instance.uuid, host=None, node=None)
         if not again:
-            return None
-        rest = [host for host in operation.args.get('alternates', ()) if host not in tried]
-        operations.set_values(connection, operation.id, attempt=operation.attempt + 1, host=None, owner=None,
-                              incarnation=None, lease_until=None, stage='scheduling',
-                              args={**operation.args, 'tried': tried, 'alternates': rest})
-        return _next(connection, work.instance, operation, tried, rest)
-    chosen = conductor.db.transaction(move)
-    if not again:
-        end_failed(conductor, work, error)
-    elif chosen is not None:
+            fail(connection, operation, work.instance, error)
+            return False, None
+        return True, _try_elsewhere(connection, work, error)
+    goes_on, chosen = conductor.db.transaction(move)
+    if chosen is not None:
         hand_over(conductor, context, operation, chosen, [])
-    else:
+    elif goes_on:
         place(conductor, context, operation.id)
+
+
+def _try_elsewhere(connection: Connection, work: Work, error: OperationError) -> str | None:
+    """Note that a host could not, and claim the next one of the alternates; None when none of them has room."""
+    operation = work.operation
+    operations.end_events(connection, operation.id, 'Error', error.message)
+    tried = [*operation.args.get('tried', ()), *([operation.host] if operation.host else [])]
+    rest = [host for host in operation.args.get('alternates', ()) if host not in tried]
+    operations.set_values(connection, operation.id, attempt=operation.attempt + 1, host=None, stage='scheduling', args={
+        **operation.args, 'tried': tried, 'alternates': rest, 'last_error': encode(error)})
+    return _next(connection, work.instance, operation, tried, rest)
 
 
 def _next(connection: Connection, instance: Instance, operation: Operation, tried: list[str],
@@ -142,7 +165,6 @@ def _next(connection: Connection, instance: Instance, operation: Operation, trie
                 connection, spec, host.id):
             return name
     return None
-
 
 
 def resend(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:

@@ -159,6 +159,7 @@ class ReportsEndpoint(Reports):
               operation_id: int) -> tuple[Operation, Instance]:
         operation = operations.is_held(connection, operation_id, owner_of(host), incarnation)
         if operation is None:
+            self._current(connection, host, incarnation)
             raise exception.Stale(f'operation {operation_id} is no longer held by {host}')
         instance = instances.find(connection, operation.instance_uuid)
         if instance is None:
@@ -183,4 +184,4 @@ def _observe(connection: Connection, host: str, uuid: str, power_state: int) -> 
 
 
 def _stale(host: str) -> exception.Stale:
-    return exception.Stale(f'host {host} has a newer incarnation; this one may not report any more')
+    return exception.Superseded(f'host {host} has a newer incarnation; this one may not report any more')

@@ -15,6 +15,6 @@ OPTS = [
                help='The Identity API: where service users authenticate, and where public signing keys and revocations '
                     'are fetched with the builtin strategy.'),
     cfg.FloatOpt('revocation_interval', default=5.0, min=0.1,
-                 help='Seconds between two looks at the list of revoked tokens. A revoked token is refused at most this '
-                      'much later.'),
+                 help='Seconds between two looks at the list of revoked tokens. A revoked token is refused at most '
+                      'this much later.'),
 ]

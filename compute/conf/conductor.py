@@ -14,7 +14,8 @@ OPTS = [
                  help='Seconds for which a worker or conductor holds an operation without renewing its lease. Workers '
                       'renew with every heartbeat, so this must be well above [worker] heartbeat_interval.'),
     cfg.FloatOpt('reaper_interval', default=5.0, min=0.2,
-                 help='Seconds between two sweeps over operations whose owner is gone. One conductor at a time sweeps.'),
+                 help='Seconds between two sweeps over operations whose owner is gone. One conductor at a time '
+                      'sweeps.'),
     cfg.IntOpt('reaper_batch', default=100, min=1, help='Operations that one sweep takes up at most.'),
     cfg.IntOpt('max_attempts', default=3, min=1,
                help='Hosts on which a new server is tried before it is put in ERROR.'),

@@ -10,8 +10,8 @@ GROUP = cfg.OptGroup('DEFAULT', title='Every daemon')
 
 OPTS = [
     cfg.StrOpt('host', default=socket.gethostname(), sample_default='<this machine\'s name>',
-               help='Name under which the daemons of this machine report themselves and are reached on the bus. It must '
-                    'not change while servers run on the machine.'),
+               help='Name under which the daemons of this machine report themselves and are reached on the bus. It '
+                    'must not change while servers run on the machine.'),
     cfg.StrOpt('api_paste_config', default='',
                help='File with the WSGI pipelines; empty for the one that comes with the package.'),
     cfg.IntOpt('http_pool_size', default=200, min=1,

@@ -10,8 +10,8 @@ OPTS = [
     cfg.StrOpt('state_path', default='/var/lib/compute/worker',
                help='Folder in which the worker keeps its node identity.'),
     cfg.ListOpt('hosts', default=[],
-                help='Names of the hosts this process acts as, for the fake driver under load. Empty: the one host named '
-                     'by the option host.'),
+                help='Names of the hosts this process acts as, for the fake driver under load. Empty: the one host '
+                     'named by the option host.'),
     cfg.StrOpt('availability_zone', default='nova', help='Zone that this host is in.'),
     cfg.FloatOpt('cpu_allocation_ratio', default=4.0, min=0.1,
                  help='Virtual CPUs that may be claimed for each CPU of the host.'),
@@ -30,6 +30,9 @@ OPTS = [
                  help='Seconds after its last use when an unused cached image is removed.'),
     cfg.IntOpt('max_concurrent_builds', default=10, min=1, help='Servers that are built here at the same time.'),
     cfg.IntOpt('max_concurrent_actions', default=20, min=1, help='Other operations that run here at the same time.'),
+    cfg.FloatOpt('patience', default=60.0, min=0,
+                 help='Seconds for which an operation goes on trying while the network or image service or the hypervisor '
+                      'does not answer, as when one of them restarts. Then it fails, or is tried on another host.'),
     cfg.FloatOpt('vif_plug_timeout', default=120.0, min=1,
                  help='Seconds that a new server waits for its ports to be wired before its build fails.'),
     cfg.FloatOpt('shutdown_timeout', default=60.0, min=0,

@@ -12,10 +12,12 @@ from compute.rpc.transport import Rpc
 
 
 class Cloud:
-    """``images``, ``networks`` and ``identity`` are clients of the neighbours (Protocols of ``compute.clients``)."""
+    """``images``, ``networks`` and ``identity`` are clients of the neighbours (Protocols of ``compute.clients``);
+    ``group_names`` tells names of security groups."""
 
     def __init__(self, conf: cfg.ConfigOpts, rpc: Rpc, *, images: Any = None, networks: Any = None,
                  identity: Any = None) -> None:
+        from compute.clients.group_names import GroupNames
         from compute.clients.identity import RestIdentity
         from compute.clients.image import RestImages
         from compute.clients.network import RestNetworks
@@ -24,6 +26,7 @@ class Cloud:
         self.images = images or RestImages(conf)
         self.networks = networks or RestNetworks(conf)
         self.identity = identity or RestIdentity(conf)
+        self.group_names = GroupNames(self.networks)
 
     def migrate(self) -> list[str]:
         """Bring the store to the newest schema and return the revisions applied."""

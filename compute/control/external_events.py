@@ -10,5 +10,6 @@ from compute.rpc.worker import Events
 
 
 def pass_on(cloud: Cloud, context: RequestContext, instance: Instance, event: ExternalEvent) -> None:
-    """Send an event to the server's host. :raises Unavailable: the broker does not answer; the host looks for itself."""
+    """Send an event to the server's host. :raises Unavailable: the broker does not answer; the host looks for
+    itself."""
     cloud.rpc.client(Events, instance.host).external_event(context, event=event)

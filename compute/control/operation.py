@@ -20,21 +20,26 @@ from compute.control.cloud import Cloud
 from compute.db import instances, operations
 from compute.objects.instance import Instance
 from compute.objects.kinds import Kind
-from compute.objects.operation import Operation, Work
+from compute.objects.operation import CANCELLED, Operation, OperationError, Work
 from compute.objects.value import now
 
 LOG = logging.getLogger(__name__)
 Send = Callable[[Cloud, RequestContext, Work], None]
 ANY = None
+_SUPERSEDED = OperationError(code='superseded', message='The same was asked for again', status=409)
 
 
 @dataclass(frozen=True)
 class Guard:
-    """When a verb is allowed: None means any state. ``task_states`` hold None for a server that is idle."""
+    """When a verb is allowed: None means any state. ``task_states`` hold None for a server that is idle.
+
+    A verb that looks at vm_state wants a server that ran once, unless ``needs_launch`` is False.
+    """
 
     vm_states: tuple[str, ...] | None = ANY
     task_states: tuple[str | None, ...] | None = (None,)
     needs_host: bool = True
+    needs_launch: bool = True
     obeys_lock: bool = True
 
     def check(self, verb: str, instance: Instance, context: RequestContext) -> None:
@@ -48,6 +53,9 @@ class Guard:
         if self.needs_host and instance.host is None:
             raise exception.Conflict(f'Cannot {verb} server {instance.uuid}: it is on no host yet',
                                      code='server_not_on_host')
+        if self.needs_launch and self.vm_states is not None and instance.launched_at is None:
+            raise exception.Conflict(f'Cannot {verb} server {instance.uuid}: it was never launched',
+                                     code='server_not_launched')
 
 
 def state_conflict(verb: str, instance: Instance, attribute: str, value: str | None,
@@ -59,16 +67,20 @@ def state_conflict(verb: str, instance: Instance, attribute: str, value: str | N
 
 
 def run(cloud: Cloud, context: RequestContext, instance: Instance, kind: Kind, guard: Guard, send: Send, *,
-        verb: str | None = None, args: dict[str, Any] | None = None, first: str | None = None) -> Operation:
+        verb: str | None = None, args: dict[str, Any] | None = None, first: str | None = None,
+        supersedes: bool = False) -> Operation:
     """Open an operation on a server and send its hint. :raises Conflict: the state does not allow it.
 
     :param first: the stage it begins with, where it is not the kind's first.
+    :param supersedes: what of the same kind still goes on with the server ends as cancelled, in the same transaction.
     """
     stage = kind.stage(first) if first else kind.first
 
     def start(connection: Connection) -> Work:
         current = instances.get(connection, instance.uuid)
         guard.check(verb or kind.name, current, context)
+        for running in operations.open_of_instance(connection, current.uuid, (kind.name,)) if supersedes else ():
+            operations.end(connection, running, CANCELLED, _SUPERSEDED)
         operation = operations.insert(connection, new(context, current, kind, args or {}, host=current.host,
                                                       begin_within=cloud.conf.conductor.begin_timeout))
         if not instances.swap(connection, current.uuid, vm_states=guard.vm_states, task_states=guard.task_states,
@@ -89,6 +101,12 @@ def new(context: RequestContext, instance: Instance, kind: Kind, args: dict[str,
                      project_id=instance.project_id, user_id=context.user_id or '', args=args, host=host,
                      lease_until=time + datetime.timedelta(seconds=begin_within),
                      deadline_at=time + datetime.timedelta(seconds=kind.deadline))
+
+
+def at_once(context: RequestContext, instance: Instance, verb: str) -> Operation:
+    """Return the ledger's row of a verb that is done with the transaction that writes it."""
+    return Operation(request_id=context.request_id, kind=verb, instance_uuid=instance.uuid, deadline_at=now(),
+                     project_id=instance.project_id, user_id=context.user_id or '')
 
 
 def hint(cloud: Cloud, context: RequestContext, work: Work, send: Send) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import json
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from compute import exception
+from compute.db import keyset, patterns
+from compute.db.expression import Expression
 from compute.db.instances import from_row
 from compute.db.tables import instances as table
-from compute.objects.instance import Instance
+from compute.objects.instance import Brief, Instance
 
 SORT_COLUMNS = {
     'created_at': table.c.created_at, 'updated_at': table.c.updated_at, 'launched_at': table.c.launched_at,
@@ -36,18 +36,22 @@ EQUAL = {
     'reservation_id': table.c.reservation_id, 'image': table.c.image_id, 'flavor': table.c.flavorid,
     'vm_state': table.c.vm_state, 'task_state': table.c.task_state, 'power_state': table.c.power_state,
     'availability_zone': table.c.availability_zone, 'key_name': table.c.key_name, 'uuid': table.c.uuid,
-    'hostname': table.c.hostname, 'locked': table.c.locked, 'config_drive': table.c.config_drive,
+    'locked': table.c.locked, 'config_drive': table.c.config_drive,
     'progress': table.c.progress, 'launch_index': table.c.launch_index, 'launched_at': table.c.launched_at,
-    'created_at': table.c.created_at, 'terminated_at': table.c.terminated_at, 'description': table.c.description,
+    'created_at': table.c.created_at, 'terminated_at': table.c.terminated_at,
     'server_group': table.c.server_group, 'access_ip_v4': table.c.access_ip_v4, 'access_ip_v6': table.c.access_ip_v6,
 }
+# Filters that search a text column with a regular expression.
+SEARCHED = {'name': table.c.name, 'hostname': table.c.hostname, 'description': table.c.description}
+_ADDRESSES = {'ip': 4, 'ip6': 6}
+Check = Callable[[Any], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """What to list. ``equal`` maps names of ``EQUAL`` to allowed values; regular expressions are matched in Python.
+    """What to list. ``equal`` maps names of ``EQUAL`` to allowed values.
 
-    ``patterns`` may hold ``name``, ``ip`` and ``ip6``. ``tags`` and the like hold tags.
+    ``patterns`` maps names of ``SEARCHED``, ``ip`` and ``ip6`` to regular expressions. ``tags`` and the like hold tags.
     """
 
     deleted: bool | None = False
@@ -65,41 +69,57 @@ class Filter:
 
 def page(connection: Connection, wanted: Filter, limit: int, marker: str | None,
          sort: tuple[tuple[str, str], ...] = ()) -> list[Instance]:
-    """Return at most ``limit`` servers after ``marker``. :raises Invalid: the marker is unknown or a pattern is wrong."""
+    """Return at most ``limit`` servers after ``marker``. :raises Invalid: unknown marker, or a wrong pattern."""
+    return [from_row(row) for row in _rows(connection, wanted, limit, marker, sort, table.c)]
+
+
+def briefs(connection: Connection, wanted: Filter, limit: int, marker: str | None,
+           sort: tuple[tuple[str, str], ...] = ()) -> list[Brief]:
+    """Return the same page with no more than a short list shows. :raises Invalid:"""
+    columns = (table.c.uuid, table.c.name)
+    return [Brief(row.uuid, row.name) for row in _rows(connection, wanted, limit, marker, sort, columns)]
+
+
+def _rows(connection: Connection, wanted: Filter, limit: int, marker: str | None, sort: tuple[tuple[str, str], ...],
+          columns: Any) -> Iterator[Any]:
     keys = _sort_keys(sort)
-    query = sa.select(table).where(*_conditions(wanted)).order_by(
-        *(column.asc() if direction == 'asc' else column.desc() for column, direction in keys))
+    conditions, checks = _conditions(wanted)
+    more = [table.c[name] for name, _ in checks if name not in {column.name for column in columns}]
+    query = sa.select(*columns, *dict.fromkeys(more)).where(*conditions).order_by(*keyset.order(keys))
     if marker:
-        query = query.where(_after(connection, marker, keys))
-    checks = _checks(wanted)
+        query = query.where(_after(connection, wanted, marker, keys))
     if not checks:
-        return [from_row(row) for row in connection.execute(query.limit(limit))]
-    found = []
-    for row in connection.execute(query.execution_options(yield_per=500)):
-        instance = from_row(row)
-        if all(check(instance) for check in checks):
-            found.append(instance)
-            if len(found) == limit:
-                break
-    return found
+        yield from connection.execute(query.limit(limit))
+        return
+    found = 0
+    for row in connection.execute(query.execution_options(yield_per=500)) if limit else ():
+        if all(check(row._mapping[name]) for name, check in checks):
+            yield row
+            found += 1
+            if found == limit:
+                return
 
 
-def _sort_keys(sort: tuple[tuple[str, str], ...]) -> list[tuple[Any, str]]:
-    keys = [(SORT_COLUMNS[name], direction) for name, direction in sort]
-    if not keys:
-        keys = [(table.c.created_at, 'desc')]
+def _sort_keys(sort: tuple[tuple[str, str], ...]) -> list[keyset.Key]:
+    keys = [(SORT_COLUMNS[name], direction) for name, direction in sort] or [(table.c.created_at, 'desc')]
     return [*keys, (table.c.id, keys[-1][1])]
 
 
-def _conditions(wanted: Filter) -> list[Any]:
-    conditions: list[Any] = []
+def _after(connection: Connection, wanted: Filter, marker: str, keys: list[keyset.Key]) -> Any:
+    # A marker of another project would tell how its server compares with one's own.
+    scope = [_equal(table.c.project_id, wanted.equal['project_id'])] if 'project_id' in wanted.equal else []
+    query = sa.select(*(column for column, _ in keys)).where(table.c.uuid == marker, *scope)
+    row = connection.execute(query).first()
+    if row is None:
+        raise exception.Invalid(f'marker [{marker}] not found', code='marker_not_found')
+    return keyset.after(keys, row)
+
+
+def _conditions(wanted: Filter) -> tuple[list[Any], list[tuple[str, Check]]]:
+    """Return what SQL can say, and checks of columns for what it cannot say the same way on three databases."""
+    conditions = [_equal(EQUAL[name], values) for name, values in wanted.equal.items()]
     if wanted.deleted is not None:
         conditions.append(table.c.deleted == (sa.true() if wanted.deleted else sa.false()))
-    for name, values in wanted.equal.items():
-        column = EQUAL[name]
-        some = [value for value in values if value is not None]
-        test = column == some[0] if len(some) == 1 else column.in_(some)
-        conditions.append(sa.or_(test, column.is_(None)) if len(some) < len(values) else test)
     if wanted.vm_and_task is not None:
         vm_states, task_states = wanted.vm_and_task
         conditions.append(table.c.vm_state.in_(vm_states))
@@ -109,59 +129,43 @@ def _conditions(wanted: Filter) -> list[Any]:
         conditions.append(table.c.updated_at >= wanted.changed_since)
     if wanted.changed_before is not None:
         conditions.append(table.c.updated_at <= wanted.changed_before)
-    return conditions
-
-
-def _after(connection: Connection, marker: str, keys: list[tuple[Any, str]]) -> Any:
-    """Return the condition for rows behind the marker's: (a > x) or (a = x and b > y) or ..."""
-    row = connection.execute(sa.select(table).where(table.c.uuid == marker)).first()
-    if row is None:
-        raise exception.Invalid(f'marker [{marker}] not found', code='marker_not_found')
-    terms, same = [], []
-    for column, direction in keys:
-        value = row._mapping[column.name]
-        terms.append(sa.and_(*same, _beyond(column, direction, value)))
-        same.append(column.is_(None) if value is None else column == value)
-    return sa.or_(*terms)
-
-
-def _beyond(column: Any, direction: str, value: Any) -> Any:
-    if value is None:  # nulls come first when ascending, last when descending
-        return column.is_not(None) if direction == 'asc' else sa.false()
-    if direction == 'asc':
-        return column > value
-    return sa.or_(column < value, column.is_(None)) if column.nullable else column < value
-
-
-def _checks(wanted: Filter) -> list[Callable[[Instance], bool]]:
-    """Return what SQL cannot say the same way on three databases."""
-    checks: list[Callable[[Instance], bool]] = []
+    checks = _tag_checks(wanted)
     for name, text in wanted.patterns.items():
-        pattern = _pattern(name, text)
-        checks.append(lambda instance, name=name, pattern=pattern: any(  # type: ignore[misc]
-            pattern.search(value) for value in _texts(instance, name)))
+        pattern = patterns.compiled(name, text)
+        if name in _ADDRESSES:
+            checks.append(('nics', _address_check(pattern, _ADDRESSES[name])))
+        elif (condition := patterns.condition(SEARCHED[name], text)) is not None:
+            conditions.append(condition)
+        else:
+            checks.append((SEARCHED[name].name, _text_check(pattern)))
     if wanted.metadata:
-        checks.append(lambda instance: wanted.metadata.items() <= instance.metadata.items())
+        checks.append(('metadata', lambda metadata: wanted.metadata.items() <= metadata.items()))
+    return conditions, checks
+
+
+def _equal(column: Any, values: tuple[Any, ...]) -> Any:
+    some = [value for value in values if value is not None]
+    test = column == some[0] if len(some) == 1 else column.in_(some)
+    return sa.or_(test, column.is_(None)) if len(some) < len(values) else test
+
+
+def _text_check(pattern: Expression) -> Check:
+    return lambda text: text is not None and pattern.search(text)
+
+
+def _address_check(pattern: Expression, version: int) -> Check:
+    return lambda nics: any(ip['version'] == version and pattern.search(ip['address'])
+                            for nic in nics for ip in nic['fixed_ips'])
+
+
+def _tag_checks(wanted: Filter) -> list[tuple[str, Check]]:
+    checks: list[tuple[str, Check]] = []
     if wanted.tags:
-        checks.append(lambda instance: set(wanted.tags) <= set(instance.tags))
+        checks.append(('tags', lambda tags: set(wanted.tags) <= set(tags)))
     if wanted.tags_any:
-        checks.append(lambda instance: bool(set(wanted.tags_any) & set(instance.tags)))
+        checks.append(('tags', lambda tags: not set(wanted.tags_any).isdisjoint(tags)))
     if wanted.not_tags:
-        checks.append(lambda instance: not set(wanted.not_tags) <= set(instance.tags))
+        checks.append(('tags', lambda tags: not set(wanted.not_tags) <= set(tags)))
     if wanted.not_tags_any:
-        checks.append(lambda instance: not set(wanted.not_tags_any) & set(instance.tags))
+        checks.append(('tags', lambda tags: set(wanted.not_tags_any).isdisjoint(tags)))
     return checks
-
-
-def _pattern(name: str, text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text, re.IGNORECASE if name == 'name' else 0)
-    except re.error as error:
-        raise exception.Invalid(f'{name} is no regular expression: {json.dumps(text)}: {error}') from None
-
-
-def _texts(instance: Instance, name: str) -> list[str]:
-    if name == 'name':
-        return [instance.name]
-    version = 6 if name == 'ip6' else 4
-    return [ip.address for nic in instance.nics for ip in nic.fixed_ips if ip.version == version]

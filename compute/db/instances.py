@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -62,7 +63,7 @@ def _optional_tuple(value: Any) -> tuple[str, ...] | None:
 def insert(connection: Connection, instance: Instance) -> int:
     """Add an instance and return its id."""
     result = connection.execute(table.insert().values(**to_row(instance)))
-    return int(result.inserted_primary_key[0])
+    return int((result.inserted_primary_key or (0,))[0])
 
 
 def get(connection: Connection, uuid: str, project_id: str | None = None, *, deleted: bool = False) -> Instance:
@@ -73,6 +74,15 @@ def get(connection: Connection, uuid: str, project_id: str | None = None, *, del
     return found
 
 
+def lock(connection: Connection, uuid: str) -> Instance:
+    """Return a server and keep others from changing it until the transaction ends. :raises NotFound:"""
+    row = connection.execute(sa.select(table).where(
+        table.c.uuid == uuid, table.c.deleted == sa.false()).with_for_update()).first()
+    if row is None:
+        raise exception.NotFound(f'Instance {uuid} could not be found.', code='server_not_found')
+    return from_row(row)
+
+
 def find(connection: Connection, uuid: str, *, deleted: bool = False) -> Instance | None:
     """Return a server or None; with ``deleted`` also one that was deleted."""
     query = sa.select(table).where(table.c.uuid == uuid)
@@ -80,6 +90,12 @@ def find(connection: Connection, uuid: str, *, deleted: bool = False) -> Instanc
         query = query.where(table.c.deleted == sa.false())
     row = connection.execute(query).first()
     return from_row(row) if row is not None else None
+
+
+def of_uuids(connection: Connection, uuids: Collection[str]) -> dict[str, Instance]:
+    """Return those of these servers that there are, by uuid."""
+    query = sa.select(table).where(table.c.uuid.in_(uuids), table.c.deleted == sa.false())
+    return {row.uuid: from_row(row) for row in connection.execute(query)}
 
 
 def of_host(connection: Connection, host: str) -> list[Instance]:

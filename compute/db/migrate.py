@@ -28,9 +28,10 @@ def upgrade(database: Database, versions: str, table: str) -> list[str]:
         return []
     script = _script(versions)
     applied = []
-    for revision in reversed(list(script.iterate_revisions('heads', 'base'))):
-        if _apply(database, table, revision):
-            applied.append(revision.revision)
+    with _alone(database, table):
+        for revision in reversed(list(script.iterate_revisions('heads', 'base'))):
+            if _apply(database, table, revision):
+                applied.append(revision.revision)
     return applied
 
 
@@ -53,38 +54,40 @@ def _current(database: Database, table: str) -> str | None:
     return database.read(find)
 
 
-def _apply(database: Database, table: str, revision: Any) -> bool:
-    """Apply one revision unless it is there. The check is inside the lock: several daemons may start at once."""
-    def apply(connection: sa.Connection) -> bool:
-        with _alone(connection, table):
-            return _apply_alone(connection, table, revision)
-    return database.transaction(apply)
-
-
 @contextmanager
-def _alone(connection: sa.Connection, table: str) -> Iterator[None]:
-    """Keep other daemons out. MariaDB commits at each DDL statement, so only a named lock holds until the end there.
+def _alone(database: Database, table: str) -> Iterator[None]:
+    """Keep other daemons out: several may start at once. SQLite's write lock does that by itself.
+
+    MariaDB commits at each DDL statement and PostgreSQL shows others a table when it is too late for them, so that no
+    transaction can do it. The lock is a connection's: it goes with its owner.
 
     :raises Unavailable: another one migrates and does not come to an end.
     """
-    kind = connection.dialect.name
-    if kind == 'postgresql':
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(table.encode()))))
-    if kind not in ('mysql', 'mariadb'):
+    if database.kind == 'sqlite':
         yield
         return
-    # Named locks are the server's: several installations may share one.
-    name = sa.func.concat(sa.func.sha1(sa.func.database()), f'.{table}'[:20])
-    if connection.execute(sa.select(sa.func.get_lock(name, _LOCK_TIMEOUT))).scalar() != 1:
-        raise exception.Unavailable(f'Another daemon has been bringing {table} up to date for {_LOCK_TIMEOUT} s',
-                                    code='migration_locked')
-    try:
-        yield
-    finally:
-        connection.execute(sa.select(sa.func.release_lock(name)))
+    with database.engine.connect() as holder:
+        if database.kind == 'postgresql':
+            key = sa.literal(zlib.crc32(table.encode()))
+            take, give = sa.func.pg_advisory_lock(key), sa.func.pg_advisory_unlock(key)
+        else:  # its named locks are the server's: several installations may share one
+            name = sa.func.concat(sa.func.sha1(sa.func.database()), f'.{table}'[:20])
+            take, give = sa.func.get_lock(name, _LOCK_TIMEOUT), sa.func.release_lock(name)
+        if holder.execute(sa.select(take)).scalar() in (0, None) and database.kind != 'postgresql':
+            raise exception.Unavailable(f'Another daemon has been bringing {table} up to date for {_LOCK_TIMEOUT} s',
+                                        code='migration_locked')
+        try:
+            yield
+        finally:
+            holder.execute(sa.select(give))
 
 
-def _apply_alone(connection: sa.Connection, table: str, revision: Any) -> bool:
+def _apply(database: Database, table: str, revision: Any) -> bool:
+    """Apply one revision unless it is there."""
+    return database.transaction(lambda connection: _apply_in(connection, table, revision))
+
+
+def _apply_in(connection: sa.Connection, table: str, revision: Any) -> bool:
     migration = MigrationContext.configure(connection, opts={'version_table': table})
     migration._ensure_version_table()
     current = migration.get_current_revision()

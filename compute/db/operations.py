@@ -34,7 +34,14 @@ def insert(connection: Connection, operation: Operation, idempotency_key: str | 
     values = {name: getattr(operation, name) for name in _PLAIN if name != 'id'}
     values.update(created_at=time, updated_at=time, error=None, args=encode(operation.args))
     result = connection.execute(table.insert().values(**values, idempotency_key=idempotency_key))
-    return get(connection, int(result.inserted_primary_key[0]))
+    return get(connection, int((result.inserted_primary_key or (0,))[0]))
+
+
+def note(connection: Connection, operation: Operation) -> None:
+    """Add an operation that is done already: nobody will work on it, users see that it was."""
+    opened = insert(connection, operation)
+    connection.execute(table.update().where(table.c.id == opened.id).values(
+        state=op.DONE, started_at=opened.created_at, finished_at=opened.created_at, lease_until=None))
 
 
 def get(connection: Connection, operation_id: int) -> Operation:

@@ -1,4 +1,4 @@
-"""What an operator wants to see at a glance: daemons with their problems, hosts with their use, operations that are open."""
+"""What an operator wants to see at a glance: daemons with their problems, hosts with their use, open operations."""
 
 from __future__ import annotations
 

@@ -41,6 +41,8 @@ class Database:
         self.kind = self.url.get_backend_name()
         self._retries = options.max_retries
         self.engine = _engine(self.url, options)
+        # Reads commit by themselves: one trip to the server instead of three (begin, query, roll back).
+        self._reader = self.engine if self.kind == 'sqlite' else _engine(self.url, options, 'AUTOCOMMIT')
         # SQLite has one writer; waiting here is fair and green, waiting inside the C library is neither.
         self._writer = _writer_of(str(self.url.database)) if self.kind == 'sqlite' else None
 
@@ -51,7 +53,7 @@ class Database:
     def read(self, function: Callable[[Connection], T]) -> T:
         """Run a function that only reads; it takes no write lock."""
         def once() -> T:
-            with self.engine.connect() as connection:
+            with self._reader.connect() as connection:
                 return function(connection)
         return self._retried(once)
 
@@ -74,6 +76,7 @@ class Database:
     def dispose(self) -> None:
         """Close all connections: before a fork, and at the end."""
         self.engine.dispose()
+        self._reader.dispose()
 
     def _once(self, function: Callable[[Connection], T]) -> T:
         with self._writing(), self.engine.begin() as connection:
@@ -96,12 +99,17 @@ class Database:
             except (exc.OperationalError, exc.InternalError, exc.InterfaceError, exc.DatabaseError) as error:
                 if isinstance(error, exc.IntegrityError):
                     raise
+                if _is_unfit(error):
+                    LOG.warning('the database refused a value: %s', error.orig)
+                    raise _unfit() from error
                 if not _transient(error):
                     raise
                 if number == self._retries:
                     raise _unavailable(error) from error
                 LOG.debug('transaction tried again (%d): %s', number + 1, error.orig)
                 time.sleep(min(1.0, 0.01 * 2 ** number) * random.uniform(0.5, 1.5))
+            except OverflowError as error:  # SQLite's driver: beyond 64 bits
+                raise _unfit() from error
             except exc.TimeoutError as error:
                 raise exception.Unavailable('The database has no free connection', code='database_busy') from error
         raise AssertionError('unreachable')
@@ -113,7 +121,7 @@ def _writer_of(path: str) -> threading.RLock:  # type: ignore[valid-type]
         return _writers.setdefault(path, threading.RLock())
 
 
-def _engine(url: sa.URL, options: Any) -> sa.Engine:
+def _engine(url: sa.URL, options: Any, isolation: str = 'READ COMMITTED') -> sa.Engine:
     kind = url.get_backend_name()
     if kind == 'sqlite':
         engine = sa.create_engine(url, connect_args={'timeout': 5, 'check_same_thread': False},
@@ -127,8 +135,10 @@ def _engine(url: sa.URL, options: Any) -> sa.Engine:
                      'write_timeout': options.query_timeout, 'charset': 'utf8mb4'}
     engine = sa.create_engine(
         url, pool_size=options.max_pool_size, max_overflow=options.max_overflow, pool_timeout=options.pool_timeout,
-        pool_recycle=3600, pool_pre_ping=True, isolation_level='READ COMMITTED', connect_args=arguments,
-        json_deserializer=orjson.loads)
+        pool_recycle=3600, isolation_level=isolation, connect_args=arguments, json_deserializer=orjson.loads,
+        # Not pinged before use and not rolled back after it: a connection that is lost is found by the statement, which
+        # is tried again, and every transaction ends in a commit or a rollback of its own.
+        pool_reset_on_return=None)
     if kind == 'postgresql':
         event.listen(engine, 'handle_error', _name_violation)
     return engine
@@ -158,6 +168,18 @@ def _transient(error: exc.DBAPIError) -> bool:
         return True
     text = str(error.orig).lower()
     return any(words in text for words in _LOST_RACE + _LOST_CONNECTION)
+
+
+def _is_unfit(error: exc.DBAPIError) -> bool:
+    """Tell whether a value is of no use for its column: too large, too long, no such time (SQLSTATE 22)."""
+    details = getattr(error.orig, 'args', ())[:1]
+    state = str(details[0].get('C', '')) if details and isinstance(details[0], dict) else ''
+    return isinstance(error, exc.DataError) or state.startswith('22')
+
+
+def _unfit() -> exception.Invalid:
+    return exception.Invalid('A value of the request is too large or too long to be stored or looked for',
+                             code='value_out_of_range')
 
 
 def _unavailable(error: exc.DBAPIError) -> exception.Unavailable:

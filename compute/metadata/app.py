@@ -78,7 +78,10 @@ class Metadata:
         length = int(environ.get('CONTENT_LENGTH') or 0)
         if length > _MAX_PASSWORD:
             raise exception.Invalid(f'The password has {length} bytes; the limit is {_MAX_PASSWORD}')
-        text = environ['wsgi.input'].read(length).decode('ascii', 'strict') if length else ''
+        try:
+            text = environ['wsgi.input'].read(length).decode('ascii') if length else ''
+        except UnicodeDecodeError:
+            raise exception.Invalid('The password must be ASCII, as an encrypted and base64-encoded one is') from None
 
         def write(connection: Connection) -> None:
             if instances.password(connection, instance.uuid):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from compute.objects.flavor import Flavor
 from compute.objects.image import Image
@@ -22,6 +23,13 @@ class Fault:
     hint: str | None = None
     retryable: bool = False
     created_at: datetime.datetime | None = None
+
+
+class Brief(NamedTuple):
+    """What a short list shows of a server."""
+
+    uuid: str
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True)

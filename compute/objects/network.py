@@ -47,9 +47,24 @@ class Port:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecurityGroupRule:
+    """What a group lets in: from addresses (``cidr``, None for all) or from members of ``remote_group_id``."""
+
+    id: str
+    version: int = 4
+    protocol: str | None = None
+    first_port: int | None = None
+    last_port: int | None = None
+    cidr: str | None = None
+    remote_group_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SecurityGroup:
-    """A security group. Names need not be unique in a project."""
+    """A security group with its rules for what comes in. Names need not be unique in a project."""
 
     id: str
     name: str
     project_id: str = ''
+    description: str = ''
+    rules: tuple[SecurityGroupRule, ...] = ()

@@ -10,7 +10,9 @@ from compute.objects.nic import FixedIp, Nic, Subnet
 
 def network_data(nics: tuple[Nic, ...]) -> dict[str, Any]:
     """Return the document."""
-    links, networks, services = [], [], []
+    links: list[dict[str, Any]] = []
+    networks: list[dict[str, Any]] = []
+    services: list[dict[str, Any]] = []
     for nic in nics:
         links.append(_link(nic))
         subnets = {subnet.id: subnet for subnet in nic.subnets}

@@ -11,8 +11,8 @@ from compute.objects.nic import FixedIp, Subnet
 class Rule:
     """One security-group rule, resolved: ``remote`` are CIDRs (members of a remote group already listed).
 
-    ``direction`` ingress or egress; ``ethertype`` IPv4 or IPv6; ``protocol`` a name, a number as string, or None for any.
-    An empty ``remote`` means anywhere, unless ``remote_group`` is true, when it means nobody.
+    ``direction`` ingress or egress; ``ethertype`` IPv4 or IPv6; ``protocol`` a name, a number as string, or None for
+    any. An empty ``remote`` means anywhere, unless ``remote_group`` is true, when it means nobody.
     """
 
     direction: str

@@ -6,10 +6,11 @@ import importlib
 from typing import Any
 
 COMPUTE = (
-    'rules', 'aggregates', 'availability_zones', 'console_output', 'create', 'delete', 'extensions',
-    'external_events', 'flavor_access', 'flavor_extra_specs', 'flavors', 'force_delete', 'hypervisors',
-    'instance_actions', 'keypairs', 'limits', 'quota_class_sets', 'quota_sets', 'reboot', 'server_groups',
-    'server_metadata', 'servers', 'services', 'start', 'stop')
+    'rules', 'aggregates', 'attach_interfaces', 'availability_zones', 'console_output', 'create', 'delete',
+    'extensions', 'external_events', 'flavor_access', 'flavor_extra_specs', 'flavors', 'force_delete', 'hypervisors',
+    'instance_actions', 'ips', 'keypairs', 'limits', 'lock', 'quota_class_sets', 'quota_sets', 'reboot',
+    'server_groups', 'server_metadata', 'server_security_groups', 'server_tags', 'servers', 'services', 'start',
+    'stop', 'unlock', 'volumes_attachments')
 
 
 def list_rules() -> list[Any]:

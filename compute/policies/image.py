@@ -50,7 +50,8 @@ RULES = (
           ('PUT', _MEMBERS + '/{member_id}')),
     _rule('delete_member', OWNER, 'Stop sharing an image with a project.', ('DELETE', _MEMBERS + '/{member_id}')),
     _rule('change_owner', ADMIN, 'Give an image to another project.', ('POST', _V2), ('PATCH', _ONE)),
-    _rule('image_sees_all', 'role:admin or role:service', 'See the images of all projects.', ('GET', _V2), ('GET', _ONE)),
+    _rule('image_sees_all', 'role:admin or role:service', 'See the images of all projects.', ('GET', _V2),
+          ('GET', _ONE)),
     _rule('get_info', READER, 'Show schemas, stores and ways to import.', ('GET', '/v2/schemas/{name}'),
           ('GET', '/v2/info/stores'), ('GET', '/v2/info/import')),
 )

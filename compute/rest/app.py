@@ -46,7 +46,9 @@ def auth_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], 
     lent = _lent[global_conf['handle']]
     if lent.conf.auth.strategy == 'keystone':
         from keystonemiddleware import auth_token
-        return auth_token.filter_factory({**global_conf, 'oslo_config_config': lent.conf, 'delay_auth_decision': 'true', **local})
+        # The kernel decides which operations need a token: version documents do not.
+        options = {'oslo_config_config': lent.conf, 'delay_auth_decision': 'true'}
+        return auth_token.filter_factory({**global_conf, **options, **local})
     return lambda app: Authenticate(app, lent.check_token)
 
 

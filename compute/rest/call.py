@@ -13,8 +13,8 @@ from compute.rest.versions import Version
 class Call:
     """``app`` is the daemon's own object (database, clients, RPC). ``body`` is in the newest shape, checked.
 
-    ``path`` holds the parts of the URL, ``query`` the checked query, ``target`` what ``Op.loads`` returned, ``facts`` the
-    named behaviours of the request's version. ``stream`` is the raw body of a ``raw`` operation.
+    ``path`` holds the parts of the URL, ``query`` the checked query, ``target`` what ``Op.loads`` returned, ``facts``
+    the named behaviours of the request's version. ``stream`` is the raw body of a ``raw`` operation.
     """
 
     def __init__(self, app: Any, op: Op, version: Version, context: RequestContext, policy: Policy) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import jsonschema
 
 from compute.exception import Invalid
+from compute.rest.patterns import STRICT
 from compute.rest.versions import NEWEST, OLDEST, Version, Window, window
 
 _SECRET = ('password', 'adminPass', 'admin_pass', 'secret', 'original_password', 'private_key', 'token')
@@ -191,8 +192,8 @@ class Validator:
 
     def __init__(self, table: Fields, what: str = 'field/attribute') -> None:
         self._what = what
-        self._validators = Compiled(table, lambda version: jsonschema.Draft202012Validator(
-            table.schema(version), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER))
+        self._validators = Compiled(table, lambda version: STRICT(
+            table.schema(version), format_checker=STRICT.FORMAT_CHECKER))
 
     def check(self, version: Version, data: Any) -> None:
         """Return if ``data`` fits. :raises Invalid: names the field, its value and the rule it breaks."""

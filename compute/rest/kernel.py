@@ -11,6 +11,7 @@ import logging
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 import webob
@@ -27,6 +28,7 @@ from compute.rest.router import Place, Router
 from compute.rest.versions import NEWEST, Negotiation, Version
 
 LOG = logging.getLogger(__name__)
+_NUL = re.compile(rb'(?<!\\)(?:\\\\)*\\u0000')
 _PROJECT = re.compile(r'^/([0-9a-f-]{32,36})(/.*)$')
 _UNSEEN = 'An unexpected error prevented the server from fulfilling your request; it is in the log under {request_id}.'
 
@@ -102,8 +104,7 @@ class Kernel:
         context = request.environ.get('compute.context')
         known = context is not None
         context = context or ctx.RequestContext(request_id=request.environ.get('openstack.request_id'))
-        if '%00' in request.query_string:
-            raise Invalid('The query has a NUL character in it')
+        _demand_text(request)
         path = self._path(request, context)
         found = None if '\0' in path else self._router.match(path)  # no database takes it, so nothing has that name
         if found is None:
@@ -172,13 +173,15 @@ class Kernel:
 
     def _json(self, request: webob.Request) -> Any:
         kind = request.content_type or 'application/json'
-        if kind != 'application/json' and not kind.endswith('+json') and not re.match(r'application/.*-json-patch$', kind):
+        if kind != 'application/json' and not kind.endswith(('+json', '-json-patch')):
             raise BadMedia(f'Unsupported Content-Type {kind}: this API reads application/json')
         if (request.content_length or 0) > self.api.max_body:
             raise TooLarge(f'The body has {request.content_length} bytes; the limit is {self.api.max_body}')
         raw = request.body_file.read(self.api.max_body + 1)
         if len(raw) > self.api.max_body:
             raise TooLarge(f'The body is larger than the limit of {self.api.max_body} bytes')
+        if b'\\u0000' in raw and _NUL.search(raw):  # no database takes it
+            raise Invalid('The body has a NUL character (\\u0000) in it')
         try:
             return orjson.loads(raw)
         except orjson.JSONDecodeError as error:
@@ -217,6 +220,17 @@ class Kernel:
         if status >= 500:
             LOG.warning('%s %s: %s %s', request.method, request.path, status, error.message)
         return webob.Response(status=status, body=orjson.dumps(body), headerlist=list(headers.items()))
+
+
+def _demand_text(request: webob.Request) -> None:
+    """Return if path and query are UTF-8 and the query has no NUL. :raises Invalid:"""
+    try:
+        request.path_info  # noqa: B018
+        unquote(request.query_string, errors='strict')
+    except UnicodeDecodeError:
+        raise Invalid('The URL is not in UTF-8') from None
+    if '%00' in request.query_string:
+        raise Invalid('The query has a NUL character in it')
 
 
 def _demand_token(request: webob.Request, known: bool) -> None:

@@ -16,9 +16,9 @@ Change = tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]
 class Body:
     """A request body: a table, under a key of its own (``root``) or bare (None), and keys beside it.
 
-    ``lifts`` are changes for input: each takes the shape of before its version and returns the one of it. A handler sees
-    the newest shape, unwrapped; keys beside the root are in ``call.beside``. A subclass that takes only certain media
-    types lists them in ``media``; others are 415.
+    ``lifts`` are changes for input: each takes the shape of before its version and returns the one of it. A handler
+    sees the newest shape, unwrapped; keys beside the root are in ``call.beside``. A subclass that takes only certain
+    media types lists them in ``media``; others are 415.
     """
 
     media: tuple[str, ...] = ()

@@ -15,7 +15,8 @@ MARKER = {'type': 'string', 'maxLength': 255}
 
 @dataclass(frozen=True)
 class Page:
-    """What to fetch: at most ``limit`` rows after ``marker``, in the order of ``sort`` ((key, 'asc' or 'desc') pairs)."""
+    """What to fetch: at most ``limit`` rows after ``marker``, in the order of ``sort`` ((key, 'asc' or 'desc')
+    pairs)."""
 
     limit: int
     marker: str | None = None
@@ -55,7 +56,8 @@ def _listed(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
-def next_links(call: Call, collection: str, path: str, items: list[Any], page: Page, marker: str | None) -> dict[str, Any]:
+def next_links(call: Call, collection: str, path: str, items: list[Any], page: Page,
+               marker: str | None) -> dict[str, Any]:
     """Return ``{'<collection>_links': [...]}`` while the page is full, else nothing."""
     if not items or len(items) < page.limit or marker is None:
         return {}

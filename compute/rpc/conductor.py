@@ -36,51 +36,55 @@ class Delete(Interface):
 
 
 class Reports(Interface):
-    """How a host says what it does. Every call names host and incarnation; old incarnations are refused (Stale)."""
+    """How a host says what it does. Every call names host and incarnation; old incarnations are refused (Stale).
+
+    Each takes milliseconds and may be repeated, which callers do: a short timeout is what an answer that got lost with
+    the broker costs.
+    """
 
     TOPIC = 'conductor'
     NAME = 'reports'
 
-    @call(timeout=30)
+    @call(timeout=15)
     def register(self, context: Any, *, report: HostReport, inventory: Inventory) -> Registration:
         """Say that a worker has started. Its predecessor's reports are refused from now on."""
         raise NotImplementedError
 
-    @call(timeout=30)
+    @call(timeout=15)
     def heartbeat(self, context: Any, *, host: str, incarnation: str, operations: tuple[int, ...],
                   problems: tuple[str, ...] = ()) -> tuple[int, ...]:
         """Say that the worker lives and renew the leases of its operations. Return those that are no longer its."""
         raise NotImplementedError
 
-    @call(timeout=30)
+    @call(timeout=15)
     def inventory(self, context: Any, *, host: str, incarnation: str, inventory: Inventory) -> None:
         """Say what the host has now."""
         raise NotImplementedError
 
-    @call(timeout=30)
+    @call(timeout=15)
     def begin(self, context: Any, *, host: str, incarnation: str, operation_id: int) -> Work:
         """Lease an operation. :raises Stale: it ended, was cancelled, or is somebody else's."""
         raise NotImplementedError
 
-    @call(timeout=30)
+    @call(timeout=15)
     def progress(self, context: Any, *, host: str, incarnation: str, operation_id: int, stage: str,
                  update: InstanceUpdate | None = None) -> None:
         """Say that a stage begins (the one before it succeeded). :raises Stale: stop, somebody cancelled it."""
         raise NotImplementedError
 
-    @call(timeout=30)
+    @call(timeout=15)
     def finish(self, context: Any, *, host: str, incarnation: str, operation_id: int,
                update: InstanceUpdate) -> None:
         """End an operation well."""
         raise NotImplementedError
 
-    @call(timeout=30)
+    @call(timeout=15)
     def fail(self, context: Any, *, host: str, incarnation: str, operation_id: int, error: OperationError,
              update: InstanceUpdate | None = None) -> None:
         """End the host's part of an operation badly; the conductor decides what becomes of it."""
         raise NotImplementedError
 
-    @call(timeout=30)
+    @call(timeout=15)
     def observed(self, context: Any, *, host: str, incarnation: str, power_states: dict[str, int]) -> tuple[str, ...]:
         """Say how guests are, by uuid, that changed outside of any operation.
 

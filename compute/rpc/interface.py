@@ -9,13 +9,13 @@ with ``since=`` and the interface's minor version raised.
 
 from __future__ import annotations
 
-import functools
 import inspect
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+from compute.exception import ComputeError
 from compute.objects.value import decode, encode
 
 F = TypeVar('F', bound=Callable[..., Any])
@@ -80,8 +80,16 @@ def _mark(kind: str, timeout: float, since: str) -> Callable[[F], F]:
     return decorate
 
 
-@functools.cache
+_known: dict[Any, dict[str, Method]] = {}
+
+
 def _methods(contract: type[Interface]) -> dict[str, Method]:
+    if contract not in _known:
+        _known[contract] = _marked(contract)
+    return _known[contract]
+
+
+def _marked(contract: type[Interface]) -> dict[str, Method]:
     found = {}
     for name, function in inspect.getmembers(contract, inspect.isfunction):
         if (mark := getattr(function, '_rpc', None)) is not None:
@@ -101,8 +109,11 @@ def expose(endpoint: Interface) -> object:
 
 
 def _handler(endpoint: Interface, method: Method) -> Callable[..., Any]:
+    import oslo_messaging
     function = getattr(endpoint, method.name)
 
+    # Errors raised on purpose are answers: oslo.messaging would log each of them here with a trace.
+    @oslo_messaging.expected_exceptions(ComputeError)
     def handle(self: object, context: Any, **arguments: Any) -> Any:
         return encode(function(context, **method.decode_arguments(arguments)))
     handle.__name__ = method.name

@@ -1,13 +1,12 @@
 """The bus inside one process: kombu's in-memory transport, made to wait instead of poll.
 
-As it comes, a consumer spins on its empty queue, because oslo.messaging sets the pause between two looks to zero. Here a
-message rings the consumers of its queue and nobody else, so an idle process is idle and a message is there at once.
+As it comes, a consumer spins on its empty queue, because oslo.messaging sets the pause between two looks to zero. Here
+a message rings the consumers of its queue and nobody else, so an idle process is idle and a message is there at once.
 ``install()`` puts it behind ``kombu+memory://``.
 """
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 import weakref
@@ -51,19 +50,24 @@ class Transport(memory.Transport):
         self.bell = threading.Event()
         super().__init__(client, **options)
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+    def drain_events(self, connection: Any, timeout: float | None = None, **options: Any) -> None:
         """Deliver one message. :raises socket.timeout: none came in time."""
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             self.bell.clear()
             try:
-                self.cycle.get(self._deliver, timeout=timeout)
+                self._next(timeout)
                 self.bell.set()  # there may be more
                 return
             except Empty:
                 left = None if end is None else end - time.monotonic()
                 if (left is not None and left <= 0) or not self.bell.wait(left):
-                    raise socket.timeout from None
+                    raise TimeoutError from None
+
+    def _next(self, timeout: float | None) -> None:
+        """Deliver the next message of this transport's queues, in turn. :raises Empty: there is none."""
+        assert self.cycle is not None
+        self.cycle.get(self._deliver, timeout=timeout)
 
 
 def _ring(queue: str) -> None:

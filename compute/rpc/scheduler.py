@@ -14,9 +14,11 @@ class Select(Interface):
     TOPIC = 'scheduler'
     NAME = 'select'
 
-    @call(timeout=60)
+    @call(timeout=20)
     def select(self, context: Any, *, spec: RequestSpec) -> Selection:
         """Choose a host and claim it, in one transaction with setting the server's host.
+
+        It takes milliseconds and may be asked again: a scheduler that died with the question costs the timeout.
 
         :raises NoValidHost: its message counts the reasons; ``details['rejections']`` has one per host (bounded).
         """

@@ -1,4 +1,5 @@
-"""What is asked of a worker: one interface for each operation. All but console output are hints; the row is the truth."""
+"""What is asked of a worker: one interface for each operation. All but console output are hints; the row is the
+truth."""
 
 from __future__ import annotations
 

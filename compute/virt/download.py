@@ -21,6 +21,7 @@ GIB = 1024 ** 3
 FORMATS = ('raw', 'qcow2')
 QCOW2_MAGIC = b'QFI\xfb'
 _HEADER = 512
+_VERSION_3, _EXTERNAL_DATA = b'\0\0\0\3', 1 << 2
 
 
 def fetch(image: Image, open_stream: ImageStream, write: Callable[[bytes], Any]) -> int:
@@ -82,6 +83,9 @@ def check_header(image: Image, header: bytes) -> None:
             raise corrupt(image, 'its qcow2 header is cut off')
         if struct.unpack('>Q', header[8:16])[0]:
             raise bad_format(image, 'it has a backing file')
+        # qemu-img follows this reference even to inspect the image, so it must not get that far.
+        if header[4:8] == _VERSION_3 and len(header) >= 80 and header[79] & _EXTERNAL_DATA:
+            raise bad_format(image, 'it keeps its data in an external data file')
 
 
 def check_fits(instance: Instance, virtual_size: int) -> None:

@@ -45,9 +45,10 @@ class Create:
                               nics=nics)
 
     def undo(self, job: Job) -> None:
-        """Remove the guest and give back its ports."""
+        """Remove the guest and give back its ports: of a server that may be another host's by now only those here."""
         self._driver.destroy(job.instance)
-        ports.release(self._networks, job.instance.uuid, keep=ports.brought(job.instance, job.args))
+        ports.release(self._networks, job.instance.uuid, keep=ports.brought(job.instance, job.args),
+                      host=self._host if job.lost else None)
 
     def after_failure(self, job: Job) -> InstanceUpdate | None:
         """Nothing is left of it here."""
@@ -64,7 +65,8 @@ class Create:
             nics = []
             for request in wanted:
                 nic = self._bind(job, request, left)
-                expected.need(nic.port_id)
+                if not nic.active:  # one that is wired already is not announced again
+                    expected.need(nic.port_id)
                 nics.append(dataclasses.replace(nic, tag=request.tag, owned=request.port_id is None))
             expected.wait(options.vif_plug_timeout, job.check, self._look)
         return tuple(dataclasses.replace(nic, active=True) for nic in nics)

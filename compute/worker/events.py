@@ -1,7 +1,7 @@
 """Waiting for a neighbour's news: register what is expected, do what causes it, then wait.
 
-News is a hint like every message: the waiter also looks for itself now and then (``look``), so a lost event costs a moment
-and not a server.
+News is a hint like every message: the waiter also looks for itself now and then (``look``), so a lost event costs a
+moment and not a server.
 """
 
 from __future__ import annotations

@@ -49,7 +49,8 @@ class HostWorker:
             'create': Create(conf, host, driver, images, networks, self.events),
             'delete': Delete(driver, networks), 'start': Start(conf, driver), 'stop': Stop(conf, driver),
             'reboot': Reboot(conf, driver)}
-        self.runner = Runner(self.reporter, handlers, options.max_concurrent_builds, options.max_concurrent_actions)
+        self.runner = Runner(self.reporter, handlers, options.max_concurrent_builds, options.max_concurrent_actions,
+                             options.patience)
         self.power_sync = PowerSync(self.reporter, driver, self.runner)
         self._periodics = [
             Periodic(self._beat, options.heartbeat_interval, name=f'heartbeat-{host}', immediately=False),

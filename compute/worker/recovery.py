@@ -1,7 +1,7 @@
 """What a worker does first: finish what its predecessor began, and bring guests to what is intended.
 
-A guest that the ledger does not know is reported and left alone. One whose server was deleted, or was built elsewhere after
-it failed here, is removed: the ledger says so.
+A guest that the ledger does not know is reported and left alone. One whose server was deleted, or was built elsewhere
+after it failed here, is removed: the ledger says so.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The worker's voice: every report names this host and incarnation, and is said until it is heard.
 
-A report that cannot be delivered (broker or conductor down) is tried again; what was done is not undone for that. A report
-that is refused (Stale) means that the operation is no longer ours.
+A report that cannot be delivered (broker or conductor down) is tried again; what was done is not undone for that. A
+report that is refused (Stale) means that the operation is no longer ours.
 """
 
 from __future__ import annotations
@@ -24,8 +24,14 @@ T = TypeVar('T')
 LOG = logging.getLogger(__name__)
 
 
+class Unheard(exception.Unavailable):
+    """No conductor took a report. What was done stays as it is: whoever takes the operation up goes on from there."""
+
+    code = 'report_unheard'
+
+
 class Reporter:
-    """One host's reports. ``patience`` seconds for each before it is given up with Unavailable."""
+    """One host's reports. ``patience`` seconds for each before it is given up with ``Unheard``."""
 
     def __init__(self, rpc: Rpc, host: str, incarnation: str, patience: float = 600.0) -> None:
         self._client = rpc.client(Reports)
@@ -41,6 +47,11 @@ class Reporter:
     def heartbeat(self, operations: tuple[int, ...], problems: tuple[str, ...]) -> tuple[int, ...]:
         """Renew leases; said once, the next one is due soon."""
         return self._client.heartbeat(ctx.internal(), operations=operations, problems=problems, **self._who())
+
+    def holds(self, operation_id: int) -> bool:
+        """Tell whether an operation is still ours. :raises Superseded: another process acts as this host now."""
+        return not self._insist(lambda: self._client.heartbeat(ctx.internal(), operations=(operation_id,), problems=(),
+                                                               **self._who()), 'heartbeat')
 
     def inventory(self, inventory: Inventory) -> None:
         """Say what the host has; said once."""
@@ -90,7 +101,7 @@ class Reporter:
                 return say()
             except exception.Unavailable as error:
                 if self._stopped.is_set() or time.monotonic() > end:
-                    raise
+                    raise Unheard(f'{what} was not heard: {error.message}') from error
                 LOG.warning('%s is said again in %.1f s: %s', what, pause, error.message)
             self._stopped.wait(pause)
             pause = min(pause * 2, 10.0)

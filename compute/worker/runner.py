@@ -1,10 +1,12 @@
-"""The frame of every operation on a host: one at a time for a server, leased, reported stage by stage, undone on failure.
+"""The frame of every operation on a host: one at a time for a server, leased, reported stage by stage, undone on
+failure.
 
 An operation's file gives ``run(job)``, which returns an ``InstanceUpdate`` or raises, and may give ``undo(job)``.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -15,9 +17,11 @@ from compute.context import RequestContext
 from compute.objects.instance import Instance
 from compute.objects.kinds import kind_of
 from compute.objects.operation import InstanceUpdate, OperationError, Work
-from compute.worker.reports import Reporter
+from compute.worker.reports import Reporter, Unheard
 
 LOG = logging.getLogger(__name__)
+_LONGEST_PAUSE = 5.0
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Handler(Protocol):
@@ -42,6 +46,7 @@ class Job:
         self.current = work.operation.stage
         self.begun = False
         self.recovering = False
+        self.lost = False
 
     @property
     def instance(self) -> Instance:
@@ -66,10 +71,14 @@ class Job:
 
 
 class Runner:
-    """Runs operations in bounded pools, one at a time for each server."""
+    """Runs operations in bounded pools, one at a time for each server.
 
-    def __init__(self, reporter: Reporter, handlers: dict[str, Handler], builds: int, actions: int) -> None:
-        self._reporter, self._handlers = reporter, handlers
+    ``patience``: seconds for which an operation goes on trying while something that it needs does not answer.
+    """
+
+    def __init__(self, reporter: Reporter, handlers: dict[str, Handler], builds: int, actions: int,
+                 patience: float = 0.0) -> None:
+        self._reporter, self._handlers, self._patience = reporter, handlers, patience
         self._pools = {'create': concurrency.Pool('builds', builds)}
         self._actions = concurrency.Pool('actions', actions)
         self._lock = threading.Lock()
@@ -109,7 +118,8 @@ class Runner:
             return any(job.instance.uuid == uuid for job in self._jobs.values())
 
     def stop(self) -> None:
-        """Take nothing more on."""
+        """Take nothing more on, and try nothing again."""
+        self._patience = 0.0
         for pool in (*self._pools.values(), self._actions):
             pool.shutdown()
 
@@ -138,44 +148,92 @@ class Runner:
     def _lead(self, job: Job, recover: bool) -> None:
         operation = job.work.operation
         job.work = self._reporter.begin(job.context, operation.id)
-        job.begun, job.recovering = True, recover
+        job.begun, job.current = True, job.work.operation.stage
+        # One that comes again after somebody had begun it (a lease ran out) may have left things behind, too.
+        job.recovering = recover or job.current not in ('', kind_of(operation.kind).first.name)
         handler = self._handlers[operation.kind]
         begin = time.monotonic()
         try:
-            if recover:
-                self._recover(job, handler)
-            update = handler.run(job)
-        except exception.Stale:
-            handler.undo(job)
+            update = self._persist(job, handler)
+        except exception.Stale as error:
+            self._give_up(job, handler, error)
+            raise
+        except Unheard:
             raise
         except Exception as error:
             self._fail(job, handler, error)
             return
         try:
             self._reporter.finish(job.context, operation.id, update)
-        except exception.Stale:
-            handler.undo(job)
+        except exception.Stale as error:
+            self._give_up(job, handler, error)
             raise
         LOG.info('operation %s (%s of %s) done in %.2f s', operation.id, operation.kind, job.instance.uuid,
                  time.monotonic() - begin)
 
+    def _persist(self, job: Job, handler: Handler) -> InstanceUpdate:
+        """Run it, and run it again while a neighbour or the hypervisor does not answer: it may just be restarting."""
+        end, pause = None, 0.5
+        while True:
+            try:
+                if job.recovering:
+                    self._recover(job, handler)
+                return handler.run(job)
+            except Unheard:
+                raise
+            except exception.Unavailable as error:
+                end = end or time.monotonic() + self._patience
+                if not self._patience or time.monotonic() + pause > end:
+                    raise
+                LOG.warning('operation %s (%s of %s) is tried again in %.1f s, it stopped at %s: %s',
+                            job.work.operation.id, job.work.operation.kind, job.instance.uuid, pause,
+                            job.current or 'its begin', error.message)
+            job.cancelled.wait(pause)
+            job.check()
+            job.recovering, pause = True, min(pause * 2, _LONGEST_PAUSE)
+
     @staticmethod
     def _recover(job: Job, handler: Handler) -> None:
-        """What a predecessor was doing: a stage that may not simply be done again is undone first."""
-        kind, stage = kind_of(job.work.operation.kind), job.work.operation.stage
-        if stage and not kind.stage(stage).redo:
+        """What was being done when it was cut off: a stage that may not simply be done again is undone first."""
+        if job.current and not kind_of(job.work.operation.kind).stage(job.current).redo:
             handler.undo(job)
+
+    @staticmethod
+    def _give_up(job: Job, handler: Handler, error: exception.Stale) -> None:
+        """It is no longer ours: remove what is here of it, and touch nothing that may be somebody else's.
+
+        What is here may be the work of our successor by now, if we are not this host's worker any more.
+        """
+        if isinstance(error, exception.Superseded):
+            return
+        job.lost = True
+        handler.undo(job)
+
+    def _undo(self, job: Job, handler: Handler) -> None:
+        """Undo, again while something does not answer. :raises Unavailable: it did not for long."""
+        end, pause = time.monotonic() + self._patience, 0.5
+        while True:
+            try:
+                return handler.undo(job)
+            except exception.Unavailable:
+                if job.cancelled.wait(pause) or time.monotonic() > end:
+                    raise
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _fail(self, job: Job, handler: Handler, error: Exception) -> None:
         operation = job.work.operation
         known = isinstance(error, exception.ComputeError)
         LOG.log(logging.WARNING if known else logging.ERROR, 'operation %s (%s of %s) failed at %s: %s', operation.id,
                 operation.kind, job.instance.uuid, job.current, getattr(error, 'message', error), exc_info=not known)
+        if not self._reporter.holds(operation.id):
+            self._give_up(job, handler, exception.Stale(f'operation {operation.id} is no longer ours'))
+            return
         try:
-            handler.undo(job)
+            self._undo(job, handler)
             update = handler.after_failure(job)
-        except exception.ComputeError as second:
-            LOG.error('operation %s could not be undone: %s', operation.id, second.message)
+        except Exception as second:
+            LOG.error('operation %s could not be undone: %s', operation.id, getattr(second, 'message', second),
+                      exc_info=not isinstance(second, exception.ComputeError))
             update = None
         self._reporter.fail(job.context, operation.id, _as_value(error, job.current), update)
 
@@ -187,6 +245,9 @@ def _as_value(error: Exception, stage: str) -> OperationError:
     if isinstance(error, exception.ComputeError):
         return OperationError(code=error.code, message=error.message, retryable=error.retryable, stage=stage,
                               hint=error.hint, status=error.status)
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        return OperationError(code='disk_full', stage=stage, retryable=True, hint='free space on that host',
+                              message=f'The disk of this host is full: {error.strerror}')
     return OperationError(code='internal', stage=stage, retryable=True,
                           message=f'An unexpected error of type {type(error).__name__} stopped it on this host')
 

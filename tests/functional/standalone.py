@@ -1,7 +1,7 @@
 """The whole product in one real process, with the fake driver: started, killed and started again like a user's.
 
-``Standalone`` writes a configuration into a folder of the test's, bootstraps identity once, and runs compute-standalone on
-free ports. ``Client`` is as much of an API client as tests need: a token and JSON.
+``Standalone`` writes a configuration into a folder of the test's, bootstraps identity once, and runs
+compute-standalone on free ports. ``Client`` is as much of an API client as tests need: a token and JSON.
 """
 
 from __future__ import annotations
@@ -191,17 +191,22 @@ class Cloud:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        image = client.ok('POST', 'image', '/v2/images', {
-            'name': 'tiny', 'disk_format': 'raw', 'container_format': 'bare', 'visibility': 'public'})
-        answer = client.call('PUT', 'image', f'/v2/images/{image["id"]}/file', data=b'x' * 4096,
-                             headers={'Content-Type': 'application/octet-stream'})
-        assert answer.status_code == 204, answer.text
-        self.image = image['id']
+        self.image = self.image_of(client, 'tiny', b'x' * 4096)
         self.flavor = client.ok('POST', 'compute', '/flavors', {'flavor': {
             'name': 'f1', 'ram': 256, 'vcpus': 1, 'disk': 1}})['flavor']['id']
         self.network = client.ok('POST', 'network', '/v2.0/networks', {'network': {'name': 'net1'}})['network']['id']
         client.ok('POST', 'network', '/v2.0/subnets', {'subnet': {
             'network_id': self.network, 'cidr': '10.7.0.0/24', 'ip_version': 4}})
+
+    @staticmethod
+    def image_of(client: Client, name: str, data: bytes) -> str:
+        """Upload a raw image and return its id."""
+        image = client.ok('POST', 'image', '/v2/images', {
+            'name': name, 'disk_format': 'raw', 'container_format': 'bare', 'visibility': 'public'})
+        answer = client.call('PUT', 'image', f'/v2/images/{image["id"]}/file', data=data,
+                             headers={'Content-Type': 'application/octet-stream'})
+        assert answer.status_code == 204, answer.text
+        return str(image['id'])
 
     def request(self, **values: Any) -> dict[str, Any]:
         """Return the body of a create."""

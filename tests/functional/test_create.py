@@ -21,7 +21,8 @@ def test_boot_use_delete(client: Client, cloud: Cloud) -> None:
     client.ok('POST', 'compute', f'/servers/{uuid}/action', {'os-getConsoleOutput': {}})
     actions = client.ok('GET', 'compute', f'/servers/{uuid}/os-instance-actions')['instanceActions']
     request_id = actions[0]['request_id']
-    events = client.ok('GET', 'compute', f'/servers/{uuid}/os-instance-actions/{request_id}')['instanceAction']['events']
+    path = f'/servers/{uuid}/os-instance-actions/{request_id}'
+    events = client.ok('GET', 'compute', path)['instanceAction']['events']
     assert {'scheduling', 'networking', 'spawning'} <= {event['event'] for event in events}
     assert {event['result'] for event in events} == {'Success'}
     assert client.call('DELETE', 'compute', f'/servers/{uuid}').status_code == 204
@@ -115,7 +116,8 @@ def test_no_host_says_why(client: Client, cloud: Cloud) -> None:
     ({'name': ''}, 400, 'name'),
     ({'max_count': 500}, 202, None),
 ])
-def test_what_is_refused(client: Client, cloud: Cloud, change: dict[str, object], status: int, words: str | None) -> None:
+def test_what_is_refused(client: Client, cloud: Cloud, change: dict[str, object], status: int,
+                         words: str | None) -> None:
     if words is None:
         client.ok('PUT', 'compute', f'/os-quota-sets/{client.project_id}', {'quota_set': {'instances': 10}})
         answer = client.call('POST', 'compute', '/servers', cloud.request(**{**change, 'min_count': 11}))

@@ -1,7 +1,7 @@
-"""The product as a cluster: each daemon its own process with its own configuration, RabbitMQ, MariaDB, fake hypervisors.
+"""The product as a cluster: each daemon a process with a configuration of its own, RabbitMQ, MariaDB, fake hypervisors.
 
-A test may kill, pause and start each of them by name (``conductor``, ``conductor2``, ``worker`` ...). ``wrong()`` looks into
-the stores and the hypervisors' folders and says what does not agree: that is what must hold after every fault.
+A test may kill, pause and start each of them by name (``conductor``, ``conductor2``, ``worker`` ...). ``wrong()`` looks
+into the stores and the hypervisors' folders and says what does not agree: that is what must hold after every fault.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class Cluster:
         if kind in ('conductor', 'api', 'scheduler'):
             groups['conductor'] = {'lease': 8, 'begin_timeout': 4, 'reaper_interval': 0.5, 'heartbeat_interval': 2,
                                    'service_down_time': 12}
-        services = {'identity': 'identity', 'image': 'image', 'network': 'network', 'api': 'compute', 'api2': 'compute2'}
+        services = {**{each: each for each in ('identity', 'image', 'network')}, 'api': 'compute', 'api2': 'compute2'}
         if name in services:
             groups.setdefault(kind, {})['listen_port'] = self.ports[services[name]]
             groups[kind]['listen_host'] = '127.0.0.1'
@@ -242,8 +242,8 @@ class Cluster:
     def open_operations(self) -> list[str]:
         """Return what has not ended."""
         query = sa.select(operations).where(operations.c.state.in_(('queued', 'running')))
-        return [f'{row.id} {row.kind} of {row.instance_uuid}: {row.state} at {row.stage}, owner {row.owner}, host {row.host}'
-                for row in self.stores['compute'].rows(query)]
+        return [f'{row.id} {row.kind} of {row.instance_uuid}: {row.state} at {row.stage}, owner {row.owner}, host '
+                f'{row.host}' for row in self.stores['compute'].rows(query)]
 
     def wrong(self) -> list[str]:
         """Return what does not agree between ledger, claims, quotas, guests and ports."""

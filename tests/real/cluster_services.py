@@ -1,4 +1,4 @@
-"""A private RabbitMQ and a private MariaDB for one test cluster: own names, ports and folders; killed, stopped, started.
+"""A private RabbitMQ and a private MariaDB for one test cluster, each killed, stopped and started at will.
 
 Both are run directly, without a supervisor, so that a test can take either away at any moment. Nothing outside of the
 given folder is touched; the port mapper of Erlang is private too, so that several clusters may run on one machine.
@@ -152,10 +152,12 @@ class MariaDb:
         folder = self._folder
         with open(folder / 'output', 'ab') as output:
             self._process = subprocess.Popen(
-                ['mariadbd', '--no-defaults', f'--datadir={folder}/data', f'--socket={folder}/s', f'--pid-file={folder}/pid',
-                 f'--port={self.port}', '--bind-address=127.0.0.1', '--skip-name-resolve', '--max-connections=500',
-                 f'--init-file={folder}/init.sql', f'--user={self._user}', '--performance-schema=OFF',
-                 '--innodb-flush-log-at-trx-commit=2'], stdout=output, stderr=output, start_new_session=True)
+                ['mariadbd', '--no-defaults', f'--datadir={folder}/data', f'--socket={folder}/s',
+                 f'--pid-file={folder}/pid', f'--port={self.port}',
+                 '--bind-address=127.0.0.1', '--skip-name-resolve',
+                 '--max-connections=500', f'--init-file={folder}/init.sql', f'--user={self._user}',
+                 '--performance-schema=OFF', '--innodb-flush-log-at-trx-commit=2'], stdout=output, stderr=output,
+                 start_new_session=True)
         wait_for(lambda: answers(self.port), 60, 'MariaDB')
 
     def kill(self) -> None:

@@ -1,4 +1,4 @@
-"""A stack under test: tools/stack.sh with a folder of its own, the openstack client, and what of it is on this machine."""
+"""A stack under test: tools/stack.sh with a folder of its own, the openstack client, what of it is on this machine."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Stack:
             assert time.monotonic() < end, f'no login to {address}: {done.stderr}'
 
     def rows(self) -> dict[str, int]:
-        """Return the largest id of what would grow if a second run made anything."""
+        """Return how many there are of what a second run would make again if it made anything."""
         counts = {}
         for line in ('server list', 'image list', 'network list', 'keypair list', 'subnet list',
                      'security group rule list', 'port list'):
@@ -101,8 +101,8 @@ class Stack:
             'mounts': [line.split()[4] for line in pathlib.Path('/proc/self/mountinfo').read_text().splitlines()
                        if line.split()[4].startswith(f'{self.folder}/')],
             'files': [str(path) for path in self.folder.glob('*')],
-            'domains': [name for name in output('virsh', '-q', '-c', 'qemu:///system', 'list', '--all', '--name').split()
-                        if f'{self.folder}/' in output('virsh', '-c', 'qemu:///system', 'dumpxml', name)],
+            'domains': [name for name in virsh('list', '--all', '--name').split()
+                        if f'{self.folder}/' in virsh('dumpxml', name)],
         }
 
 
@@ -131,6 +131,11 @@ def processes(text: str) -> list[str]:
         if text in line and 'pytest' not in line:
             found.append(line)
     return found
+
+
+def virsh(*words: str) -> str:
+    """Ask libvirt."""
+    return output('virsh', '-q', '-c', 'qemu:///system', *words)
 
 
 def output(*command: str) -> str:

@@ -1,7 +1,7 @@
-"""Fills a stack's cloud for a first look: accounts, flavors, an image, a network, a key pair, and a server to log in to.
+"""Fills a stack's cloud for a first look: accounts, flavors, an image, a network, a key pair, a server to log in to.
 
-Every step looks first and makes only what is missing. It uses the same public APIs and files as any user: openstacksdk and
-clouds.yaml.
+Every step looks first and makes only what is missing. It uses the same public APIs and files as any user: openstacksdk
+and clouds.yaml.
 """
 
 from __future__ import annotations

@@ -62,16 +62,20 @@ restart_changed() {
 }
 
 build_image() {
+    local said
     if [ "$DRIVER" = fake ]; then
         already 'none is needed: fake hosts run none'
+        return
     elif [ -n "${STACK_IMAGE:-}" ]; then
         already "$STACK_IMAGE is given by STACK_IMAGE"
-    elif "$ROOT/tools/build_guest_image" --output "$(guest_image)" --cache "$STACK_DIR/cache/debs" | tee /dev/stderr |
-        grep -q 'up to date'; then
-        already "$(guest_image)"
-    else
-        done_with "$(guest_image), $(stat -c %s "$(guest_image)" | numfmt --to=iec)"
+        return
     fi
+    said=$("$ROOT/tools/build_guest_image" --output "$(guest_image)" --cache "$STACK_DIR/cache/debs")
+    note "$said"
+    case $said in
+        *'up to date'*) already "$(guest_image)" ;;
+        *) done_with "$(guest_image), $(stat -c %s "$(guest_image)" | numfmt --to=iec)" ;;
+    esac
 }
 
 guest_image() { echo "${STACK_IMAGE:-$STACK_DIR/images/guest.qcow2}"; }

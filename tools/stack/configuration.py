@@ -105,7 +105,10 @@ def image(stack: Stack) -> Sections:
 
 def network(stack: Stack) -> Sections:
     """Return the sections of compute-network."""
-    return {'network': {'listen_host': stack.listen, 'listen_port': stack.port('network')}}
+    options: dict[str, object] = {'listen_host': stack.listen, 'listen_port': stack.port('network')}
+    if stack.driver == 'fake':
+        options.update(dict.fromkeys(('quota_network', 'quota_subnet', 'quota_port'), -1))
+    return {'network': options}
 
 
 def api(stack: Stack) -> Sections:

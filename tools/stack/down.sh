@@ -56,12 +56,14 @@ our_instances() {
 
 remove_guests() {
     command -v virsh >/dev/null && virsh -c qemu:///system version >/dev/null 2>&1 || { echo 'no hypervisor'; return; }
-    local name folder count=0
+    local name folder described count=0
     for name in $(virsh -q -c qemu:///system list --all --name); do
+        described=$(virsh -c qemu:///system dumpxml "$name")
         for folder in $(our_instances); do
-            if virsh -c qemu:///system dumpxml "$name" | grep -qF "$folder/"; then
+            if [[ $described == *"$folder/"* ]]; then
                 virsh -q -c qemu:///system destroy "$name" 2>/dev/null || true
                 virsh -q -c qemu:///system undefine "$name" --managed-save --snapshots-metadata --nvram
+                rm -f "/var/log/libvirt/qemu/$name.log"
                 count=$((count + 1))
                 break
             fi
@@ -119,6 +121,7 @@ remove_mounts() {
         umount -l "$path"
         echo "$path"
     done
+    [ ! -e "$STACK_DIR/run/opened-proc-sys" ] || mount -o remount,bind,ro /proc/sys
     echo 'none left'
 }
 

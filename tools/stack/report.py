@@ -22,7 +22,7 @@ def step(folder: pathlib.Path, name: str, function: Callable[[], str], remedy: s
     except Exception as error:
         log = folder / 'logs' / f'stack-{name}.log'
         log.write_text(traceback.format_exc())
-        print(f'FAILED after {time.monotonic() - begin:.1f} s\n')
+        print(f'FAILED after {time.monotonic() - begin:.1f} s\n', flush=True)
         reason = str(error) or type(error).__name__
         print(f"The step '{name}' failed: {reason}\nLog:    {log}\nRemedy: {remedy}\n"
               'Then run the same command again; it continues.', file=sys.stderr)

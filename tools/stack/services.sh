@@ -47,7 +47,15 @@ start_database() {
 
 hypervisor_answers() { virsh -c qemu:///system version; }
 
+# Containers of systemd-nspawn and the like have the kernel's settings read-only; networks of guests need a few of their own.
+open_kernel_settings() {
+    [ ! -w /proc/sys/net/ipv4/ip_forward ] || return 0
+    note '/proc/sys is read-only here; it is made writable until the stack is taken down'
+    mount -o remount,bind,rw /proc/sys && touch "$STACK_DIR/run/opened-proc-sys"
+}
+
 start_hypervisor() {
+    open_kernel_settings
     if hypervisor_answers; then
         already "libvirt answers$(runs libvirtd || echo ', as it did before')"
         return

@@ -34,11 +34,15 @@ def flavor_was_a_link(server: dict[str, Any]) -> dict[str, Any]:
     return {**server, 'flavor': {'id': flavor.flavorid, 'links': flavor.links}}
 
 
+def plain(addresses: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Return addresses with nothing but address and version."""
+    return {label: [{'version': each['version'], 'addr': each['addr']} for each in items]
+            for label, items in addresses.items()}
+
+
 def plain_addresses(server: dict[str, Any]) -> dict[str, Any]:
     """2.75 answers updates with extended addresses; before, they held address and version only."""
-    return {**server, 'addresses': {
-        label: [{'addr': each['addr'], 'version': each['version']} for each in items]
-        for label, items in server['addresses'].items()}}
+    return {**server, 'addresses': plain(server['addresses'])}
 
 
 CHANGES = (('2.47', flavor_was_a_link), ('2.90', hostname_was_for_admins), ('2.98', image_had_no_properties))

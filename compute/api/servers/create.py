@@ -19,7 +19,7 @@ from compute.rest.fields import fields as table
 from compute.rest.reply import Reply
 from compute.rest.versions import window
 
-FACTS = {'networks_required': window('2.37')}
+FACTS = {'described_by_name': window(until='2.19')}
 _ALPHABET = string.ascii_letters + string.digits
 _NETWORKS = Validator(table(networks=fields.NETWORK_LIST))
 
@@ -46,22 +46,48 @@ def request_of(call: Call, password: str) -> CreateRequest:
     body = call.body
     zone, host, node = _destination(call)
     minimum, maximum = _counts(body)
+    _files(body)
     return CreateRequest(
-        name=body['name'], image_id=_image(body), flavor_id=str(body['flavorRef']), networks=_networks(call),
+        name=body['name'], image_id=_image(body), flavor_id=_last(body['flavorRef']), networks=_networks(call),
         key_name=body.get('key_name'), user_data=body.get('user_data'), metadata=body.get('metadata', {}),
-        tags=tuple(dict.fromkeys(body.get('tags', ()))), description=body.get('description'),
-        hostname=body.get('hostname'),
-        security_groups=tuple(dict.fromkeys(group['name'] for group in body.get('security_groups', ()))),
+        tags=tuple(dict.fromkeys(body.get('tags', ()))), description=_description(call),
+        hostname=body.get('hostname'), security_groups=_groups(body),
         availability_zone=zone, host=host, node=node, config_drive=is_true(body.get('config_drive') or False),
         min_count=minimum, max_count=maximum, hints=_hints(call), admin_pass=password,
         disk_config=body.get('OS-DCF:diskConfig', 'MANUAL'), access_ip_v4=body.get('accessIPv4') or None,
         access_ip_v6=body.get('accessIPv6') or None, trusted_image_certificates=_certificates(call),
-        client_token=_token(call), return_reservation_id=is_true(body.get('return_reservation_id', False)))
+        client_token=_token(call), may_use_external_networks=call.may(policy.EXTERNAL_NETWORK),
+        may_use_no_disk=call.may(policy.ZERO_DISK_FLAVOR),
+        return_reservation_id=is_true(body.get('return_reservation_id', False)))
+
+
+def _last(reference: Any) -> str:
+    """Return the id in a reference, which may be a link to the thing."""
+    return str(reference).rstrip('/').rpartition('/')[2]
+
+
+def _description(call: Call) -> str | None:
+    text: str | None = call.body['name'] if call.facts['described_by_name'] else call.body.get('description')
+    return text
+
+
+def _groups(body: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(group['name'] for group in body.get('security_groups', ()) if 'name' in group))
+
+
+def _files(body: dict[str, Any]) -> None:
+    """:raises Invalid: files are to be put into the server, which this cloud does with user_data only."""
+    if body.get('personality'):
+        raise Invalid('personality: files are not injected into servers by this cloud; give them in user_data',
+                      code='personality_not_served')
 
 
 def _counts(body: dict[str, Any]) -> tuple[int, int]:
     minimum = int(body.get('min_count', 1))
     maximum = int(body.get('max_count', minimum))
+    for name, number in (('min_count', minimum), ('max_count', maximum)):
+        if number < 1:
+            raise Invalid(f'Invalid input for field/attribute {name}. Value: {number}. It must be at least 1')
     if minimum > maximum:
         raise Invalid(f'min_count is {minimum} and max_count {maximum}: min_count must be <= max_count')
     if maximum > 1000:
@@ -74,14 +100,14 @@ def _image(body: dict[str, Any]) -> str | None:
 
     :raises Invalid: a mapping asks for volumes, or for a disk that flavors give.
     """
-    image = body.get('imageRef') or None
+    image = _last(body['imageRef']) if body.get('imageRef') else None
     if body.get('block_device_mapping'):
         raise Invalid('block_device_mapping: volumes are not served by this cloud', code='volumes_not_served')
     for number, device in enumerate(body.get('block_device_mapping_v2', ())):
         where = f'block_device_mapping_v2.{number}'
         if device.get('destination_type', 'volume') != 'local' or device.get('source_type') in ('volume', 'snapshot'):
-            raise Invalid(f'{where}: volumes are not served by this cloud; source_type image with destination_type local '
-                          f'is', code='volumes_not_served')
+            raise Invalid(f'{where}: volumes are not served by this cloud; source_type image with destination_type '
+                          'local is', code='volumes_not_served')
         if device.get('source_type') == 'image' and str(device.get('boot_index', -1)) == '0':
             if image is not None and device.get('uuid') != image:
                 raise Invalid(f'{where}.uuid is {device.get("uuid")} and imageRef {image}: they must be the same image')
@@ -98,13 +124,11 @@ def _networks(call: Call) -> tuple[NicRequest, ...] | str | None:
     value = call.body.get('networks')
     if value is None:
         return None
+    if value and value != 'none':
+        call.demand(policy.ATTACH_NETWORK)
     if isinstance(value, str):
         return value
     _NETWORKS.check(call.version, {'networks': value})
-    if value:
-        call.demand(policy.ATTACH_NETWORK)
-    if not value and call.facts['networks_required']:
-        raise Invalid("networks is an empty list; give a network, a port, 'auto' or 'none'")
     return tuple(_nic(number, entry) for number, entry in enumerate(value))
 
 

@@ -42,8 +42,8 @@ _BODY = Body(None, fields(events=Required(ListOf(_EVENT, {'minItems': 1}))))
 def create(call: Call) -> Any:
     """Pass events on to the hosts of their servers; 207 when some could not be."""
     wanted = {event['server_uuid'] for event in call.body['events']}
-    found = call.app.db.read(lambda connection: {uuid: instances.find(connection, uuid) for uuid in wanted})
-    answers = [_pass_on(call, event, found[event['server_uuid']]) for event in call.body['events']]
+    found = call.app.db.read(lambda connection: instances.of_uuids(connection, wanted))
+    answers = [_pass_on(call, event, found.get(event['server_uuid'])) for event in call.body['events']]
     return Reply({'events': answers}, status=200 if all(answer['code'] == 200 for answer in answers) else 207)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from compute.api.changes import servers as changes
 from compute.api.schema import BOOLEAN, HOST, NAME, STRING, TEXT, UUID, whole
 from compute.rest.fields import Between, Either, ListOf, Required, Since, Until, fields
@@ -10,22 +12,27 @@ from compute.rest.versions import window
 
 METADATA = {'type': 'object', 'patternProperties': {r'^[a-zA-Z0-9-_:. ]{1,255}\Z': {
     'type': 'string', 'maxLength': 255}}, 'additionalProperties': False}
-_HOSTNAME = {'type': ['string', 'null'], 'minLength': 2, 'maxLength': 63, 'pattern': r'^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+\Z'}
-_FQDN = {'type': ['string', 'null'], 'minLength': 2, 'maxLength': 255, 'pattern': r'^[a-zA-Z0-9]+[a-zA-Z0-9-.]*[a-zA-Z0-9]+\Z'}
-_TAG = {'type': 'string', 'minLength': 1, 'maxLength': 60, 'pattern': r'^[^,/]*\Z'}
-_DEVICE_TAG = _TAG
+_HOSTNAME = {'type': ['string', 'null'], 'minLength': 2, 'maxLength': 63,
+             'pattern': r'^[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]\Z'}
+_FQDN = {'type': ['string', 'null'], 'minLength': 2, 'maxLength': 255,
+         'pattern': r'^[a-zA-Z0-9][a-zA-Z0-9-.]*[a-zA-Z0-9]\Z'}
+MAX_TAGS = 50
+TAG: dict[str, Any] = {'type': 'string', 'minLength': 1, 'maxLength': 60, 'pattern': r'^[^,/]*\Z'}
 _CERTIFICATES = {'type': ['array', 'null'], 'minItems': 1, 'maxItems': 50, 'uniqueItems': True,
                  'items': {'type': 'string', 'minLength': 1}}
 _IP_V4 = {'type': ['string', 'null'], 'anyOf': [{'format': 'ipv4'}, {'maxLength': 0}, {'type': 'null'}]}
 _IP_V6 = {'type': ['string', 'null'], 'anyOf': [{'format': 'ipv6'}, {'maxLength': 0}, {'type': 'null'}]}
 _DISK_CONFIG = {'type': 'string', 'enum': ['AUTO', 'MANUAL']}
 _ADDRESS = {'type': 'string', 'anyOf': [{'format': 'ipv4'}, {'format': 'ipv6'}]}
-_PERSONALITY = {'type': 'array'}
+_PERSONALITY = ListOf(fields(path={**STRING, 'maxLength': 255}, contents=STRING))
+_IMAGE = {'type': 'string', 'anyOf': [{'format': 'uuid'}, {'maxLength': 0}, {
+    'pattern': r'^https?://[^\s]+/[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z'}]}
+_HOSTS_OF = {'anyOf': [UUID, {'type': 'array', 'items': UUID, 'uniqueItems': True}]}
 
 # Tags on devices: from 2.32, lost by a defect between 2.37 (networks) or 2.33 (disks) and 2.42.
 _NETWORK = fields({
     'uuid': UUID, 'port': {'type': ['string', 'null'], 'format': 'uuid'}, 'fixed_ip': _ADDRESS,
-    'tag': Either(Between('2.32', '2.37', _DEVICE_TAG), Since('2.42', _DEVICE_TAG))})
+    'tag': Either(Between('2.32', '2.37', TAG), Since('2.42', TAG))})
 _BLOCK_DEVICE = fields({
     'uuid': STRING, 'source_type': {'type': 'string', 'enum': ['volume', 'image', 'snapshot', 'blank']},
     'destination_type': {'type': 'string', 'enum': ['local', 'volume']},
@@ -33,14 +40,14 @@ _BLOCK_DEVICE = fields({
     'device_type': STRING, 'disk_bus': STRING, 'guest_format': STRING, 'image_id': STRING, 'no_device': {},
     'volume_id': STRING, 'volume_size': whole(1), 'snapshot_id': STRING, 'connection_info': STRING,
     'delete_on_termination': BOOLEAN,
-    'tag': Either(Between('2.32', '2.33', _DEVICE_TAG), Since('2.42', _DEVICE_TAG)),
+    'tag': Either(Between('2.32', '2.33', TAG), Since('2.42', TAG)),
     'volume_type': Since('2.67', {'type': ['string', 'null'], 'maxLength': 255})})
 _NETWORKS = Either(
     Until('2.37', ListOf(_NETWORK)),
     Since('2.37', {'oneOf': [{'type': 'array'}, {'type': 'string', 'enum': ['auto', 'none']}]}, required=True))
 _HINTS = {'type': 'object', 'properties': {
     'group': {'type': 'string', 'format': 'uuid'},
-    'different_host': {'type': ['string', 'array']}, 'same_host': {'type': ['string', 'array']},
+    'different_host': _HOSTS_OF, 'same_host': _HOSTS_OF,
     'query': {'type': ['string', 'object']}, 'target_cell': STRING, 'different_cell': {'type': ['string', 'array']},
     'build_near_host_ip': STRING, 'cidr': {'type': 'string', 'pattern': r'^/[0-9a-f.:]+\Z'}},
     'additionalProperties': True}
@@ -48,7 +55,7 @@ _HINTS = {'type': 'object', 'properties': {
 NETWORK_LIST = ListOf(_NETWORK)
 CREATE = Body('server', fields({
     'name': Required(NAME),
-    'imageRef': {'type': 'string', 'oneOf': [{'format': 'uuid'}, {'maxLength': 0}]},
+    'imageRef': _IMAGE,
     'flavorRef': Required({'type': ['string', 'integer'], 'minLength': 1}),
     'adminPass': STRING,
     'metadata': METADATA,
@@ -65,7 +72,7 @@ CREATE = Body('server', fields({
     'security_groups': ListOf(fields(name={'type': 'string', 'minLength': 1, 'maxLength': 255})),
     'user_data': {'type': 'string', 'maxLength': 65535},
     'description': Since('2.19', TEXT),
-    'tags': Since('2.52', {'type': 'array', 'items': _TAG, 'maxItems': 50, 'uniqueItems': False}),
+    'tags': Since('2.52', {'type': 'array', 'items': TAG, 'maxItems': MAX_TAGS}),
     'trusted_image_certificates': Since('2.63', _CERTIFICATES),
     'host': Since('2.74', HOST), 'hypervisor_hostname': Since('2.74', HOST),
     'hostname': Either(Between('2.90', '2.94', _HOSTNAME), Since('2.94', _FQDN)),

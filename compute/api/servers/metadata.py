@@ -56,6 +56,13 @@ def delete(call: Call) -> None:
     _write(call, lambda old: {key: value for key, value in old.items() if key != call.path['key']})
 
 
+def check_changeable(verb: str, server: Instance) -> None:
+    """Return if what users write on a server may change now. :raises Conflict: names the state."""
+    if server.vm_state not in _CHANGEABLE:
+        raise Conflict(f"Cannot '{verb}' instance {server.uuid} while it is in vm_state {server.vm_state}",
+                       code='wrong_state')
+
+
 def _value(instance: Instance, key: str) -> str:
     if key not in instance.metadata:
         raise NotFound(f'Metadata item {key!r} was not found on server {instance.uuid}')
@@ -63,15 +70,12 @@ def _value(instance: Instance, key: str) -> str:
 
 
 def _write(call: Call, change: Any) -> dict[str, str]:
-    server: Instance = call.target
-    if server.vm_state not in _CHANGEABLE:
-        raise Conflict(f"Cannot 'update metadata of' instance {server.uuid} while it is in vm_state {server.vm_state}",
-                       code='wrong_state')
-    if server.locked and not call.context.is_admin:
-        raise Conflict(f'Cannot update metadata of server {server.uuid}: it is locked', code='server_locked')
-
     def write(connection: Connection) -> dict[str, str]:
-        wanted: dict[str, str] = change(instances.get(connection, server.uuid).metadata)
+        server = instances.lock(connection, call.target.uuid)
+        if server.locked and not call.context.is_admin:
+            raise Conflict(f'Cannot update metadata of server {server.uuid}: it is locked', code='server_locked')
+        check_changeable('update metadata of', server)
+        wanted: dict[str, str] = change(server.metadata)
         limit = quotas.limits_of(connection, call.app.conf, server.project_id).get('metadata_items', -1)
         if 0 <= limit < len(wanted):
             raise OverQuota(f'Quota exceeded for metadata_items: Requested {len(wanted)}, the limit is {limit}')

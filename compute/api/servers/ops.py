@@ -11,8 +11,9 @@ from compute.policies import servers as policy
 from compute.rest.op import Op, Resource
 
 RESOURCE = Resource('servers', actions='/servers/{id}/action', ops=(
-    Op('GET', '/servers', query.index, policy=policy.INDEX, query=query.QUERY),
-    Op('GET', '/servers/detail', query.detail, policy=policy.DETAIL, query=query.QUERY, view=fields.DETAILED),
+    Op('GET', '/servers', query.index, policy=policy.INDEX, query=query.QUERY, facts=query.FACTS),
+    Op('GET', '/servers/detail', query.detail, policy=policy.DETAIL, query=query.QUERY, view=fields.DETAILED,
+       facts=query.FACTS),
     Op('POST', '/servers', create.create, policy=create_policy.CREATE, body=fields.CREATE, status=202,
        facts=create.FACTS),
     Op('GET', '/servers/{id}', show.show, policy=policy.SHOW, loads=load, view=fields.SHOWN),

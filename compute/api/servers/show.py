@@ -19,7 +19,7 @@ def show(call: Call) -> Any:
 
 def one(call: Call, instance: Instance) -> dict[str, Any]:
     """Return a server as ``show`` and ``update`` answer it: with its server groups, which lists leave out."""
-    shown = view.full(call, instance, view.sight_of(call), host_status(call, instance))
+    shown = view.full(call, instance, view.sight_of(call, [instance]), host_status(call, instance))
     shown['server_groups'] = [instance.server_group] if instance.server_group else []
     return shown
 

@@ -1,4 +1,5 @@
-"""Change what may be changed without touching the guest: name, description, host name, access addresses, the pinned zone."""
+"""Change what may be changed without touching the guest: name, description, host name, access addresses, the pinned
+zone."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def update(call: Call) -> Any:
         values['pinned_availability_zone'] = _zone(server, call.body['pinned_availability_zone'])
 
     def write(connection: Connection) -> Instance:
-        instances.update(connection, server.uuid, **values)
+        if values:
+            instances.update(connection, server.uuid, **values)
         if 'OS-DCF:diskConfig' in call.body:
             instances.merge_extra(connection, server.uuid, disk_config=call.body['OS-DCF:diskConfig'])
         return instances.get(connection, server.uuid)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from compute import states
 from compute.api.changes.servers import EmbeddedFlavor
 from compute.api.times import precise, stamp
-from compute.objects.instance import Fault, Instance
+from compute.objects.instance import Brief, Fault, Instance
 from compute.policies import servers as policy
 from compute.rest.call import Call
 
@@ -26,16 +27,19 @@ class Sight:
     host_status: bool
     unknown_only: bool
     admin: bool
+    group_names: dict[str, str]
 
 
-def sight_of(call: Call) -> Sight:
-    """Ask policy what this caller may see."""
-    return Sight(attributes=call.may(policy.ATTRIBUTES), extra_specs=call.may(policy.FLAVOR_EXTRA_SPECS),
+def sight_of(call: Call, shown: Iterable[Instance]) -> Sight:
+    """Ask policy what this caller may see, and look up the names that the servers to show need."""
+    groups = call.app.group_names.of(key for instance in shown for nic in instance.nics for key in nic.security_groups)
+    return Sight(group_names=groups, attributes=call.may(policy.ATTRIBUTES),
+                 extra_specs=call.may(policy.FLAVOR_EXTRA_SPECS),
                  host_status=call.may(policy.HOST_STATUS), unknown_only=call.may(policy.HOST_STATUS_UNKNOWN),
                  admin=bool(call.context.is_admin))
 
 
-def brief(call: Call, instance: Instance) -> dict[str, Any]:
+def brief(call: Call, instance: Instance | Brief) -> dict[str, Any]:
     """Return the form of the short list."""
     return {'id': instance.uuid, 'name': instance.name, 'links': call.links(f'/servers/{instance.uuid}')}
 
@@ -63,7 +67,7 @@ def full(call: Call, instance: Instance, sight: Sight, host_status: str = '') ->
         shown['progress'] = instance.progress
     if status in ('ERROR', 'DELETED') and instance.fault is not None:
         shown['fault'] = _fault(instance.fault, sight)
-    if groups := _security_groups(instance):
+    if groups := _security_groups(instance, sight.group_names):
         shown['security_groups'] = groups
     if sight.attributes:
         shown.update(_attributes(instance))
@@ -85,10 +89,9 @@ def addresses(instance: Instance) -> dict[str, list[dict[str, Any]]]:
     if instance.vm_state == states.BUILDING:
         return found
     for nic in instance.nics:
-        for ip in nic.fixed_ips:
-            found.setdefault(nic.network_name, []).append({
-                'version': ip.version, 'addr': ip.address, 'OS-EXT-IPS:type': 'fixed',
-                'OS-EXT-IPS-MAC:mac_addr': nic.mac})
+        found.setdefault(nic.network_name, []).extend({
+            'version': ip.version, 'addr': ip.address, 'OS-EXT-IPS:type': 'fixed', 'OS-EXT-IPS-MAC:mac_addr': nic.mac}
+            for ip in nic.fixed_ips)
     return found
 
 
@@ -120,14 +123,15 @@ def _fault(fault: Fault, sight: Sight) -> dict[str, Any]:
     shown = {'code': fault.code, 'created': stamp(fault.created_at), 'message': fault.message}
     details = ' '.join(part for part in (f'[{fault.reason}]', f'at stage {fault.stage}.' if fault.stage else '',
                                          f'Hint: {fault.hint}.' if fault.hint else '') if part)
-    if sight.admin or fault.code != 500:
+    if details and (sight.admin or fault.code != 500):
         shown['details'] = details
     return shown
 
 
-def _security_groups(instance: Instance) -> list[dict[str, str]]:
-    names = list(dict.fromkeys(name for nic in instance.nics for name in nic.security_groups))
-    return [{'name': name} for name in names]
+def _security_groups(instance: Instance, names: dict[str, str]) -> list[dict[str, str]]:
+    """Return each group that a port is in, by name; two groups may have the same."""
+    keys = dict.fromkeys(key for nic in instance.nics for key in nic.security_groups)
+    return [{'name': names.get(key, key)} for key in keys]
 
 
 def _attributes(instance: Instance) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from compute.rest.reply import Reply, Stream
 
 LOG = logging.getLogger(__name__)
 _MEDIA = 'application/octet-stream'
-_RANGE = re.compile(r'bytes=(\d*)-(\d*)')
+_RANGE = re.compile(r'bytes=([0-9]{0,19})-([0-9]{0,19})')
 
 
 def upload(call: Call) -> None:
@@ -38,7 +38,7 @@ def upload(call: Call) -> None:
     _check_uploadable(call, image)
     limit, why = _limit(call.app, image)
     announced = call.headers.get('Content-Length') or ''
-    if announced.isdigit() and int(announced) > limit:
+    if re.fullmatch('[0-9]{1,20}', announced) and int(announced) > limit:
         raise TooLarge(f'Image {image.id} would have {announced} bytes; {why}.', code='image_size_limit')
     sink = call.app.store.upload()
     try:

@@ -127,10 +127,10 @@ def _time(name: str, text: str) -> list[tuple[str, str, Any]]:
         operator, rest = 'eq', text
     try:
         begin = moment(rest).replace(microsecond=0)
-    except ValueError:
+        end = begin + datetime.timedelta(seconds=1)
+    except (ValueError, OverflowError):
         raise Invalid(f'{name} is {text!r}; it must be an ISO 8601 time, perhaps after one of '
                       f'{", ".join(sorted(_OPERATORS))} and a colon', code='bad_filter') from None
-    end = begin + datetime.timedelta(seconds=1)
     conditions: dict[str, list[tuple[str, Any]]] = {
         'gt': [('gte', end)], 'gte': [('gte', begin)], 'lt': [('lt', begin)], 'lte': [('lt', end)],
         'eq': [('gte', begin), ('lt', end)], 'neq': [('outside', (begin, end))]}

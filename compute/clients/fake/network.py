@@ -9,7 +9,7 @@ import ipaddress
 import itertools
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from compute import exception
@@ -63,11 +63,11 @@ class FakeNetworks:
             self._networks[network_id]['subnets'].append(subnet_id)
         return subnet_id
 
-    def add_group(self, project_id: str, name: str) -> str:
+    def add_group(self, project_id: str, name: str, **more: Any) -> str:
         """Make a security group and return its id."""
         group_id = str(uuid.uuid4())
         with self._lock:
-            self._groups[group_id] = {'id': group_id, 'name': name, 'project_id': project_id}
+            self._groups[group_id] = {'id': group_id, 'name': name, 'project_id': project_id, **more}
         return group_id
 
     def add_port(self, network_id: str, *, project_id: str, fixed_ip: str | None = None, **more: Any) -> str:
@@ -107,6 +107,11 @@ class FakeNetworks:
             self._default_group(context.project_id or '')
             return [nics.security_group_of(group) for group in self._groups.values()
                     if group['project_id'] == context.project_id]
+
+    def groups_by_id(self, ids: Collection[str]) -> list[SecurityGroup]:
+        """Return groups by id."""
+        with self._locked():
+            return [nics.security_group_of(self._groups[key]) for key in dict.fromkeys(ids) if key in self._groups]
 
     def create_port(self, context: RequestContext | None, network_id: str, *, project_id: str, device_id: str,
                     fixed_ip: str | None = None, mac: str | None = None, security_groups: Sequence[str] = (),
@@ -159,9 +164,11 @@ class FakeNetworks:
             return [self._nic(port) for port in self._ports.values() if port['device_id'] == device_id
                     and _sees(context, port)]
 
-    def ports_of(self, context: RequestContext | None, device_id: str) -> list[str]:
+    def ports_of(self, context: RequestContext | None, device_id: str, host: str | None = None) -> list[str]:
         """Return the ids of a server's ports."""
-        return [nic.port_id for nic in self.nics_of(context, device_id)]
+        found = [nic.port_id for nic in self.nics_of(context, device_id)]
+        with self._locked():
+            return [port_id for port_id in found if host is None or self._ports[port_id]['binding:host_id'] == host]
 
     def auto_network(self, context: RequestContext) -> str:
         """Return the project's automatic network."""

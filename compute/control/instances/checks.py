@@ -46,6 +46,13 @@ def image_of(cloud: Cloud, context: RequestContext, image_id: str | None) -> Ima
     return image
 
 
+def disk_allowed(request: CreateRequest, flavor: Flavor) -> None:
+    """Return if a flavor without a disk may be used, where only the image's size rules. :raises Forbidden:"""
+    if flavor.root_gb == 0 and not request.may_use_no_disk:
+        raise exception.Forbidden(f'Only volume-backed servers are allowed for flavors with zero disk, and flavor '
+                                  f'{flavor.name} has none.', code='zero_disk_flavor')
+
+
 def image_fits(image: Image, flavor: Flavor) -> None:
     """Return if the flavor is large enough for the image. :raises Invalid: names both numbers."""
     if flavor.memory_mb < image.min_ram:
@@ -56,12 +63,14 @@ def image_fits(image: Image, flavor: Flavor) -> None:
         return
     size = max(image.size or 0, image.virtual_size or 0)
     if size > flavor.root_gb * GIB:
-        raise exception.Invalid(f"Flavor's disk is too small for requested image: {flavor.name} has {flavor.root_gb} GB "
-                                f'({flavor.root_gb * GIB} bytes), image {image.id} is {size} bytes.',
+        raise exception.Invalid(f"Flavor's disk is too small for requested image: {flavor.name} has "
+                                f'{flavor.root_gb} GB ({flavor.root_gb * GIB} bytes), image {image.id} is {size} '
+                                'bytes.',
                                 code='flavor_disk_too_small')
     if image.min_disk > flavor.root_gb:
-        raise exception.Invalid(f"Flavor's disk is too small for requested image: {flavor.name} has {flavor.root_gb} GB, "
-                                f'image {image.id} needs {image.min_disk} GB.', code='flavor_disk_too_small')
+        raise exception.Invalid(f"Flavor's disk is too small for requested image: {flavor.name} has "
+                                f'{flavor.root_gb} GB, image {image.id} needs {image.min_disk} GB.',
+                                code='flavor_disk_too_small')
 
 
 def key_of(cloud: Cloud, context: RequestContext, name: str | None) -> Any:
@@ -69,7 +78,7 @@ def key_of(cloud: Cloud, context: RequestContext, name: str | None) -> Any:
     if not name:
         return None
     try:
-        return cloud.db.read(lambda connection: keypairs.get(connection, context.user_id, name))
+        return cloud.db.read(lambda connection: keypairs.get(connection, context.user_id or '', name))
     except exception.NotFound:
         raise exception.Invalid(f'Invalid key_name provided: key pair {name!r} could not be found for this user.',
                                 code='key_not_found') from None
@@ -127,7 +136,7 @@ def nics_of(cloud: Cloud, context: RequestContext, request: CreateRequest) -> tu
     if wanted is None or not wanted:
         return _only_network(cloud, context)
     assert not isinstance(wanted, str)
-    _networks_exist(cloud, context, wanted)
+    _networks_usable(cloud, context, request, wanted)
     ports = [nic.port_id for nic in wanted if nic.port_id]
     if len(set(ports)) < len(ports):
         raise exception.Invalid('networks names the same port twice')
@@ -135,7 +144,8 @@ def nics_of(cloud: Cloud, context: RequestContext, request: CreateRequest) -> tu
         raise exception.Invalid('Unable to launch multiple instances with a single configured port ID: '
                                 'max_count must be 1 when networks names a port.')
     if request.max_count > 1 and any(nic.fixed_ip for nic in wanted):
-        raise exception.Invalid('max_count must be 1 when networks asks for a fixed_ip: an address belongs to one server.')
+        raise exception.Invalid('max_count must be 1 when networks asks for a fixed_ip: an address belongs to one '
+                                'server.')
     for port_id in ports:
         _port_is_free(cloud, context, port_id)
     return wanted
@@ -149,7 +159,8 @@ def _only_network(cloud: Cloud, context: RequestContext) -> tuple[NicRequest, ..
     return tuple(NicRequest(network_id=network.id) for network in networks)
 
 
-def _networks_exist(cloud: Cloud, context: RequestContext, wanted: tuple[NicRequest, ...]) -> None:
+def _networks_usable(cloud: Cloud, context: RequestContext, request: CreateRequest,
+                     wanted: tuple[NicRequest, ...]) -> None:
     for network_id in {nic.network_id for nic in wanted if nic.network_id and not nic.port_id}:
         try:
             network = cloud.networks.network(context, network_id)
@@ -158,6 +169,9 @@ def _networks_exist(cloud: Cloud, context: RequestContext, wanted: tuple[NicRequ
         if not network.has_subnets:
             raise exception.Invalid(f'Network {network_id} requires a subnet in order to boot instances on.',
                                     code='network_without_subnet')
+        if network.external and not network.shared and not request.may_use_external_networks:
+            raise exception.Forbidden(f'It is not allowed to create an interface on external network {network_id}.',
+                                      code='external_network')
 
 
 def _port_is_free(cloud: Cloud, context: RequestContext, port_id: str) -> None:
@@ -169,10 +183,11 @@ def _port_is_free(cloud: Cloud, context: RequestContext, port_id: str) -> None:
         raise exception.Conflict(f'Port {port_id} is still in use by {port.device_id}.', code='port_in_use')
 
 
-def hostname_of(request: CreateRequest, name: str, uuid: str) -> str:
-    """Return the host name of a server: the one asked for, else its name made fit for one."""
+def hostname_of(request: CreateRequest, name: str, uuid: str, suffix: str) -> str:
+    """Return the host name of a server: the one asked for with its number, else its name made fit for one."""
     if request.hostname:
-        return request.hostname
+        first, dot, domain = request.hostname.partition('.')
+        return f'{first[:63 - len(suffix)]}{suffix}{dot}{domain}'[:255]
     text = re.sub(r'[ _.]+', '-', name.encode('ascii', 'ignore').decode())
     text = re.sub(r'[^A-Za-z0-9-]', '', text).lower().strip('-')[:63].strip('-')
     return text or f'server-{uuid}'

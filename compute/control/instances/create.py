@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid as uuids
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -25,6 +26,9 @@ from compute.objects.operation import Work
 from compute.objects.value import encode, now
 from compute.rpc.conductor import Build
 
+# Parts of a request that may differ when it is repeated.
+_NOT_ASKED = ('admin_pass', 'client_token', 'may_use_external_networks', 'may_use_no_disk')
+
 
 def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Created:
     """Begin to create ``max_count`` servers, or as many down to ``min_count`` as quota allows.
@@ -36,6 +40,7 @@ def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Cre
         return repeated
     flavor = checks.flavor_of(cloud, context, request.flavor_id)
     image = checks.image_of(cloud, context, request.image_id)
+    checks.disk_allowed(request, flavor)
     checks.image_fits(image, flavor)
     checks.user_data_fits(request.user_data)
     key = checks.key_of(cloud, context, request.key_name)
@@ -44,12 +49,14 @@ def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Cre
     checks.group_exists(cloud, context, _group_hint(request))
     nics = checks.nics_of(cloud, context, request)
     groups = _security_groups(cloud, context, request.security_groups)
-    planned = _plan(context, request, flavor, image, key, groups)
     args = _args(request, nics)
+
+    def plan(count: int) -> list[Instance]:
+        return _plan(context, request, count, flavor, image, key, groups)
     try:
-        works = cloud.db.transaction(lambda connection: _write(cloud, connection, context, request, planned, args))
-    except _Repeated as repeated:
-        return repeated.created
+        works = cloud.db.transaction(lambda connection: _write(cloud, connection, context, request, flavor, plan, args))
+    except _Repeated as earlier:
+        return earlier.created
     for work in works:
         operation.hint(cloud, context, work, send)
     return Created(uuids=tuple(work.instance.uuid for work in works),
@@ -69,20 +76,20 @@ def send(cloud: Cloud, context: RequestContext, work: Work) -> None:
     cloud.rpc.client(Build).build(context, operation_id=work.operation.id)
 
 
-def _plan(context: RequestContext, request: CreateRequest, flavor: Flavor, image: Image, key: Any,
+def _plan(context: RequestContext, request: CreateRequest, count: int, flavor: Flavor, image: Image, key: Any,
           groups: tuple[str, ...]) -> list[Instance]:
+    """Return ``count`` servers; the names of several end in their numbers."""
     time = now()
     reservation = f'r-{uuids.uuid4().hex[:8]}'
     planned = []
-    for number in range(request.max_count):
+    for number in range(count):
         uuid = str(uuids.uuid4())
-        name = request.name if request.max_count == 1 else f'{request.name}-{number + 1}'
-        hostname = checks.hostname_of(request, name, uuid)
-        if request.hostname and request.max_count > 1:
-            hostname = f'{hostname}-{number + 1}'
+        suffix = f'-{number + 1}' if count > 1 else ''
+        name = f'{request.name[:255 - len(suffix)]}{suffix}'
+        hostname = checks.hostname_of(request, name, uuid, suffix)
         planned.append(Instance(
             uuid=uuid, project_id=context.project_id or '', user_id=context.user_id or '', name=name,
-            description=request.description if request.description is not None else None, hostname=hostname,
+            description=request.description, hostname=hostname,
             vm_state=states.BUILDING, task_state=states.SCHEDULING, flavor=flavor, image=image,
             availability_zone=request.availability_zone, pinned_availability_zone=request.availability_zone,
             key_name=request.key_name, key_data=key.public_key if key else None, key_type=key.type if key else 'ssh',
@@ -100,17 +107,18 @@ def _args(request: CreateRequest, nics: tuple[NicRequest, ...]) -> dict[str, Any
 
 
 def _write(cloud: Cloud, connection: Connection, context: RequestContext, request: CreateRequest,
-           planned: list[Instance], args: dict[str, Any]) -> list[Work]:
-    limits = quotas.limits_of(connection, cloud.conf, context.project_id, context.user_id)
-    _check_metadata(limits, request)
-    count = _charge(connection, limits, context, planned[0].flavor, request)
-    # Charging holds the project's row, so of two equal requests at once the second sees what the first wrote.
+           flavor: Flavor, plan: Callable[[int], list[Instance]], args: dict[str, Any]) -> list[Work]:
+    # Whoever makes servers holds the project's row: of two equal requests at once the second sees what the first wrote.
+    quotas.lock_project(connection, context.project_id or '')
     if (repeated := _earlier(connection, context, request)) is not None:
         raise _Repeated(repeated)
+    limits = quotas.limits_of(connection, cloud.conf, context.project_id or '', context.user_id)
+    _check_metadata(limits, request)
+    planned = plan(_charge(connection, limits, context, flavor, request))
     if group := planned[0].server_group:
-        server_groups.add_members(connection, group, [instance.uuid for instance in planned[:count]], limits)
+        server_groups.add_members(connection, group, [instance.uuid for instance in planned], limits)
     works = []
-    for instance in planned[:count]:
+    for instance in planned:
         instances.insert(connection, instance)
         opened = operations.insert(connection, operation.new(
             context, instance, kind.KIND, args, host=None,
@@ -123,15 +131,13 @@ def _write(cloud: Cloud, connection: Connection, context: RequestContext, reques
 def _charge(connection: Connection, limits: dict[str, int], context: RequestContext, flavor: Flavor,
             request: CreateRequest) -> int:
     """Charge quota for as many servers as fit and return how many. :raises OverQuota: fewer than ``min_count``."""
-    for count in range(request.max_count, request.min_count - 1, -1):
-        try:
-            quotas.charge(connection, limits, context.project_id, instances=count, cores=count * flavor.vcpus,
-                          ram=count * flavor.memory_mb)
-            return count
-        except exception.OverQuota:
-            if count == request.min_count:
-                raise
-    raise AssertionError('min_count is at least 1')
+    project, each = context.project_id or '', {'instances': 1, 'cores': flavor.vcpus, 'ram': flavor.memory_mb}
+    used = quotas.usage_of(connection, project)
+    room = [(limits[name] - used[name]) // amount for name, amount in each.items()
+            if amount > 0 and limits[name] != quotas.UNLIMITED]
+    count = max(request.min_count, min([request.max_count, *room]))
+    quotas.charge(connection, limits, project, **{name: count * amount for name, amount in each.items()})
+    return count
 
 
 def _check_metadata(limits: dict[str, int], request: CreateRequest) -> None:
@@ -165,7 +171,7 @@ def _group_hint(request: CreateRequest) -> str | None:
 
 
 def _fingerprint(request: CreateRequest) -> str:
-    values = {key: value for key, value in encode(request).items() if key not in ('admin_pass', 'client_token')}
+    values = {key: value for key, value in encode(request).items() if key not in _NOT_ASKED}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

@@ -33,7 +33,8 @@ def delete(cloud: Cloud, context: RequestContext, instance: Instance) -> Operati
         for other in running:
             operations.end(connection, other, CANCELLED, _CANCELLED)
         opened = operations.insert(connection, operation.new(
-            context, current, kind.KIND, {'nics': _asked(running)}, host=None, begin_within=cloud.conf.conductor.begin_timeout))
+            context, current, kind.KIND, {'nics': _asked(running)}, host=None,
+            begin_within=cloud.conf.conductor.begin_timeout))
         if not instances.update(connection, current.uuid, task_state=states.DELETING, progress=0,
                                 operation_id=opened.id):
             raise exception.NotFound(f'Instance {current.uuid} could not be found.')

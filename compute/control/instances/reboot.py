@@ -24,21 +24,8 @@ def reboot(cloud: Cloud, context: RequestContext, instance: Instance, how: str) 
 
     A hard reboot may follow a soft one that hangs; the soft one then ends as cancelled.
     """
-    if how == HARD:
-        supersede(cloud, instance)
-    return operation.run(cloud, context, instance, kind.KIND, GUARDS[how], send, args={'type': how}, first=FIRST[how])
-
-
-def supersede(cloud: Cloud, instance: Instance) -> None:
-    """Cancel a reboot of this server that still runs."""
-    from compute.db import operations
-    from compute.objects.operation import CANCELLED
-
-    def cancel(connection: object) -> None:
-        for running in operations.open_of_instance(connection, instance.uuid, ('reboot',)):  # type: ignore[arg-type]
-            operations.end(connection, running, CANCELLED)  # type: ignore[arg-type]
-    if instance.task_state in states.ALLOW_REBOOT_TASKS[1:]:
-        cloud.db.transaction(cancel)
+    return operation.run(cloud, context, instance, kind.KIND, GUARDS[how], send, args={'type': how}, first=FIRST[how],
+                         supersedes=how == HARD)
 
 
 def send(cloud: Cloud, context: RequestContext, work: Work) -> None:

@@ -14,7 +14,8 @@ class CreateRequest:
     """``networks`` is a tuple of requests, ``auto``, ``none``, or None (as before 2.37: the only network there is).
 
     ``host`` and ``node`` name a destination; ``force_host`` is the ``zone:host:node`` form of the zone, which skips
-    nothing but the choice. ``client_token`` makes a repeated request give the same servers.
+    nothing but the choice. ``may_...`` say what policy allows this caller. ``client_token`` makes a repeated request
+    give the same servers.
     """
 
     name: str
@@ -42,6 +43,8 @@ class CreateRequest:
     trusted_image_certificates: tuple[str, ...] | None = None
     client_token: str | None = None
     return_reservation_id: bool = False
+    may_use_external_networks: bool = False
+    may_use_no_disk: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

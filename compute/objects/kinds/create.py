@@ -1,7 +1,7 @@
 """A server is made: a host is chosen and claimed, its ports are wired, its image is fetched, its guest is started.
 
-Spawning is not simply done again after a crash: the guest may run. The worker that starts destroys it first (the undo) and
-then builds it anew on the same host.
+Spawning is not simply done again after a crash: the guest may run. The worker that starts destroys it first (the undo)
+and then builds it anew on the same host.
 """
 
 from compute import states

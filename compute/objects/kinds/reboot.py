@@ -1,4 +1,5 @@
-"""A server is rebooted. Nobody can tell after a crash whether the guest already went down, so it is done again, hard."""
+"""A server is rebooted. Nobody can tell after a crash whether the guest already went down, so it is done again,
+hard."""
 
 from compute import states
 from compute.objects.kinds.kind import Kind, Stage

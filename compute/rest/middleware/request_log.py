@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from typing import Any
+from urllib.parse import quote
 
 LOG = logging.getLogger('compute.rest.request')
+_PLAIN = "/:;,=@!$&'()*+~"
 
 
 class RequestLog:
@@ -29,6 +31,7 @@ class RequestLog:
 
 
 def _target(environ: dict[str, Any]) -> str:
-    path = environ.get('SCRIPT_NAME', '') + environ.get('PATH_INFO', '')
+    # As it came: a decoded line feed would let a client write log lines of its own.
+    path = quote(environ.get('SCRIPT_NAME', '') + environ.get('PATH_INFO', ''), safe=_PLAIN, encoding='latin-1')
     query = environ.get('QUERY_STRING')
     return f'{path}?{query}' if query else path

@@ -7,6 +7,7 @@ numbers, so that no two documents can clash.
 from __future__ import annotations
 
 import io
+import os
 import pathlib
 
 import pycdlib
@@ -17,8 +18,10 @@ LABEL = 'config-2'
 def write(path: pathlib.Path, documents: dict[str, bytes]) -> None:
     """Write the drive to ``path``; ``documents`` maps paths like ``openstack/latest/meta_data.json`` to contents."""
     part = path.with_name(f'{path.name}.part')
-    part.write_bytes(build(documents))
-    part.chmod(0o644)
+    part.unlink(missing_ok=True)
+    # Passwords and user data are in it: libvirt gives the file to QEMU's user, nobody else has to read it.
+    with open(part, 'xb', opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(build(documents))
     part.rename(path)
 
 

@@ -1,5 +1,7 @@
 """The cache of base images: one file for each image in ``_base``, in the image's own format, never written again.
 
+The name of a file says its content too: where an image was deleted and another project makes one with the same id, that
+one does not get the data of the first.
 An image is fetched into a file beside its place and renamed when it has passed every check, so what has a name in the
 cache is whole. Requests for the same image wait for one fetch. The time stamp of a file says when it was last wanted.
 """
@@ -7,6 +9,7 @@ cache is whole. Requests for the same image wait for one fetch. The time stamp o
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import re
@@ -46,7 +49,8 @@ class ImageCache:
         """Return where an image is, or would be."""
         if not _NAME.fullmatch(image.id):
             raise exception.Failed(f'image id {image.id!r} cannot be a file name', code='image_format')
-        return self._paths.base / image.id
+        content = f'{image.disk_format} {image.size} {image.os_hash_value or image.checksum}'
+        return self._paths.base / f'{image.id}.{hashlib.sha256(content.encode()).hexdigest()[:16]}'
 
     def prepare(self, instance: Instance, open_stream: ImageStream) -> None:
         """See ``driver.Images.prepare``."""
@@ -85,7 +89,7 @@ class ImageCache:
         part = path.with_name(f'{path.name}.{self._host}.part')
         try:
             self._write(image, part, open_stream)
-            self._known[image.id] = self._inspect(image, part)
+            self._known[path.name] = self._inspect(image, part)
             os.replace(part, path)
         except OSError as error:
             raise qemu_img.from_os_error(error) from error
@@ -108,9 +112,9 @@ class ImageCache:
     # -- inspection --
 
     def _inspect_cached(self, image: Image, path: pathlib.Path) -> qemu_img.DiskInfo:
-        if image.id not in self._known:
-            self._known[image.id] = self._inspect(image, path)
-        return self._known[image.id]
+        if path.name not in self._known:
+            self._known[path.name] = self._inspect(image, path)
+        return self._known[path.name]
 
     def _inspect(self, image: Image, path: pathlib.Path) -> qemu_img.DiskInfo:
         disk_format = image.disk_format or ''
@@ -133,12 +137,13 @@ class ImageCache:
         for path in self._paths.base.iterdir():
             if path.suffix == '.part' or path.stat().st_mtime > limit:
                 continue
-            with self._turn(path.name):
+            image_id = path.name.partition('.')[0]
+            with self._turn(image_id):
                 # Looked at again inside the turn: a guest may have been made in the meantime.
                 if path.stat().st_mtime <= limit and str(path) not in self._in_use():
                     path.unlink()
                     self._known.pop(path.name, None)
-                    gone.append(path.name)
+                    gone.append(image_id)
         return sorted(gone)
 
     def _in_use(self) -> set[str]:

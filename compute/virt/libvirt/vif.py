@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import socket
 
 from compute import exception
 from compute.objects.nic import Nic
 from compute.virt import hardware
 
-SYSFS = '/sys/class/net'
 
-
-def check_plugged(nics: tuple[Nic, ...], sysfs: str = SYSFS) -> None:
+def check_plugged(nics: tuple[Nic, ...]) -> None:
     """See that every port is bound, and that what somebody else makes is there.
 
     :raises Failed: ``port_binding_failed``. :raises Retry: ``vif_missing``: the tap or the bridge is not there (yet).
@@ -19,10 +17,19 @@ def check_plugged(nics: tuple[Nic, ...], sysfs: str = SYSFS) -> None:
     for nic in nics:
         hardware.check_bound(nic)
         device = _needed(nic)
-        if device is not None and not os.path.exists(os.path.join(sysfs, device)):
+        if device is not None and not _exists(device):
             raise exception.Retry(
                 f'{device}, to which port {nic.port_id} of network {nic.network_name or nic.network_id} is plugged, '
                 f'does not exist on this host', code='vif_missing', hint='see the log of the network agent of the host')
+
+
+def _exists(device: str) -> bool:
+    # Not by a look into /sys: in a container that may show the interfaces of another network namespace.
+    try:
+        socket.if_nametoindex(device)
+    except OSError:
+        return False
+    return True
 
 
 def _needed(nic: Nic) -> str | None:

@@ -13,7 +13,8 @@ LOG = logging.getLogger(__name__)
 
 
 class PowerSync:
-    """Reports how guests are; stops those that the conductor says should be off. Servers that are worked on are skipped."""
+    """Reports how guests are; stops those that the conductor says should be off. Servers that are worked on are
+    skipped."""
 
     def __init__(self, reporter: Reporter, driver: Driver, runner: Runner) -> None:
         self._reporter, self._driver, self._runner = reporter, driver, runner

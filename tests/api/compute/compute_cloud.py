@@ -12,6 +12,9 @@ from oslo_config import cfg
 from compute import conf as options
 from compute.api.app import make_app
 from compute.clients.fake.identity import FakeIdentity
+from compute.clients.fake.image import FakeImages
+from compute.clients.fake.network import FakeNetworks
+from compute.clients.group_names import GroupNames
 from compute.db import hosts, migrate, services
 from compute.db.session import Database
 from compute.exception import Unauthorized
@@ -19,6 +22,7 @@ from compute.objects.host import Inventory
 from compute.objects.registration import HostReport
 from compute.rest.middleware.auth import Authenticate
 from compute.rest.middleware.context import MakeContext
+from tests.rpc_recorder import RecordedRpc
 
 MEMBER, READER = 'ann:p1:member,reader', 'rea:p1:reader'
 OTHER, NOBODY = 'bob:p2:member,reader', 'nil:p1:'
@@ -49,8 +53,9 @@ class ComputeApi:
         self.conf = make_conf(url)
         self.db = Database(self.conf.database.connection, self.conf.database)
         migrate.upgrade(self.db, 'compute.db.versions', 'compute_version')
-        self.cloud = SimpleNamespace(conf=self.conf, db=self.db, rpc=None, images=None, networks=None,
-                                     identity=FakeIdentity(), host='api1')
+        self.images, self.networks, self.rpc = FakeImages(), FakeNetworks(), RecordedRpc()
+        self.cloud = SimpleNamespace(conf=self.conf, db=self.db, rpc=self.rpc, images=self.images,
+                                     networks=self.networks, identity=FakeIdentity(), host='api1', group_names=GroupNames(self.networks))
         self.wsgi = Authenticate(MakeContext(make_app(self.cloud)), check_token)
 
     def __call__(self, method: str, path: str, body: Any = None, *, version: str | None = None,

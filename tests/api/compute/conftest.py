@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.compute.compute_cloud import ComputeApi
+from tests.api.compute.serving import Servers
 
 
 @pytest.fixture
@@ -16,3 +17,9 @@ def api(tmp_path: Any) -> Iterator[ComputeApi]:
     served = ComputeApi(f'sqlite:///{tmp_path}/compute.sqlite')
     yield served
     served.close()
+
+
+@pytest.fixture
+def servers(api: ComputeApi) -> Servers:
+    """What is needed to have servers."""
+    return Servers(api)

@@ -69,7 +69,7 @@ def test_the_second_that_is_shown_is_the_second_that_is_found(library: Images) -
     '?limit=-1', '?limit=x', '?marker=nothing', '?sort=colour', '?sort_key=tags', '?sort_key=name&sort_dir=up',
     '?sort=name&sort_key=name', '?sort_key=name&sort_dir=asc&sort_dir=asc', '?visibility=secret', '?protected=maybe',
     '?member_status=perhaps', '?size_min=big', '?size_max=-1', '?created_at=yesterday', '?created_at=gt:soon',
-    '?min_ram=99999999999999999999'])
+    '?min_ram=99999999999999999999', '?created_at=9999-12-31T23:59:59', '?created_at=0001-01-01T00:00:00%2B23:00'])
 def test_what_cannot_be_asked(images: Images, query: str) -> None:
     refused = images('GET', f'/v2/images{query}', status=400)
     assert query.split('=')[0].strip('?').split('&')[0] in refused.json['message'] or 'sort' in refused.json['message']

@@ -43,7 +43,9 @@ def test_filters_and_order(five: Site, query: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize('query', ['colour=red', 'sort_key=colour', 'limit=-1', 'limit=x', 'mtu=wide', 'shared=maybe',
-                                   'sort_key=name&sort_dir=up', 'changed_since=yesterday'])
+                                   'sort_key=name&sort_dir=up', 'changed_since=yesterday',
+                                   'limit=%C2%B2', 'mtu=%C2%B2', 'mtu=99999999999999999999', 'limit=' + '9' * 5000,
+                                   'changed_since=0001-01-01T00:00:00%2B23:00'])
 def test_what_cannot_be_listed(five: Site, query: str) -> None:
     five.get(f'/networks?{query}', status=400)
 

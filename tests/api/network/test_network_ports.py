@@ -67,6 +67,34 @@ def test_addresses_that_are_asked_for(site: Site, request_: Any, status: int, ex
     assert (addresses(answer) if status == 201 else kind(answer)) == expected
 
 
+@pytest.mark.parametrize('text', ['fd00:1::9%eth0', 'fd00:1::9%\n10.0.0.1\tbank'])
+def test_an_address_has_no_zone(site: Site, text: str) -> None:
+    """What stands behind the % would reach the files and tables of hosts."""
+    network = site.network()
+    subnet = site.subnet(network, 'fd00:1::/64', ipv6_ra_mode='dhcpv6-stateful', ipv6_address_mode='dhcpv6-stateful')
+    site.port(network, status=400, fixed_ips=[{'ip_address': text}])
+    site.port(network, status=400, allowed_address_pairs=[{'ip_address': text}])
+    site.port(network, status=400, allowed_address_pairs=[{'ip_address': text + '/128'}])
+    for changes in ({'dns_nameservers': [text]}, {'gateway_ip': text},
+                    {'host_routes': [{'destination': '::/0', 'nexthop': text}]},
+                    {'allocation_pools': [{'start': text, 'end': 'fd00:1::10'}]}):
+        site.put(f'/subnets/{subnet["id"]}', {'subnet': changes}, status=400)
+
+
+@pytest.mark.parametrize('protocol', ['\u00b2', '\u0663', 'tcp\n'])
+def test_a_protocol_is_a_name_or_ascii_digits(site: Site, protocol: str) -> None:
+    group = site.get('/security-groups')['security_groups'][0]['id']
+    site.post('/security-group-rules', {'security_group_rule': {
+        'security_group_id': group, 'direction': 'ingress', 'protocol': protocol}}, status=400)
+
+
+@pytest.mark.parametrize('prefix', ['fe80::%x/64', 'fe80::1%\nx'])
+def test_a_prefix_has_no_zone(site: Site, prefix: str) -> None:
+    group = site.get('/security-groups')['security_groups'][0]['id']
+    site.post('/security-group-rules', {'security_group_rule': {
+        'security_group_id': group, 'direction': 'ingress', 'ethertype': 'IPv6', 'remote_ip_prefix': prefix}}, status=400)
+
+
 def test_exhaustion(site: Site) -> None:
     network = site.network()
     site.subnet(network, '10.0.0.0/29')

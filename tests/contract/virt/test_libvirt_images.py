@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from compute import exception
+from compute.virt import download
 from compute.virt.driver import Guest
 from compute.virt.libvirt import qemu_img
 from compute.virt.libvirt.disks import Disks
@@ -88,6 +89,12 @@ def test_a_data_file_is_refused(store: Store, tmp_path: pathlib.Path) -> None:
     assert list(store.paths.base.iterdir()) == []
 
 
+def test_a_data_file_is_refused_before_qemu_sees_it(tmp_path: pathlib.Path) -> None:
+    data = make_qcow2(tmp_path / 'made.qcow2', '-o', f'data_file={tmp_path}/secret,data_file_raw=on')
+    with pytest.raises(exception.Failed, match='external data file'):
+        download.check_header(make_image(data, 'qcow2'), data[:512])
+
+
 def test_a_cut_off_qcow2_is_refused(store: Store, tmp_path: pathlib.Path) -> None:
     data = make_qcow2(tmp_path / 'made.qcow2')[:64]
     with pytest.raises(exception.Failed) as caught:
@@ -119,6 +126,18 @@ def test_expiry_spares_used_and_recent(store: Store, tmp_path: pathlib.Path) -> 
         os.utime(store.images.path(instance.image), (1, 1))  # type: ignore[arg-type]
     assert store.images.expire(3600) == [idle.image.id]  # type: ignore[union-attr]
     with pytest.raises(exception.Retry), store.images.using(idle.image):  # type: ignore[arg-type]
+        pass
+
+
+def test_an_id_that_is_used_again_does_not_give_the_data_of_before(store: Store) -> None:
+    before, after = make_image(DATA), bytes(range(256)) * 256
+    store.images.prepare(make_instance(before), Source(DATA))
+    again = make_image(after, id=before.id)
+    source = Source(after)
+    store.images.prepare(make_instance(again), source)
+    assert store.images.path(again).read_bytes() == after and store.images.path(before).read_bytes() == DATA
+    store.images.path(again).unlink()
+    with pytest.raises(exception.Retry), store.images.using(again):
         pass
 
 

@@ -171,3 +171,15 @@ def test_every_operation_must_name_a_policy_that_exists() -> None:
     for op in (Op('GET', '/x', _create), Op('GET', '/x', _create, policy='unknown')):
         with pytest.raises(ValueError, match='policy'):
             Kernel(Api('test', (Resource('x', (op,)),), None, policy, compute_shape, ''))
+
+
+@pytest.mark.parametrize('path', ['/things/%ff', '/things?name=%ff', '/things?%fe=1', '/things?name=%00'])
+def test_a_url_that_is_no_text_is_refused(kernel: Kernel, path: str) -> None:
+    assert send(kernel, 'GET', path).status_int == 400
+
+
+@pytest.mark.parametrize(('body', 'status'), [
+    (b'{"thing": {"name": "a\\u0000b"}}', 400), (b'{"thing": {"name": "a\\\\\\u0000b"}}', 400),
+    (b'{"thing": {"name": "a\\\\u0000b"}}', 200), (b'{"thing": {"name": "a"}}', 200)])
+def test_a_nul_in_a_body_is_refused(kernel: Kernel, body: bytes, status: int) -> None:
+    assert send(kernel, 'POST', '/things', body).status_int == status

@@ -43,8 +43,9 @@ def test_functions(lint: Any, lines: int, problems: int) -> None:
     assert len(found(lint, 'compute/x.py', text, 'long_functions')) == problems
 
 
-@pytest.mark.parametrize(('name', 'problems'), [('compute/utils.py', 1), ('compute/common/x.py', 1), ('tests/helpers.py', 1),
-                                                ('compute/database.py', 0), ('compute/base.py', 1)])
+@pytest.mark.parametrize(('name', 'problems'), [
+    ('compute/utils.py', 1), ('compute/common/x.py', 1), ('tests/helpers.py', 1), ('compute/database.py', 0),
+    ('compute/base.py', 1)])
 def test_names(lint: Any, name: str, problems: int) -> None:
     assert len(found(lint, name, '', 'names_that_say_nothing')) == problems
 
@@ -58,9 +59,11 @@ def test_imports(lint: Any, name: str, text: str, problems: int) -> None:
     assert len(found(lint, name, text, 'misplaced_imports')) == problems
 
 
-@pytest.mark.parametrize(('name', 'problems'), [('compute/cmd/x.py', 0), ('compute/service.py', 0), ('compute/db/x.py', 1)])
+@pytest.mark.parametrize(('name', 'problems'), [
+    ('compute/cmd/x.py', 0), ('compute/service.py', 0), ('compute/db/x.py', 1)])
 def test_global_configuration(lint: Any, name: str, problems: int) -> None:
-    assert len(found(lint, name, 'from oslo_config import cfg\nx = cfg.CONF.host\n', 'global_configuration')) == problems
+    text = 'from oslo_config import cfg\nx = cfg.CONF.host\n'
+    assert len(found(lint, name, text, 'global_configuration')) == problems
 
 
 @pytest.mark.parametrize(('text', 'problems'), [('', 0), ('"""Says."""\nx = 1\n', 0), ('x = 1\n', 1)])

@@ -41,6 +41,9 @@ class Recorder:
     def fail(self, context: Any, operation_id: int, error: OperationError, update: Any = None) -> None:
         self._say(('fail', operation_id, error))
 
+    def holds(self, operation_id: int) -> bool:
+        return operation_id not in self.stale
+
     def _say(self, what: tuple[Any, ...]) -> None:
         with self.ended:
             self.said.append(what)
@@ -182,3 +185,66 @@ def test_recovery_undoes_a_stage_that_may_not_be_repeated() -> None:
         runner.submit(ctx.internal(), work(1, stage=stage), recover=True)
         recorder.wait('finish')
         assert handler.undone.is_set() is undone
+
+
+def test_a_neighbour_that_restarts_delays_and_does_not_fail() -> None:
+    calls: list[bool] = []
+
+    def run(job: Job) -> None:
+        calls.append(job.recovering)
+        if len(calls) < 3:
+            raise exception.Unavailable('the network service does not answer')
+    handler = Handler(run)
+    recorder = Recorder()
+    runner = Runner(recorder, {'create': handler}, 4, 4, patience=20)  # type: ignore[arg-type,dict-item]
+    runner.submit(ctx.internal(), work(1))
+    recorder.wait('finish')
+    assert calls == [False, True, True] and not handler.undone.is_set()
+
+
+def test_patience_ends() -> None:
+    def run(job: Job) -> None:
+        raise exception.Unavailable('the network service does not answer', code='network_unavailable')
+    recorder = Recorder()
+    runner = Runner(recorder, {'create': Handler(run)}, 4, 4, patience=0.6)  # type: ignore[arg-type,dict-item]
+    runner.submit(ctx.internal(), work(1))
+    told = recorder.wait('fail')[2]
+    assert (told.code, told.retryable) == ('network_unavailable', True)
+
+
+@pytest.mark.parametrize(('refusal', 'undone', 'lost'), [
+    (exception.Stale('cancelled'), True, True), (exception.Superseded('a newer one'), False, False)])
+def test_a_worker_that_was_replaced_touches_nothing(refusal: exception.Stale, undone: bool, lost: bool) -> None:
+    jobs: list[Job] = []
+
+    def run(job: Job) -> None:
+        jobs.append(job)
+        raise refusal
+    handler = Handler(run)
+    recorder, runner = make({'create': handler})
+    runner.submit(ctx.internal(), work(1))
+    idle(runner)
+    assert handler.undone.is_set() is undone and jobs[0].lost is lost
+    assert not any(said[0] in ('finish', 'fail') for said in recorder.said)
+
+
+def test_a_failure_on_work_that_was_given_to_another_is_kept_quiet() -> None:
+    recorder = Recorder()
+
+    def run(job: Job) -> None:
+        recorder.stale.add(1)
+        raise exception.Retry('the guest exists')
+    handler = Handler(run)
+    runner = Runner(recorder, {'create': handler}, 4, 4)  # type: ignore[arg-type,dict-item]
+    runner.submit(ctx.internal(), work(1))
+    idle(runner)
+    assert handler.undone.is_set() and not any(said[0] == 'fail' for said in recorder.said)
+
+
+def test_a_full_disk_is_named() -> None:
+    def run(job: Job) -> None:
+        raise OSError(28, 'No space left on device')
+    recorder, runner = make({'create': Handler(run)})
+    runner.submit(ctx.internal(), work(1))
+    told = recorder.wait('fail')[2]
+    assert (told.code, told.retryable) == ('disk_full', True) and 'No space left' in told.message

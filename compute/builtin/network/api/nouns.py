@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -160,7 +161,7 @@ def listing_of(call: Call, max_limit: int) -> Listing:
     query = {key: value if isinstance(value, list) else [value] for key, value in call.query.items()}
     filters = {key: values for key, values in query.items() if key not in _CONTROLS}
     text = query.get('limit', ['0'])[-1]
-    if not text.lstrip('-').isdigit() or int(text) < 0:
+    if not re.fullmatch('[0-9]{1,18}', text):
         raise Invalid(f'limit: {text!r} is not a number of 0 or more')
     limit = min(int(text) or max_limit, max_limit)
     keys, directions = query.get('sort_key', []), query.get('sort_dir', [])

@@ -24,8 +24,8 @@ NULL = {'type': 'null'}
 EMPTY = {'type': 'array', 'maxItems': 0}
 TAG: dict[str, Any] = {'type': 'string', 'minLength': 1, 'maxLength': 255, 'pattern': '^[^,/]+$'}
 TAGS: dict[str, Any] = {'type': 'array', 'items': TAG, 'maxItems': 50, 'uniqueItems': True}
-DOMAIN = {'type': ['string', 'null'], 'maxLength': 255,
-          'pattern': '^$|^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\\.?)+$'}
+_LABEL = '[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?'
+DOMAIN = {'type': ['string', 'null'], 'maxLength': 255, 'pattern': rf'^$|^{_LABEL}(\.{_LABEL})*\.?$'}
 
 OWNER = {'project_id': PROJECT, 'tenant_id': PROJECT}
 

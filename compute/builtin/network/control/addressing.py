@@ -18,7 +18,7 @@ Pool = tuple[int, int]
 def network_of(cidr: str, version: int | None = None) -> Net:
     """Read a CIDR; bits beyond the prefix are cleared. :raises Invalid: not one, or of another IP version."""
     try:
-        net = ipaddress.ip_network(cidr, strict=False)
+        net = ipaddress.ip_network(_unscoped(cidr), strict=False)
     except ValueError:
         raise Invalid(f'cidr: {cidr!r} is not a network in CIDR notation', details=BAD_REQUEST) from None
     if version is not None and net.version != version:
@@ -32,9 +32,19 @@ BAD_REQUEST = {'type': 'HTTPBadRequest'}
 def address_of(text: str, what: str = 'ip_address') -> Address:
     """Read an address. :raises Invalid: names ``what``."""
     try:
-        return ipaddress.ip_address(text)
+        return ipaddress.ip_address(_unscoped(text))
     except ValueError:
         raise Invalid(f'{what}: {text!r} is not an IP address', details=BAD_REQUEST) from None
+
+
+def _unscoped(text: str) -> str:
+    """Return what has no zone: behind the % of an IPv6 address may stand anything, line feeds too, and hosts get it.
+
+    :raises ValueError: it has one.
+    """
+    if '%' in text:
+        raise ValueError(text)
+    return text
 
 
 def number(address: Address | int) -> str:

@@ -41,9 +41,9 @@ def heartbeat(work: Work, report: AgentReport) -> None:
 def _time(text: str) -> datetime.datetime | None:
     try:
         moment = datetime.datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def get(work: Work, agent_id: str) -> Mapping[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from compute.builtin.network.control import projects
+from compute.builtin.network.control import addressing, projects
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
 from compute.builtin.network.db import tables as t
@@ -126,7 +125,7 @@ def _protocol(protocol: Any, ethertype: str) -> str | None:
     if text in _ANY:
         return None
     assert text is not None
-    value = PROTOCOLS.get(text, int(text) if text.isdigit() else -1)
+    value = PROTOCOLS.get(text, int(text) if text.isascii() and text.isdecimal() else -1)
     if not 0 <= value <= 255:
         raise Invalid(f'Security group rule protocol {text} not supported. Values are {", ".join(sorted(PROTOCOLS))} '
                       'and integer representations [0 to 255].', details={'type': 'SecurityGroupRuleInvalidProtocol'})
@@ -140,8 +139,8 @@ def _protocol(protocol: Any, ethertype: str) -> str | None:
 
 def _prefix(text: str, ethertype: str) -> str:
     try:
-        net = ipaddress.ip_network(text, strict=False)
-    except ValueError:
+        net = addressing.network_of(text)
+    except Invalid:
         raise Invalid(f'Invalid CIDR {text} given as IP prefix.', details={'type': 'InvalidCIDR'}) from None
     if f'IPv{net.version}' != ethertype:
         raise Invalid(f'Conflicting value ethertype {ethertype} for CIDR {net}.',
@@ -153,7 +152,7 @@ def _check_ports(values: Mapping[str, Any]) -> None:
     low, high, protocol = values['port_range_min'], values['port_range_max'], values['protocol']
     if low is None and high is None:
         return
-    value = -1 if protocol is None else PROTOCOLS.get(protocol, int(protocol) if protocol.isdigit() else -1)
+    value = -1 if protocol is None else PROTOCOLS.get(protocol, int(protocol) if protocol.isdecimal() else -1)
     if value in (1, 58):
         _check_icmp(low, high)
     elif value in _WITH_PORTS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,7 +110,7 @@ def _convert(name: str, column: sa.Column[Any], value: str) -> Any:
     if isinstance(column.type, sa.Integer):
         if column.nullable and value in ('', 'null', 'None'):
             return None
-        if not value.lstrip('-').isdigit():
+        if not re.fullmatch('-?[0-9]{1,18}', value):
             raise Invalid(f'Filter {name}: {value!r} is not a number')
         return int(value)
     return _time(name, value) if isinstance(column.type, sa.DateTime) else value
@@ -126,6 +127,6 @@ def truth(name: str, value: str) -> bool:
 def _time(name: str, value: str) -> datetime.datetime:
     try:
         moment = datetime.datetime.fromisoformat(value)
-    except ValueError:
+        return moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
         raise Invalid(f'{name}: {value!r} is not a time such as 2026-11-20T12:00:00Z') from None
-    return moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo else moment

@@ -1,0 +1,188 @@
+"""What is done to servers: DELETE, and POST /servers/{id}/action."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from compute.exception import NotFound, RpcTimeout, Unavailable
+from compute.objects.operation import CANCELLED, QUEUED
+from tests.api.compute.compute_cloud import ADMIN, MEMBER, NOBODY, OTHER, READER
+from tests.api.compute.serving import LATEST, Servers, message
+
+ACTIONS: list[tuple[str, Any, str]] = [
+    ('os-start', None, 'stopped'), ('os-stop', None, 'active'), ('reboot', {'type': 'SOFT'}, 'active'),
+    ('forceDelete', None, 'active'), ('lock', None, 'active'), ('unlock', None, 'active')]
+each_action = pytest.mark.parametrize(('action', 'value', 'vm_state'), ACTIONS, ids=[row[0] for row in ACTIONS])
+
+
+@each_action
+@pytest.mark.parametrize('version', ['2.1', LATEST])
+def test_accepted(servers: Servers, action: str, value: Any, vm_state: str, version: str) -> None:
+    key = servers.insert(vm_state=vm_state).uuid
+    answer = servers.api.send('POST', f'/v2.1/servers/{key}/action', {action: value}, version=version)
+    assert (answer.status_int, answer.body) == (202, b'')
+
+
+@each_action
+def test_who_may(servers: Servers, action: str, value: Any, vm_state: str) -> None:
+    key = servers.insert(vm_state=vm_state).uuid
+    for token, status in ((READER, 403), (NOBODY, 403), (OTHER, 404), (ADMIN, 202)):
+        servers.act(key, action, value, token=token, status=status)
+    assert 'Policy' in message(servers.act(key, action, value, token=READER, status=403))
+
+
+@each_action
+def test_a_locked_server_obeys_administrators_only(servers: Servers, action: str, value: Any, vm_state: str) -> None:
+    if action in ('lock', 'unlock'):
+        return
+    key = servers.insert(vm_state=vm_state, locked=True).uuid
+    assert 'locked' in message(servers.act(key, action, value, status=409))
+    servers.act(key, action, value, token=ADMIN)
+
+
+@pytest.mark.parametrize(('action', 'value', 'method', 'task_state', 'status'), [
+    ('os-stop', None, 'stop', 'powering-off', 'ACTIVE'),
+    ('reboot', {'type': 'soft'}, 'reboot', 'rebooting', 'REBOOT'),
+    ('reboot', {'type': 'HARD'}, 'reboot', 'rebooting_hard', 'HARD_REBOOT')])
+def test_what_is_written_and_sent(servers: Servers, action: str, value: Any, method: str, task_state: str,
+                                  status: str) -> None:
+    key = servers.insert().uuid
+    servers.act(key, action, value)
+    sent, = servers.api.rpc.sent
+    assert (sent.method, sent.server, sent.arguments['work'].instance.uuid) == (method, 'h1', key)
+    shown = servers.show(key)
+    assert (shown['OS-EXT-STS:task_state'], shown['status']) == (task_state, status)
+    operation, = servers.operations(key)
+    assert (operation.id, operation.kind, operation.host) == (sent.arguments['work'].operation.id, method, 'h1')
+    assert operation.args.get('type', 'none') in ('none', 'SOFT', 'HARD')
+
+
+def test_start(servers: Servers) -> None:
+    key = servers.insert(vm_state='stopped').uuid
+    servers.act(key, 'os-start')
+    assert servers.api.rpc.sent[0].method == 'start' and servers.show(key)['OS-EXT-STS:task_state'] == 'powering-on'
+
+
+@pytest.mark.parametrize(('action', 'value', 'state', 'words'), [
+    ('os-start', None, {'vm_state': 'active'}, 'vm_state active'),
+    ('os-stop', None, {'vm_state': 'stopped'}, 'vm_state stopped'),
+    ('os-stop', None, {'task_state': 'rebooting'}, 'task_state rebooting'),
+    ('os-stop', None, {'vm_state': 'error', 'host': None}, 'no host'),
+    ('os-stop', None, {'vm_state': 'error', 'launched_at': None}, 'launched'),
+    ('reboot', {'type': 'SOFT'}, {'vm_state': 'stopped'}, 'vm_state stopped'),
+    ('reboot', {'type': 'SOFT'}, {'task_state': 'rebooting'}, 'task_state rebooting'),
+    ('reboot', {'type': 'HARD'}, {'vm_state': 'building'}, 'vm_state building'),
+    ('reboot', {'type': 'HARD'}, {'task_state': 'powering-off'}, 'task_state powering-off')])
+def test_states_in_the_way(servers: Servers, action: str, value: Any, state: dict[str, Any], words: str) -> None:
+    row = servers.insert(**state)
+    answer = servers.act(row.uuid, action, value, status=409)
+    assert set(answer) == {'conflictingRequest'} and words in message(answer)
+    assert servers.row(row.uuid) == row and servers.operations(row.uuid) == [] and servers.api.rpc.sent == []
+
+
+def test_a_hard_reboot_takes_the_place_of_a_soft_one(servers: Servers) -> None:
+    key = servers.insert().uuid
+    servers.act(key, 'reboot', {'type': 'SOFT'})
+    servers.act(key, 'reboot', {'type': 'HARD'})
+    assert [operation.state for operation in servers.operations(key)] == [QUEUED, CANCELLED]
+    servers.set(key, locked=True)
+    servers.act(key, 'reboot', {'type': 'HARD'}, status=409)
+    assert [operation.state for operation in servers.operations(key)] == [QUEUED, CANCELLED]
+
+
+@pytest.mark.parametrize(('body', 'words'), [
+    ({'nonsense': None}, 'nonsense'), ({}, 'action'), ({'os-start': None, 'os-stop': None}, 'action'),
+    ({'reboot': {'type': 'MEDIUM'}}, 'MEDIUM'), ({'reboot': {}}, 'type'), ({'reboot': None}, 'reboot'),
+    ({'reboot': {'type': 'SOFT', 'x': 1}}, 'x'), ({'os-getConsoleOutput': {'length': 'x'}}, 'length'),
+    ({'os-getConsoleOutput': {'length': -2}}, 'length'), ({'os-getConsoleOutput': {'x': 1}}, 'x'),
+    ({'lock': {'locked_reason': ''}}, 'locked_reason'), ({'lock': {'why': 'x'}}, 'why'), ('os-start', 'action')])
+def test_bodies_that_are_refused(servers: Servers, body: Any, words: str) -> None:
+    key = servers.insert().uuid
+    answer = servers.api('POST', f'/servers/{key}/action', body, version=LATEST, status=400)
+    assert words in message(answer)
+
+
+def test_locks(servers: Servers) -> None:
+    key = servers.insert().uuid
+    assert 'lock' in message(servers.act(key, 'lock', {'locked_reason': 'x'}, version='2.72', status=400))
+    servers.act(key, 'lock', {'locked_reason': 'maintenance'}, version='2.73')
+    shown = servers.show(key)
+    assert (shown['locked'], shown['locked_reason']) == (True, 'maintenance')
+    assert 'locked_reason' not in servers.show(key, '2.72') and servers.show(key, '2.9')['locked'] is True
+    servers.act(key, 'lock', {'locked_reason': 'other'})
+    assert servers.show(key)['locked_reason'] == 'maintenance'
+    assert 'unlock' in message(servers.act(key, 'unlock', {}, version='2.72', status=400))
+    servers.act(key, 'unlock', {}, version='2.73')
+    shown = servers.show(key)
+    assert (shown['locked'], shown['locked_reason']) == (False, None)
+    assert [operation.kind for operation in servers.operations(key)] == ['unlock', 'lock']
+    assert {operation.state for operation in servers.operations(key)} == {'done'}
+
+
+def test_only_administrators_undo_the_lock_of_one(servers: Servers) -> None:
+    key = servers.insert().uuid
+    servers.act(key, 'lock', {'locked_reason': 'mine'})
+    servers.act(key, 'lock', {'locked_reason': 'law'}, token=ADMIN)
+    assert servers.row(key).locked_by == 'admin' and servers.show(key)['locked_reason'] == 'law'
+    assert 'unlock_override' in message(servers.act(key, 'unlock', status=403))
+    servers.act(key, 'unlock', token=ADMIN)
+    assert servers.row(key).locked_by is None
+
+
+@pytest.mark.parametrize(('length', 'lines'), [(None, None), (10, 10), ('10', 10), (-1, None), (0, 0)])
+def test_console_output(servers: Servers, length: Any, lines: int | None) -> None:
+    servers.api.rpc.answers['console_output'] = 'one\x1b[0m\x00two\n\ttabbed\n'
+    key = servers.insert().uuid
+    answer = servers.act(key, 'os-getConsoleOutput', {'length': length}, version='2.1', status=200)
+    assert answer == {'output': 'one[0mtwo\n\ttabbed\n'}
+    sent, = servers.api.rpc.sent
+    assert (sent.server, sent.arguments['lines']) == ('h1', lines)
+
+
+@pytest.mark.parametrize(('error', 'status'), [
+    (RpcTimeout('no answer'), 409), (Unavailable('no broker'), 409), (NotFound('no guest'), 404)])
+def test_console_output_that_cannot_be_had(servers: Servers, error: Exception, status: int) -> None:
+    servers.api.rpc.answers['console_output'] = error
+    servers.act(servers.insert().uuid, 'os-getConsoleOutput', {}, status=status)
+    servers.act(servers.insert(host=None).uuid, 'os-getConsoleOutput', {}, status=409)
+
+
+@pytest.mark.parametrize('state', [
+    {}, {'vm_state': 'building', 'host': None, 'launched_at': None}, {'vm_state': 'error'},
+    {'task_state': 'rebooting'}, {'vm_state': 'stopped'}])
+def test_delete_in_any_state(servers: Servers, state: dict[str, Any]) -> None:
+    key = servers.insert(**state).uuid
+    assert servers.api('DELETE', f'/servers/{key}', status=204) is None
+    assert servers.row(key).task_state == 'deleting'
+    operation, = servers.operations(key)
+    assert [sent.arguments['operation_id'] for sent in servers.api.rpc.of('delete')] == [operation.id]
+    servers.api('DELETE', f'/servers/{key}', status=204)
+    servers.act(key, 'forceDelete')
+    assert len(servers.operations(key)) == 1
+
+
+def test_delete_cancels_what_goes_on_and_remembers_ports(servers: Servers) -> None:
+    port = servers.api.networks.add_port(servers.network, project_id='p1')
+    key = servers.create(networks=[{'port': port}])['id']
+    servers.api('DELETE', f'/servers/{key}', status=204)
+    delete, create = servers.operations(key)
+    assert (create.state, delete.state) == (CANCELLED, QUEUED)
+    assert delete.args['nics'][0]['port_id'] == port and 'admin_pass' not in create.args
+
+
+def test_who_deletes(servers: Servers) -> None:
+    key = servers.insert(locked=True).uuid
+    for token, status in ((READER, 403), (NOBODY, 403), (OTHER, 404), (MEMBER, 409), (ADMIN, 204)):
+        servers.api('DELETE', f'/servers/{key}', token=token, status=status)
+    servers.api('DELETE', '/servers/nope', status=404)
+
+
+@pytest.mark.parametrize(('method', 'path', 'allow'), [
+    ('PATCH', '/servers', {'GET', 'POST'}), ('PATCH', '/servers/x', {'GET', 'PUT', 'DELETE'}),
+    ('GET', '/servers/x/action', {'POST'})])
+def test_methods(servers: Servers, method: str, path: str, allow: set[str]) -> None:
+    answer = servers.api.send(method, f'/v2.1{path}')
+    assert answer.status_int == 405 and set(answer.json) == {'badMethod'}
+    assert allow <= set(answer.headers['Allow'].split(', '))

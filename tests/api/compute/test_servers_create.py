@@ -1,0 +1,239 @@
+"""POST /servers: what is written and sent, and the windows of every key."""
+
+from __future__ import annotations
+
+import base64
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from compute.exception import Unavailable
+from tests.api.compute.compute_cloud import ADMIN, MEMBER, NOBODY, READER
+from tests.api.compute.serving import LATEST, Servers, message
+
+
+@pytest.mark.parametrize('version', ['2.1', '2.36', '2.37', LATEST])
+def test_the_answer(servers: Servers, version: str) -> None:
+    answer = servers.api.send('POST', '/v2.1/servers', servers.request(), version=version)
+    assert answer.status_int == 202
+    server = answer.json['server']
+    assert set(server) == {'id', 'links', 'OS-DCF:diskConfig', 'security_groups', 'adminPass'}
+    assert answer.headers['Location'] == f'http://localhost/v2.1/servers/{server["id"]}'
+    assert server['links'][0] == {'rel': 'self', 'href': answer.headers['Location']}
+    assert server['security_groups'] == [{'name': 'default'}] and server['OS-DCF:diskConfig'] == 'MANUAL'
+    assert len(server['adminPass']) == 12
+
+
+def test_what_is_written_and_sent(servers: Servers) -> None:
+    data = base64.b64encode(b'#!/bin/sh\n').decode()
+    key = servers.create(
+        name='Web 1_a.b', metadata={'a': 'b'}, user_data=data, tags=['x', 'x'], description='d', adminPass='secret',
+        security_groups=[{'name': 'web'}], accessIPv4='1.2.3.4', config_drive='True',
+        beside={'os:scheduler_hints': {'different_host': servers.image}}, **{'OS-DCF:diskConfig': 'AUTO'})['id']
+    row = servers.row(key)
+    assert (row.vm_state, row.task_state, row.host) == ('building', 'scheduling', None)
+    assert (row.name, row.hostname, row.metadata, row.tags) == ('Web 1_a.b', 'web-1-a-b', {'a': 'b'}, ('x',))
+    assert (row.user_data, row.config_drive, row.disk_config, row.access_ip_v4) == (data, True, 'AUTO', '1.2.3.4')
+    assert row.security_groups == (servers.group,) and row.image is not None and row.image.id == servers.image
+    assert row.scheduler_hints == {'different_host': servers.image}
+    operation, = servers.operations(key)
+    assert (operation.kind, operation.state, operation.args['admin_pass']) == ('create', 'queued', 'secret')
+    assert operation.args['nics'][0]['network_id'] == servers.network
+    assert [sent.arguments for sent in servers.api.rpc.of('build')] == [{'operation_id': operation.id}]
+    used = servers.api('GET', '/limits')['limits']['absolute']
+    assert (used['totalInstancesUsed'], used['totalCoresUsed'], used['totalRAMUsed']) == (1, 1, 512)
+
+
+def test_a_broker_that_is_down_delays_and_no_more(servers: Servers) -> None:
+    servers.api.rpc.refuse(Unavailable('no broker'))
+    assert servers.operations(servers.create()['id'])[0].state == 'queued'
+
+
+# key, value, first version, first version without it, needs an administrator
+WINDOWS: list[tuple[str, Any, str, str | None, bool]] = [
+    ('description', 'x', '2.19', None, False), ('networks', 'auto', '2.37', None, False),
+    ('networks', 'none', '2.37', None, False), ('tags', ['a'], '2.52', None, False),
+    ('personality', [], '2.1', '2.57', False), ('trusted_image_certificates', ['a'], '2.63', None, False),
+    ('host', 'h1', '2.74', None, True), ('hypervisor_hostname', 'h1', '2.74', None, True),
+    ('hostname', 'web', '2.90', None, False), ('hostname', 'web.example.org', '2.94', None, False)]
+
+
+@pytest.mark.parametrize(('key', 'value', 'since', 'until', 'admin'), WINDOWS)
+def test_windows(servers: Servers, key: str, value: Any, since: str, until: str | None, admin: bool) -> None:
+    servers.api.add_host('h1')
+    token = 'root:p1:admin,member,reader' if admin else MEMBER
+    servers.create(version=since, token=token, **{key: value})
+    if since != '2.1':
+        assert key in message(servers.create(400, version=before(since), token=token, **{key: value}))
+    if until is not None:
+        servers.create(version=before(until), **{key: value})
+        assert key in message(servers.create(400, version=until, **{key: value}))
+    else:
+        servers.create(version=LATEST, token=token, **{key: value})
+
+
+def before(version: str) -> str:
+    return f'2.{int(version.removeprefix("2.")) - 1}'
+
+
+@pytest.mark.parametrize(('version', 'status'), [
+    ('2.31', 400), ('2.32', 202), ('2.36', 202), ('2.37', 400), ('2.41', 400), ('2.42', 202)])
+def test_tags_of_networks_came_went_and_came_back(servers: Servers, version: str, status: int) -> None:
+    answer = servers.create(status, version=version, networks=[{'uuid': servers.network, 'tag': 'front'}])
+    if status == 202:
+        assert servers.operations(answer['id'])[0].args['nics'][0]['tag'] == 'front'
+    else:
+        assert 'tag' in message(answer)
+
+
+@pytest.mark.parametrize(('version', 'status'), [('2.31', 400), ('2.32', 202), ('2.33', 400), ('2.42', 202)])
+def test_tags_of_disks_came_went_and_came_back(servers: Servers, version: str, status: int) -> None:
+    servers.create(status, version=version, block_device_mapping_v2=[
+        {'uuid': servers.image, 'source_type': 'image', 'destination_type': 'local', 'boot_index': 0, 'tag': 't'}])
+
+
+def test_networks_must_be_named_from_2_37(servers: Servers) -> None:
+    servers.create(version='2.36', networks=None)
+    assert 'networks' in message(servers.create(400, version='2.37', networks=None))
+
+
+def test_one_network_is_taken_by_itself_and_two_are_not(servers: Servers) -> None:
+    for version, networks in (('2.1', None), (LATEST, [])):
+        key = servers.create(version=version, networks=networks)['id']
+        assert [nic['network_id'] for nic in servers.operations(key)[0].args['nics']] == [servers.network]
+    servers.api.networks.add_network(project_id='p1', name='net2')
+    assert 'Multiple possible networks' in message(servers.create(409, version='2.1', networks=None))
+
+
+def test_auto_and_none(servers: Servers) -> None:
+    assert servers.operations(servers.create(networks='none')['id'])[0].args['nics'] == []
+    nic, = servers.operations(servers.create(networks='auto')['id'])[0].args['nics']
+    assert nic['network_id'] != servers.network
+
+
+def test_description_was_the_name(servers: Servers) -> None:
+    assert servers.row(servers.create(version='2.18')['id']).description == 'vm'
+    assert servers.row(servers.create(version='2.19')['id']).description is None
+
+
+def test_references_may_be_links(servers: Servers) -> None:
+    key = servers.create(imageRef=f'http://images.example/v2/images/{servers.image}',
+                         flavorRef=f'http://localhost/v2.1/flavors/{servers.flavor}')['id']
+    row = servers.row(key)
+    assert row.image is not None and (row.image.id, row.flavor.flavorid) == (servers.image, servers.flavor)
+
+
+def test_what_the_command_line_sends(servers: Servers) -> None:
+    device = {'uuid': servers.image, 'boot_index': 0, 'source_type': 'image', 'destination_type': 'local',
+              'delete_on_termination': True}
+    for reference in (servers.image, None, ''):
+        key = servers.create(version='2.100', imageRef=reference, block_device_mapping_v2=[device], min_count=1,
+                             max_count=1, key_name=None)['id']
+        image = servers.row(key).image
+        assert image is not None and image.id == servers.image
+
+
+def test_several_with_a_reservation(servers: Servers) -> None:
+    answer = servers.create(name='web', min_count='3', max_count=3, hostname='host', return_reservation_id=True)
+    listed = servers.api('GET', f'/servers?reservation_id={answer["reservation_id"]}', version=LATEST)['servers']
+    assert sorted(server['name'] for server in listed) == ['web-1', 'web-2', 'web-3']
+    assert sorted(servers.row(server['id']).hostname for server in listed) == ['host-1', 'host-2', 'host-3']
+
+
+def test_as_many_as_quota_has_room_for(servers: Servers) -> None:
+    servers.api.conf.set_override('cores', 3, 'quota')
+    servers.create(name='a')
+    servers.create(name='b', min_count=1, max_count=5)
+    names = {server['name'] for server in servers.api('GET', '/servers')['servers']}
+    assert names == {'a', 'b-1', 'b-2'}
+    assert message(servers.create(403)) == (
+        'Quota exceeded for cores: Requested 1, but already used 3 of 3 cores')
+    servers.api.conf.set_override('cores', 4, 'quota')
+    servers.create(name='last', max_count=2)
+    assert 'last' in {server['name'] for server in servers.api('GET', '/servers')['servers']}
+
+
+def test_quota_of_metadata(servers: Servers) -> None:
+    servers.api.conf.set_override('metadata_items', 1, 'quota')
+    servers.create(metadata={'a': '1'})
+    assert 'metadata_items' in message(servers.create(403, metadata={'a': '1', 'b': '2'}))
+    assert servers.api('GET', '/limits')['limits']['absolute']['totalInstancesUsed'] == 1
+
+
+def test_who_may(servers: Servers) -> None:
+    servers.create(403, token=READER)
+    servers.create(403, token=NOBODY)
+    assert 'os_compute_api:servers:create' in message(servers.create(403, token=READER))
+    assert 'requested_destination' in message(servers.create(403, host='h1'))
+    assert 'forced_host' in message(servers.create(403, availability_zone='nova:h1'))
+
+
+def test_destinations_of_administrators(servers: Servers) -> None:
+    servers.api.add_host('h1')
+    servers.network = servers.api.networks.add_network(project_id='p0', shared=True)
+    args = servers.operations(servers.create(token=ADMIN, availability_zone='nova:h1')['id'])[0].args
+    assert (args['zone'], args['host'], args['node']) == ('nova', 'h1', None)
+    args = servers.operations(servers.create(token=ADMIN, hypervisor_hostname='h1')['id'])[0].args
+    assert (args['host'], args['node']) == (None, 'h1')
+    assert 'h9' in message(servers.create(400, token=ADMIN, host='h9'))
+    assert 'availability_zone' in message(servers.create(400, token=ADMIN, host='h1', availability_zone='nova:h1'))
+    assert 'three parts' in message(servers.create(400, token=ADMIN, availability_zone='a:b:c:d'))
+
+
+def test_a_flavor_without_disk_is_for_administrators(servers: Servers) -> None:
+    flavor = servers.add_flavor('diskless', ram=512, vcpus=1, disk=0)
+    assert 'zero disk' in message(servers.create(403, flavorRef=flavor))
+    servers.create(token='root:p1:admin', flavorRef=flavor)
+
+
+def test_an_external_network_is_for_administrators(servers: Servers) -> None:
+    outside = servers.api.networks.add_network(project_id='p1', name='public', external=True)
+    assert outside in message(servers.create(403, networks=[{'uuid': outside}]))
+    servers.create(token='root:p1:admin', networks=[{'uuid': outside}])
+
+
+def test_security_groups_by_name_and_id(servers: Servers) -> None:
+    asked = [{'name': 'web'}, {'name': servers.group}, {'name': 'default'}, {}]
+    answer = servers.create(security_groups=asked)
+    assert answer['security_groups'] == [{'name': 'web'}, {'name': servers.group}, {'name': 'default'}]
+    assert servers.row(answer['id']).security_groups[0] == servers.group
+    assert "nope" in message(servers.create(400, security_groups=[{'name': 'nope'}]))
+    servers.api.networks.add_group('p1', 'web')
+    assert 'web' in message(servers.create(409, security_groups=[{'name': 'web'}]))
+
+
+def test_hints_of_every_form(servers: Servers) -> None:
+    other = servers.image
+    for hints in ({'different_host': other}, {'different_host': [other]}, {'same_host': [other]}, {'query': '[]'},
+                  {'query': {}}, {'cidr': '/24'}, {'anything': 'else'}):
+        for key in ('os:scheduler_hints', 'OS-SCH-HNT:scheduler_hints'):
+            made = servers.create(beside={key: hints}, networks='none')['id']
+            assert servers.show(made)['scheduler_hints'] == hints
+            servers.api('DELETE', f'/servers/{made}', status=204)
+            servers.set(made, deleted=True)
+            servers.api.conf.set_override('instances', -1, 'quota')
+            servers.api.conf.set_override('cores', -1, 'quota')
+    servers.create(400, beside={'os:scheduler_hints': {'different_host': 'x'}})
+    assert 'group' in message(servers.create(400, beside={'os:scheduler_hints': {'group': 'x'}}))
+    missing = '99999999-0000-4000-8000-000000000000'
+    assert missing in message(servers.create(400, beside={'os:scheduler_hints': {'group': missing}}))
+
+
+def test_the_same_key_makes_one_server(servers: Servers) -> None:
+    def send(**changes: Any) -> Any:
+        import json
+
+        import webob
+        request = webob.Request.blank('/v2.1/servers', method='POST', headers={
+            'X-Auth-Token': MEMBER, 'Idempotency-Key': 'once', 'OpenStack-API-Version': f'compute {LATEST}'})
+        request.content_type, request.body = 'application/json', json.dumps(servers.request(**changes)).encode()
+        return request.get_response(servers.api.wsgi)
+    servers.api.conf.set_override('instances', 1, 'quota')
+    with ThreadPoolExecutor(4) as pool:
+        answers = [future.result() for future in [pool.submit(send) for _ in range(4)]]
+    assert {answer.status_int for answer in answers} == {202}
+    assert len({answer.json['server']['id'] for answer in answers}) == 1
+    assert sum('adminPass' in answer.json['server'] for answer in answers) == 1
+    assert send(name='other').status_int == 409
+    assert len(servers.api('GET', '/servers')['servers']) == 1

@@ -1,0 +1,133 @@
+"""The broker and the database of a real cluster go away and come back: requests are answered, work goes on by itself.
+
+After every test the ledger, claims, quotas, guests and ports are compared, see ``Cluster.wrong``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.real.cluster import Client, Cloud, Cluster, Timer, running, wait_for
+
+MODES = ('eventlet', 'threading')
+
+
+@pytest.fixture(scope='module')
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running(tmp_path_factory.mktemp('o'), spawn_delay=1.0) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope='module')
+def client(cluster: Cluster) -> Client:
+    return Client(cluster)
+
+
+@pytest.fixture(scope='module')
+def cloud(client: Client) -> Cloud:
+    return Cloud(client)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(cluster: Cluster, client: Client) -> Iterator[None]:
+    yield
+    cluster.settled()
+    for server in client.ok('GET', 'compute', '/servers')['servers']:
+        client.call('DELETE', 'compute', f'/servers/{server["id"]}')
+    wait_for(lambda: not client.ok('GET', 'compute', '/servers')['servers'], 60, 'the end of all servers')
+    cluster.settled()
+
+
+@pytest.mark.parametrize('mode', MODES)
+def test_broker_gone(cluster: Cluster, client: Client, cloud: Cloud, mode: str) -> None:
+    cluster.use(mode)
+    first = cloud.create(name='before')
+    client.wait(first, 'ACTIVE')
+    threads = {name: cluster[name].threads() for name in ('api', 'conductor', 'worker')}
+    cluster.broker.kill()
+    uuids = []
+    for number in range(5):
+        with Timer() as taken:
+            uuids.append(cloud.create(name=f's{number}'))
+        assert taken.seconds < 3, f'request {number} took {taken.seconds:.1f} s'
+    with Timer() as taken, ThreadPoolExecutor(8) as pool:
+        uuids += pool.map(lambda number: cloud.create(name=f'p{number}'), range(8))
+        assert client.act(first, 'os-stop').status_code == 202
+    assert taken.seconds < 6, f'nine requests at once took {taken.seconds:.1f} s'
+    for name, number in threads.items():
+        assert cluster[name].threads() <= number + 25, f'{name} piles up threads'
+    cluster.broker.start()
+    with Timer() as taken:
+        client.wait(first, 'SHUTOFF', timeout=60)
+    print(f'{mode}: the first work was done {taken.seconds:.1f} s after the broker took connections')
+    assert taken.seconds < 20
+    for uuid in uuids:
+        client.wait(uuid, 'ACTIVE', timeout=60)
+
+
+def test_messages_are_lost(cluster: Cluster, client: Client, cloud: Cloud) -> None:
+    cluster.use('eventlet')
+    cluster.kill('conductor')
+    uuids = [cloud.create(name=f's{number}') for number in range(3)]
+    wait_for(lambda: cluster.broker.waiting('conductor') >= 3, 20, 'messages')
+    assert cluster.broker.purge(['conductor', 'worker.node1', 'scheduler']) >= 3
+    cluster.begin('conductor')
+    for uuid in uuids:
+        client.wait(uuid, 'ACTIVE', timeout=60)
+    cluster.kill('worker')
+    for uuid in uuids:
+        assert client.act(uuid, 'os-stop').status_code == 202
+    wait_for(lambda: cluster.broker.waiting('worker.node1') >= 3, 20, 'messages')
+    cluster.broker.purge(['worker.node1'])
+    cluster.begin('worker')
+    for uuid in uuids:
+        client.wait(uuid, 'SHUTOFF', timeout=60)
+
+
+@pytest.mark.parametrize('orderly', [True, False], ids=['stopped', 'killed'])
+def test_broker_restarts_in_the_middle(cluster: Cluster, client: Client, cloud: Cloud, orderly: bool) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        uuids = list(pool.map(lambda number: cloud.create(name=f's{number}'), range(8)))
+        (cluster.broker.stop if orderly else cluster.broker.kill)()
+        cluster.broker.start()
+        uuids += pool.map(lambda number: cloud.create(name=f't{number}'), range(4))
+    for uuid in uuids:
+        client.wait(uuid, 'ACTIVE', timeout=60)
+
+
+def test_database_gone(cluster: Cluster, client: Client, cloud: Cloud) -> None:
+    stays = cloud.create(name='stays')
+    client.wait(stays, 'ACTIVE')
+    begun = cloud.create(name='begun')
+    cluster.mariadb.kill()
+    for method, path, body in (('GET', '/servers/detail', None), ('POST', '/servers', cloud.request())):
+        with Timer() as taken:
+            answer = client.call(method, 'compute', path, body)
+        assert answer.status_code == 503 and 'database' in answer.text.lower(), answer.text
+        assert taken.seconds < 15, f'{method} {path} took {taken.seconds:.1f} s'
+    answer = client.call('GET', 'network', '/v2.0/ports')
+    assert answer.status_code == 503, answer.text
+    cluster.mariadb.start()
+    with Timer() as taken:
+        client.wait(begun, 'ACTIVE', timeout=60)
+    print(f'the server that was begun is there {taken.seconds:.1f} s after the database is back')
+    assert client.act(stays, 'os-stop').status_code == 202
+    client.wait(stays, 'SHUTOFF')
+    assert all(daemon.process and daemon.process.poll() is None for daemon in cluster.daemons.values())
+
+
+def test_database_hangs(cluster: Cluster, client: Client, cloud: Cloud) -> None:
+    """A machine that freezes for a while: connections stay open, nothing is answered."""
+    begun = cloud.create(name='begun')
+    cluster.mariadb.pause()
+    until = time.monotonic() + 15
+    with ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(client.call, 'GET', 'compute', '/servers') for _ in range(3)]
+        wait_for(lambda: time.monotonic() > until, 30, 'the end of the freeze')
+        cluster.mariadb.resume()
+        assert {answer.result().status_code for answer in answers} <= {200, 503}
+    client.wait(begun, 'ACTIVE', timeout=60)

@@ -1,0 +1,64 @@
+"""A bus that keeps what is sent instead of sending it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from compute.exception import ComputeError
+from compute.objects.value import decode, encode
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One message. Arguments made the way over JSON."""
+
+    interface: str
+    server: str | None
+    method: str
+    arguments: dict[str, Any]
+
+
+class RecordedRpc:
+    """Stands for ``compute.rpc.transport.Rpc``. ``answers`` maps method names to what a call returns, to an error that it
+    raises, or to a function of its arguments; ``refuse`` makes every message raise.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+        self.answers: dict[str, Any] = {}
+        self._error: ComputeError | None = None
+
+    def refuse(self, error: ComputeError | None) -> None:
+        """Let every message raise this, or none."""
+        self._error = error
+
+    def client(self, interface: Any, server: str | None = None) -> Any:
+        """Return a proxy that has the interface's methods and no others."""
+        return _Proxy(self, interface, server)
+
+    def of(self, method: str) -> list[Sent]:
+        """Return the messages of one method."""
+        return [sent for sent in self.sent if sent.method == method]
+
+    def take(self, interface: Any, server: str | None, method: Any, arguments: dict[str, Any]) -> Any:
+        """Keep a message and answer it."""
+        if self._error is not None:
+            raise self._error
+        travelled = method.decode_arguments(method.encode_arguments(arguments))
+        self.sent.append(Sent(interface.NAME, server, method.name, travelled))
+        answer = self.answers.get(method.name)
+        if isinstance(answer, Exception):
+            raise answer
+        return decode(method.hints.get('return', Any), encode(answer(**travelled) if callable(answer) else answer))
+
+
+class _Proxy:
+    def __init__(self, rpc: RecordedRpc, interface: Any, server: str | None) -> None:
+        for method in interface.methods().values():
+            setattr(self, method.name, _sender(rpc, interface, server, method))
+
+
+def _sender(rpc: RecordedRpc, interface: Any, server: str | None, method: Any) -> Callable[..., Any]:
+    return lambda context, **arguments: rpc.take(interface, server, method, arguments)
