@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 import logging
+import threading
 import uuid as uuids
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from compute import concurrency, exception
+from compute.conductor.hearing import Hearing
 from compute.context import RequestContext
 from compute.control.cloud import Cloud
 from compute.db import instances, operations
@@ -27,14 +30,42 @@ class Conductor:
         self.cloud, self.conf, self.db, self.rpc, self.host = cloud, cloud.conf, cloud.db, cloud.rpc, cloud.host
         self.incarnation = str(uuids.uuid4())
         self.owner = f'nova-conductor@{cloud.host}'
+        self.hearing = Hearing(self.conf.conductor.service_down_time)
+        self._working: Counter[int] = Counter()
+        self._lock = threading.Lock()
         self._pool = concurrency.Pool('conductor', self.conf.conductor.pool_size, queue=5000)
 
-    def submit(self, function: Callable[..., Any], *args: Any) -> None:
-        """Run work in the pool, so that an RPC thread is free again. When it is full the reaper comes back to it."""
+    def submit(self, function: Callable[..., Any], context: RequestContext, work: Work | int, *more: Any) -> None:
+        """Run ``function(self, context, work, *more)`` in the pool, so that an RPC thread is free again.
+
+        ``work`` is an operation, or its id. When the pool is full, or the function breaks, its lease runs out and the
+        reaper comes back to it.
+        """
+        number = work.operation.id if isinstance(work, Work) else work
+        with self._lock:
+            self._working[number] += 1
         try:
-            self._pool.submit(function, *args)
+            self._pool.submit(self._work, number, function, context, work, *more)
         except concurrency.Pool.Full as error:
+            self._rest(number)
             LOG.warning('%s', error)
+
+    def working(self) -> tuple[int, ...]:
+        """Return the ids of the operations that are worked on here: their leases, and no others, are renewed."""
+        with self._lock:
+            return tuple(self._working)
+
+    def _work(self, number: int, function: Callable[..., Any], *args: Any) -> None:
+        try:
+            function(self, *args)
+        finally:
+            self._rest(number)
+
+    def _rest(self, number: int) -> None:
+        with self._lock:
+            self._working[number] -= 1
+            if not self._working[number]:
+                del self._working[number]
 
     def lease(self, operation_id: int) -> Work | None:
         """Take an operation for this conductor; None when it ended, is another's, or its server is gone."""

@@ -34,7 +34,7 @@ class BuildEndpoint(Build):
         self._conductor = conductor
 
     def build(self, context: ctx.RequestContext, *, operation_id: int) -> None:
-        self._conductor.submit(place, self._conductor, context, operation_id)
+        self._conductor.submit(place, context, operation_id)
 
 
 def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
@@ -51,9 +51,19 @@ def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) 
         conductor.release(work.operation, retry_in=conductor.conf.conductor.reaper_interval)
         return
     except exception.ComputeError as error:
+        if _all_silent(error) and not conductor.hearing.can_judge():
+            LOG.warning('operation %s: scheduling waits until hosts are heard again: %s', operation_id, error.message)
+            conductor.release(work.operation, retry_in=conductor.conf.conductor.reaper_interval)
+            return
         end_failed(conductor, work, _final(work.operation, error))
         return
     hand_over(conductor, context, work.operation, host, alternates)
+
+
+def _all_silent(error: exception.ComputeError) -> bool:
+    """Tell whether no host fits because hosts are down, as they seem to be after an outage of broker or database."""
+    rejections = error.details.get('rejections') or ()
+    return any(each['filter'] == 'ComputeFilter' and each['reason'].startswith('is down') for each in rejections)
 
 
 def _final(operation: Operation, error: exception.ComputeError) -> OperationError:

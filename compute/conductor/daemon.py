@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from compute import context as ctx
 from compute.concurrency import Periodic
 from compute.conductor.conductor import Conductor
 from compute.conductor.create import BuildEndpoint
@@ -15,6 +16,7 @@ from compute.conductor.reaper import Reaper
 from compute.conductor.reports import ReportsEndpoint
 from compute.control.cloud import Cloud
 from compute.db import operations, services
+from compute.rpc.conductor import Reports
 from compute.rpc.interface import Interface
 
 
@@ -31,6 +33,7 @@ class ConductorDaemon:
         self.reaper = Reaper(self._conductor)
         self._periodics = [
             Periodic(self._beat, options.heartbeat_interval, name='conductor-heartbeat'),
+            Periodic(self._listen, options.heartbeat_interval, name='hearing'),
             Periodic(self.reaper.sweep, options.reaper_interval, name='reaper', immediately=False),
             Periodic(Janitor(self._conductor).run, options.janitor_interval, name='janitor', immediately=False),
         ]
@@ -59,11 +62,19 @@ class ConductorDaemon:
         """Return what does not work."""
         return []
 
+    def _listen(self) -> None:
+        """See whether what a host says would arrive: through the broker, at a conductor, in the store."""
+        self._cloud.db.ping()
+        peer: Any = self._cloud.rpc.client(Reports)
+        peer.peer_version(ctx.internal())
+        self._conductor.hearing.note()
+
     def _beat(self) -> None:
-        """Say that this conductor lives, and renew what it holds: a lease runs out only when its owner is gone."""
+        """Say that this conductor lives, and renew what it works on: a lease runs out when its owner is gone."""
         conductor = self._conductor
 
         def write(connection: Connection) -> None:
             services.beat(connection, conductor.host, 'nova-conductor', 'conductor', conductor.incarnation)
-            operations.renew_all(connection, conductor.owner, conductor.incarnation, conductor.conf.conductor.lease)
+            operations.renew(connection, conductor.working(), conductor.owner, conductor.incarnation,
+                             conductor.conf.conductor.lease)
         conductor.db.transaction(write)

@@ -33,7 +33,7 @@ class DeleteEndpoint(Delete):
         self._conductor = conductor
 
     def delete(self, context: ctx.RequestContext, *, operation_id: int) -> None:
-        self._conductor.submit(remove, self._conductor, context, operation_id)
+        self._conductor.submit(remove, context, operation_id)
 
 
 def remove(conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
@@ -52,9 +52,11 @@ def remove(conductor: Conductor, context: ctx.RequestContext, operation_id: int)
 
 
 def host_is_up(conductor: Conductor, host: str) -> bool:
-    """Tell whether a host's worker sent a heartbeat lately."""
+    """Tell whether a host's worker sent a heartbeat lately, or may have sent one that nobody heard."""
     service = conductor.db.read(lambda connection: services.find(connection, host, 'nova-compute'))
-    return service is not None and service.is_up(now(), conductor.conf.conductor.service_down_time)
+    if service is None or service.forced_down:
+        return False
+    return service.is_up(now(), conductor.conf.conductor.service_down_time) or not conductor.hearing.can_judge()
 
 
 def _hand_over(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:

@@ -49,6 +49,8 @@ class Reaper:
                 self._take_up(operation)
             except exception.ComputeError as error:
                 LOG.warning('operation %s could not be taken up: %s', operation.id, error.message)
+            except Exception:  # one that breaks the sweep must not keep it from the others
+                LOG.exception('operation %s could not be taken up', operation.id)
         return len(found)
 
     def _take_up(self, operation: Operation) -> None:
@@ -70,7 +72,7 @@ class Reaper:
                 message=f'Its host {operation.host} is down', hint='start it when the host is back'))
         else:
             self._postpone(operation)
-            conductor.submit(module.resend, conductor, context, work)
+            conductor.submit(module.resend, context, work)
 
     def _work(self, operation: Operation) -> Work | None:
         def find(connection: Connection) -> Work | None:
@@ -88,7 +90,7 @@ class Reaper:
         taken = conductor.db.transaction(lambda connection: operations.seize(
             connection, work.operation.id, conductor.owner, conductor.incarnation, conductor.conf.conductor.lease))
         if taken:
-            module.failed(conductor, context, work, error)
+            conductor.submit(module.failed, context, work, error)
 
     def _postpone(self, operation: Operation) -> None:
         """Free it, and give whoever is told ``begin_timeout`` before the next look."""

@@ -128,7 +128,7 @@ class ReportsEndpoint(Reports):
         work = self._db.transaction(write)
         LOG.warning('operation %s (%s of %s) failed on %s at %s: %s', operation_id, work.operation.kind,
                     work.instance.uuid, host, error.stage, error.message)
-        self._conductor.submit(module_of(work.operation.kind).failed, self._conductor, context, work, error)
+        self._conductor.submit(module_of(work.operation.kind).failed, context, work, error)
 
     def observed(self, context: ctx.RequestContext, *, host: str, incarnation: str,
                  power_states: dict[str, int]) -> tuple[str, ...]:

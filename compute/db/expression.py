@@ -96,7 +96,8 @@ class Expression:
         if self._steps > _MAX_STEPS:  # repetitions of nothing make no nodes
             raise ValueError('it is too large')
         if operator in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-            return self._repeat(*what, then)
+            least, most, body = what
+            return self._repeat(least, most, body, then)
         if operator is sre.SUBPATTERN:
             return self._sequence(what[3], then)
         if operator is sre.BRANCH:

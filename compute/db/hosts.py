@@ -69,7 +69,8 @@ def _same_host(connection: Connection, report: HostReport) -> Any:
     for row in rows:
         if row.uuid != report.node_uuid:
             raise exception.Conflict(
-                f'Host name {report.host} belongs to node {row.uuid}; this is node {report.node_uuid}',
+                # Not which: whoever names it is taken for it.
+                f'Host name {report.host} belongs to another node than {report.node_uuid}',
                 code='host_identity', hint='give this machine another name ([DEFAULT] host), restore its node uuid '
                 'file, or delete the old compute service')
         if row.host != report.host:

@@ -130,13 +130,6 @@ def renew(connection: Connection, ids: tuple[int, ...], owner: str, incarnation:
     return {row.id for row in connection.execute(sa.select(table.c.id).where(mine))}
 
 
-def renew_all(connection: Connection, owner: str, incarnation: str, seconds: float) -> None:
-    """Renew whatever an owner holds."""
-    connection.execute(table.update().where(
-        table.c.state == op.RUNNING, table.c.owner == owner, table.c.incarnation == incarnation).values(
-        lease_until=now() + datetime.timedelta(seconds=seconds)))
-
-
 def hand_over(connection: Connection, operation_id: int, host: str, seconds: float) -> None:
     """Give an operation to a host: it has ``seconds`` to begin, then the reaper looks."""
     time = now()

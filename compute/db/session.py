@@ -8,11 +8,12 @@ function must therefore have no effect but its SQL; messages are sent after it r
 from __future__ import annotations
 
 import logging
+import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import orjson
@@ -127,6 +128,7 @@ def _engine(url: sa.URL, options: Any, isolation: str = 'READ COMMITTED') -> sa.
         engine = sa.create_engine(url, connect_args={'timeout': 5, 'check_same_thread': False},
                                   poolclass=sa.pool.QueuePool, pool_size=options.max_pool_size,
                                   max_overflow=options.max_overflow, json_deserializer=orjson.loads)
+        event.listen(engine, 'do_connect', lambda *connection: _make_private(url.database))
         event.listen(engine, 'connect', _prepare_sqlite)
         return engine
     arguments: dict[str, Any] = {'timeout': options.query_timeout}
@@ -154,6 +156,13 @@ def _name_violation(context: Any) -> None:
     code = str(details[0].get('C', '')) if details and isinstance(details[0], dict) else ''
     if code.startswith('23') and found is not None and not isinstance(found, exc.IntegrityError):
         raise exc.IntegrityError(found.statement, found.params, found.orig) from context.original_exception
+
+
+def _make_private(path: str | None) -> None:
+    """Make a store's file before SQLite does, readable for this user only: it holds password hashes and user data."""
+    if path and path != ':memory:' and not os.path.exists(path):
+        with suppress(OSError):  # SQLite says better what is wrong
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

@@ -28,6 +28,7 @@ from compute.rest.router import Place, Router
 from compute.rest.versions import NEWEST, Negotiation, Version
 
 LOG = logging.getLogger(__name__)
+_DEEPEST = 64
 _NUL = re.compile(rb'(?<!\\)(?:\\\\)*\\u0000')
 _PROJECT = re.compile(r'^/([0-9a-f-]{32,36})(/.*)$')
 _UNSEEN = 'An unexpected error prevented the server from fulfilling your request; it is in the log under {request_id}.'
@@ -183,9 +184,12 @@ class Kernel:
         if b'\\u0000' in raw and _NUL.search(raw):  # no database takes it
             raise Invalid('The body has a NUL character (\\u0000) in it')
         try:
-            return orjson.loads(raw)
+            data = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             raise Invalid(f'Malformed request body: {error}', code='malformed_json') from None
+        if raw.count(b'[') + raw.count(b'{') > _DEEPEST and _is_deep(data):
+            raise Invalid(f'The body is nested deeper than {_DEEPEST} levels')
+        return data
 
     def _respond(self, request: webob.Request, op: Op, version: Version, call: Call) -> webob.Response:
         assert op.handler is not None
@@ -220,6 +224,15 @@ class Kernel:
         if status >= 500:
             LOG.warning('%s %s: %s %s', request.method, request.path, status, error.message)
         return webob.Response(status=status, body=orjson.dumps(body), headerlist=list(headers.items()))
+
+
+def _is_deep(data: Any) -> bool:
+    """Tell whether lists and objects lie in one another deeper than can be written again."""
+    level = [data]
+    for _ in range(_DEEPEST + 1):
+        level = [inner for item in level if isinstance(item, dict | list)
+                 for inner in (item.values() if isinstance(item, dict) else item)]
+    return bool(level)
 
 
 def _demand_text(request: webob.Request) -> None:

@@ -17,7 +17,7 @@ def node_uuid(state_path: str, host: str) -> str:
         pass
     fresh = str(uuid.uuid4())
     temporary = f'{path}.new'
-    with open(temporary, 'w', encoding='ascii') as file:
+    with open(temporary, 'w', encoding='ascii', opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(f'{fresh}\n')
         file.flush()
         os.fsync(file.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from compute import exception, states
@@ -10,6 +11,8 @@ from compute.objects.operation import InstanceUpdate
 from compute.virt.driver import Driver
 from compute.worker.runner import Job
 
+LONGEST_SHUTDOWN = 480.0
+"""Seconds that an image may ask for, less than the deadline: who waits keeps one of the host's threads from others."""
 _VM_STATES = {states.RUNNING: states.ACTIVE, states.SHUTDOWN: states.STOPPED, states.CRASHED: states.STOPPED}
 
 
@@ -35,6 +38,9 @@ class PowerHandler:
         return InstanceUpdate(power_state=power, vm_state=_VM_STATES.get(power))
 
     def shutdown_timeout(self, instance: Instance) -> float:
-        """Return how long the guest has to obey: its image's word, else the host's option."""
+        """Return how long the guest has to obey: its image's word, within bounds, else the host's option."""
         text = instance.image.properties.get('os_shutdown_timeout', '') if instance.image else ''
-        return float(text) if text.isdigit() else float(self._options.shutdown_timeout)
+        default = float(self._options.shutdown_timeout)
+        if not re.fullmatch('[0-9]{1,9}', text):
+            return default
+        return min(float(text), max(default, LONGEST_SHUTDOWN))

@@ -120,6 +120,16 @@ class Broker:
         end_group(self._process, signal.SIGTERM)
         self._process = None
 
+    def pause(self) -> None:
+        """Let it take connections and answer nothing."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     def remove(self) -> None:
         """End all of it."""
         self.kill()

@@ -16,12 +16,10 @@ import pytest
 from compute.db.tables import instances, operations
 from tests.real.cluster import Client, Cloud, Cluster, running, wait_for
 
-MODES = ('eventlet', 'threading')
-
 
 @pytest.fixture(scope='module')
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running(tmp_path_factory.mktemp('c')) as cluster:
+    with running(tmp_path_factory.mktemp('c'), concurrency='threading') as cluster:
         yield cluster
 
 
@@ -84,7 +82,7 @@ def test_each_daemon_is_a_process(cluster: Cluster, client: Client, cloud: Cloud
     assert cluster.guests() == {}
 
 
-@pytest.mark.parametrize('mode', MODES)
+@pytest.mark.parametrize('mode', ['threading', 'eventlet'])
 def test_worker_killed(cluster: Cluster, client: Client, cloud: Cloud, mode: str) -> None:
     cluster.use(mode)
     uuids = [cloud.create(name='spawning')]
@@ -106,7 +104,6 @@ def test_worker_killed(cluster: Cluster, client: Client, cloud: Cloud, mode: str
 
 
 def test_conductor_killed_while_it_schedules(cluster: Cluster, client: Client, cloud: Cloud) -> None:
-    cluster.use('eventlet')
     cluster.pause('scheduler')
     uuid = cloud.create()
     asks(cluster, uuid)

@@ -21,8 +21,9 @@ missing_packages() {
 
 install_packages() {
     command -v dpkg-query >/dev/null || { note 'this is not Debian; install the equivalents of:'; wanted_packages; return 1; }
-    local missing
+    local missing epmd
     missing=$(missing_packages)
+    epmd=$(command -v epmd || true)
     if [ -z "$missing" ]; then
         already 'all are installed'
         return
@@ -33,6 +34,9 @@ install_packages() {
     no_services_of_packages
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing
     stop_services_of_packages $missing
+    # Erlang comes along with RabbitMQ, and its name server listens on every interface.
+    [ ! -d /run/systemd/system ] || [ -n "$epmd" ] || ! command -v epmd >/dev/null ||
+        systemctl disable --now epmd.socket epmd.service
     done_with "$(wc -w <<<"$missing") installed"
 }
 

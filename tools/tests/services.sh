@@ -7,7 +7,7 @@ install_test_packages() {
         BASE_PACKAGES+=("${TEST_PACKAGES[@]}")
     else
         MODE=standalone DRIVER=fake
-        BASE_PACKAGES+=(libvirt-dev)
+        BASE_PACKAGES+=(libvirt-dev qemu-utils)
     fi
     install_packages
 }

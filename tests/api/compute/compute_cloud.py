@@ -55,7 +55,8 @@ class ComputeApi:
         migrate.upgrade(self.db, 'compute.db.versions', 'compute_version')
         self.images, self.networks, self.rpc = FakeImages(), FakeNetworks(), RecordedRpc()
         self.cloud = SimpleNamespace(conf=self.conf, db=self.db, rpc=self.rpc, images=self.images,
-                                     networks=self.networks, identity=FakeIdentity(), host='api1', group_names=GroupNames(self.networks))
+                                     networks=self.networks, identity=FakeIdentity(), host='api1',
+                                     group_names=GroupNames(self.networks))
         self.wsgi = Authenticate(MakeContext(make_app(self.cloud)), check_token)
 
     def __call__(self, method: str, path: str, body: Any = None, *, version: str | None = None,

@@ -198,7 +198,7 @@ def test_security_groups_by_name_and_id(servers: Servers) -> None:
     answer = servers.create(security_groups=asked)
     assert answer['security_groups'] == [{'name': 'web'}, {'name': servers.group}, {'name': 'default'}]
     assert servers.row(answer['id']).security_groups[0] == servers.group
-    assert "nope" in message(servers.create(400, security_groups=[{'name': 'nope'}]))
+    assert 'nope' in message(servers.create(400, security_groups=[{'name': 'nope'}]))
     servers.api.networks.add_group('p1', 'web')
     assert 'web' in message(servers.create(409, security_groups=[{'name': 'web'}]))
 

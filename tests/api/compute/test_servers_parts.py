@@ -24,7 +24,8 @@ def test_metadata(servers: Servers, key: str) -> None:
     path, api = f'/servers/{key}/metadata', servers.api
     assert api('GET', path, status=200) == {'metadata': {'a': '1', 'b': '2'}}
     assert api('GET', f'{path}/a', status=200) == {'meta': {'a': '1'}}
-    assert api('POST', path, {'metadata': {'b': '3', 'c': '4'}}, status=200)['metadata'] == {'a': '1', 'b': '3', 'c': '4'}
+    merged = api('POST', path, {'metadata': {'b': '3', 'c': '4'}}, status=200)['metadata']
+    assert merged == {'a': '1', 'b': '3', 'c': '4'}
     assert api('PUT', f'{path}/d', {'meta': {'d': '5'}}, status=200) == {'meta': {'d': '5'}}
     assert api('DELETE', f'{path}/a', status=204) is None
     assert api('GET', path)['metadata'] == {'b': '3', 'c': '4', 'd': '5'}
@@ -103,8 +104,8 @@ def test_addresses(servers: Servers, key: str) -> None:
 
 def port_of(servers: Servers, key: str, **more: Any) -> str:
     networks = servers.api.networks
-    port: str = networks.add_port(servers.network, project_id='p1', fixed_ip='10.0.0.99', security_groups=[servers.group],
-                                  **more)
+    port: str = networks.add_port(servers.network, project_id='p1', fixed_ip='10.0.0.99',
+                                  security_groups=[servers.group], **more)
     networks.bind_port(None, port, host='h1', device_id=key, project_id='p1')
     return port
 

@@ -24,7 +24,8 @@ FIELDS: list[tuple[str, Any, str]] = [
     ('networks', [{'uuid': UUID, 'nonsense': 1}], 'nonsense'), ('networks', {}, 'networks'),
     ('networks', [{'port': UUID, 'fixed_ip': '10.0.0.9'}], 'fixed_ip'),
     ('networks', [{'uuid': UUID, 'fixed_ip': '10.0.0.300'}], 'fixed_ip'), ('key_name', 'nope', "'nope'"),
-    ('key_name', '', 'key_name'), ('availability_zone', 'mars', "'mars'"), ('availability_zone', '', 'availability_zone'),
+    ('key_name', '', 'key_name'), ('availability_zone', 'mars', "'mars'"),
+    ('availability_zone', '', 'availability_zone'),
     ('user_data', '%%%', 'user_data'), ('user_data', 'a' * 65536, 'user_data'), ('user_data', 5, 'user_data'),
     ('metadata', {'a': 1}, 'metadata'), ('metadata', {'a': 'x' * 256}, 'metadata'), ('metadata', {'': 'x'}, 'metadata'),
     ('metadata', {'a/b': 'x'}, 'metadata'), ('metadata', [], 'metadata'), ('min_count', 0, 'min_count'),
@@ -48,7 +49,8 @@ FIELDS: list[tuple[str, Any, str]] = [
     ('return_reservation_id', 'perhaps', 'return_reservation_id')]
 
 
-@pytest.mark.parametrize(('key', 'value', 'words'), FIELDS, ids=[f'{key}-{str(value)[:30]}' for key, value, _ in FIELDS])
+@pytest.mark.parametrize(('key', 'value', 'words'), FIELDS, ids=[
+    f'{key}-{str(value)[:30]}' for key, value, _ in FIELDS])
 def test_fields(servers: Servers, key: str, value: Any, words: str) -> None:
     answer = servers.create(400, **{key: value})
     assert set(answer) == {'badRequest'} and answer['badRequest']['code'] == 400

@@ -93,7 +93,8 @@ def test_values(servers: Servers) -> None:
              {'rel': 'bookmark', 'href': f'http://localhost/servers/{row.uuid}'}]
     nic, = row.nics
     for key, value in {
-            'status': 'ACTIVE', 'links': links, 'created': '2026-11-20T12:00:00Z', 'metadata': {'a': 'b'}, 'tags': ['x'],
+            'status': 'ACTIVE', 'links': links, 'created': '2026-11-20T12:00:00Z', 'metadata': {'a': 'b'},
+            'tags': ['x'],
             'OS-SRV-USG:launched_at': '2026-11-20T12:00:00.000000', 'OS-SRV-USG:terminated_at': None,
             'config_drive': 'True', 'key_name': 'k', 'accessIPv4': '', 'accessIPv6': '::1', 'description': 'd',
             'security_groups': [{'name': 'web'}], 'OS-EXT-AZ:availability_zone': 'nova', 'host_status': 'UP',
@@ -147,7 +148,8 @@ def test_status_and_progress(servers: Servers, vm_state: str, task_state: str | 
 @pytest.mark.parametrize(('code', 'token', 'detailed'), [
     (500, MEMBER, False), (500, ADMIN, True), (404, MEMBER, True), (404, ADMIN, True)])
 def test_fault(servers: Servers, code: int, token: str, detailed: bool) -> None:
-    fault = Fault(code=code, reason='no_valid_host', message='No valid host was found.', hint='add one', created_at=TIME)
+    fault = Fault(code=code, reason='no_valid_host', message='No valid host was found.', hint='add one',
+                  created_at=TIME)
     key = servers.insert(vm_state='error', fault=fault).uuid
     shown = servers.show(key, '2.1', token)['fault']
     assert {name: shown[name] for name in ('code', 'created', 'message')} == {

@@ -35,6 +35,8 @@ def five(site: Site) -> Site:
     (f'project_id={PROJECTS["other"]}', []),
     (f'tenant_id={PROJECTS["demo"]}&name=n0', ['n0']),
     ('name=N1', []),
+    ('not-tags=&name=n0', ['n0']),
+    ('tags-any=&not-tags-any=&name=n0', ['n0']),
     ('changed_since=2099-01-01T00:00:00Z', []),
     ('limit=2&sort_key=name', ['n0', 'n1']),
 ])

@@ -92,7 +92,8 @@ def test_a_protocol_is_a_name_or_ascii_digits(site: Site, protocol: str) -> None
 def test_a_prefix_has_no_zone(site: Site, prefix: str) -> None:
     group = site.get('/security-groups')['security_groups'][0]['id']
     site.post('/security-group-rules', {'security_group_rule': {
-        'security_group_id': group, 'direction': 'ingress', 'ethertype': 'IPv6', 'remote_ip_prefix': prefix}}, status=400)
+        'security_group_id': group, 'direction': 'ingress', 'ethertype': 'IPv6', 'remote_ip_prefix': prefix}},
+              status=400)
 
 
 def test_exhaustion(site: Site) -> None:

@@ -53,7 +53,7 @@ class HostsContract:
 
     def test_a_known_name_on_another_node_is_refused(self, database: Database) -> None:
         add_host(database, 'one')
-        with pytest.raises(exception.Conflict, match='Host name one belongs to node') as caught:
+        with pytest.raises(exception.Conflict, match='Host name one belongs to another node') as caught:
             add_host(database, 'one')
         assert caught.value.code == 'host_identity'
 

@@ -105,3 +105,14 @@ class Site:
     ({'X_INSTANCE_ID': 'u-1', 'X_INSTANCE_ID_SIGNATURE': signature('s', 'u-1'), 'X_TENANT_ID': 'p-1'}, '200')])
 def test_identity_cannot_be_forged(headers: dict[str, str], status: str) -> None:
     assert Site().get('/openstack/latest/meta_data.json', **headers)[0].startswith(status)
+
+
+def test_a_password_that_is_no_ascii_is_the_guests_fault() -> None:
+    app = Metadata(SimpleNamespace(db=SimpleNamespace(read=lambda function: SERVER), conf=SimpleNamespace(
+        metadata=SimpleNamespace(shared_secret='s', cache_time=1))))
+    environ = {'REQUEST_METHOD': 'POST', 'PATH_INFO': '/openstack/latest/password', 'HTTP_X_INSTANCE_ID': 'u-1',
+               'HTTP_X_INSTANCE_ID_SIGNATURE': signature('s', 'u-1'), 'CONTENT_LENGTH': '2',
+               'wsgi.input': io.BytesIO(b'\xff\xff')}
+    said: list[str] = []
+    app(environ, lambda status, headers: said.append(status))
+    assert said == ['400 Bad Request']

@@ -183,3 +183,9 @@ def test_a_url_that_is_no_text_is_refused(kernel: Kernel, path: str) -> None:
     (b'{"thing": {"name": "a\\\\u0000b"}}', 200), (b'{"thing": {"name": "a"}}', 200)])
 def test_a_nul_in_a_body_is_refused(kernel: Kernel, body: bytes, status: int) -> None:
     assert send(kernel, 'POST', '/things', body).status_int == status
+
+
+@pytest.mark.parametrize(('depth', 'refused'), [(60, False), (70, True)])
+def test_a_body_that_is_nested_too_deep_is_refused(kernel: Kernel, depth: int, refused: bool) -> None:
+    answer = send(kernel, 'POST', '/things', b'{"thing": {"name": "a"}, "more": ' + b'[' * depth + b']' * depth + b'}')
+    assert answer.status_int == 400 and ('nested' in answer.text) is refused

@@ -60,12 +60,15 @@ def _tagged(table: sa.Table) -> dict[str, Special]:
         return sa.exists().where(t.tags.c.resource_id == table.c.id, t.tags.c.tag == tag)
 
     def every(values: list[str]) -> Clause:
-        return sa.and_(*(has(tag) for tag in _split(values)))
+        return sa.and_(sa.true(), *(has(tag) for tag in _split(values)))
 
     def some(values: list[str]) -> Clause:
-        return sa.or_(*(has(tag) for tag in _split(values)))
-    return {'tags': every, 'tags-any': some, 'not-tags': lambda values: sa.not_(every(values)),
-            'not-tags-any': lambda values: sa.not_(some(values))}
+        clauses = [has(tag) for tag in _split(values)]
+        return sa.or_(*clauses) if clauses else sa.true()
+
+    def unless(fits: Special) -> Special:
+        return lambda values: sa.not_(fits(values)) if _split(values) else sa.true()
+    return {'tags': every, 'tags-any': some, 'not-tags': unless(every), 'not-tags-any': unless(some)}
 
 
 def _split(values: list[str]) -> list[str]:

@@ -1,0 +1,34 @@
+"""Whether this conductor could have heard the hosts. While broker or database were away, silence proves nothing.
+
+Without this, an outage that is longer than ``[conductor] service_down_time`` would make every host look dead when it
+ends, and all that was under way would be failed or built a second time. A host counts as dead only when it was silent
+for that long while somebody listened.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+class Hearing:
+    """Told at each check that messages come through and the store answers; notices by itself when it is not told.
+
+    It begins deaf: a conductor that starts knows nothing of what was before.
+    """
+
+    def __init__(self, down_time: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._down_time, self._clock = down_time, clock
+        self._since = self._last = clock()
+
+    def note(self) -> None:
+        """Take in that all works now. After a gap in which hosts may have spoken in vain, listening begins anew."""
+        now = self._clock()
+        if now - self._last > self._down_time / 2:
+            self._since = now
+        self._last = now
+
+    def can_judge(self) -> bool:
+        """Tell whether a host that was not heard for ``down_time`` is down."""
+        now = self._clock()
+        return now - self._last <= self._down_time / 2 and now - self._since >= self._down_time

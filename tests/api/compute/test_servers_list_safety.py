@@ -1,0 +1,30 @@
+"""Lists of servers when those who ask mean no good: expressions that never end, markers that are others' servers."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.api.compute.compute_cloud import ADMIN, ComputeApi
+from tests.api.compute.serving import Servers
+
+
+@pytest.mark.parametrize('pattern', ['(a%2B)%2B$', '^(a|aa)%2B$', 'a?' * 60 + 'a' * 60 + '$', '(.*)(.*)(.*)(.*)[0-9]$'])
+def test_no_expression_keeps_the_api_busy(servers: Servers, api: ComputeApi, pattern: str) -> None:
+    servers.insert(name='a' * 200 + '!')
+    begin = time.perf_counter()
+    assert api('GET', f'/servers?name={pattern}', status=200)['servers'] == []
+    assert time.perf_counter() - begin < 10
+
+
+@pytest.mark.parametrize('pattern', ['(a)%5C1', 'a{999}', '(%3F=a)', 'x' * 300])
+def test_what_cannot_be_searched_for_is_told(api: ComputeApi, pattern: str) -> None:
+    assert 'name' in str(api('GET', f'/servers?name={pattern}', status=400))
+
+
+def test_a_marker_of_another_project_is_none(servers: Servers, api: ComputeApi) -> None:
+    own, foreign = servers.insert(), servers.insert(project_id='p2')
+    api('GET', f'/servers?marker={own.uuid}', status=200)
+    assert foreign.uuid in str(api('GET', f'/servers?marker={foreign.uuid}', status=400))
+    api('GET', f'/servers?all_tenants=1&marker={foreign.uuid}', token=ADMIN, status=200)

@@ -1,0 +1,121 @@
+"""A server's end: everything that it held is given back, once, whoever does it."""
+
+from __future__ import annotations
+
+import pytest
+
+from compute import exception
+from compute.conductor import create, delete
+from compute.objects.nic import NicRequest
+from compute.objects.operation import DONE, FAILED, InstanceUpdate
+from tests.unit.conductor.making import LONG_AGO, USER, Controller
+
+
+def built(controller: Controller, **changes: object) -> str:
+    """Return a server that runs on b."""
+    operation = controller.create(**changes)
+    controller.conductor.submit(create.place, USER, operation.id)
+    controller.begin(operation.id, 'b')
+    controller.finish(operation.id, 'b')
+    return operation.instance_uuid
+
+
+def remove(controller: Controller, key: str) -> int:
+    operation = controller.delete(key)
+    controller.conductor.submit(delete.remove, USER, operation.id)
+    return operation.id
+
+
+def test_by_its_host(controller: Controller) -> None:
+    key = built(controller)
+    number = remove(controller, key)
+    assert [(sent.server, sent.method) for sent in controller.rpc.sent[-1:]] == [('b', 'delete')]
+    assert not controller.instance(key).deleted and controller.claimed(key) == ['b']
+    controller.begin(number, 'b')
+    controller.finish(number, 'b', InstanceUpdate())
+    instance = controller.instance(key)
+    assert instance.deleted and instance.vm_state == 'deleted' and controller.claimed(key) == []
+    assert controller.operation(number).state == DONE
+    controller.finish(number, 'b', InstanceUpdate())  # said twice
+
+
+@pytest.mark.parametrize('reason', ['never placed', 'host down'])
+def test_without_a_host(controller: Controller, reason: str) -> None:
+    mine = controller.networks.add_port(controller.network, project_id='p1')
+    nics = (NicRequest(port_id=mine), NicRequest(network_id=controller.network))
+    if reason == 'host down':
+        key = built(controller, networks=nics)
+        controller.networks.bind_port(None, mine, host='b', device_id=key)
+        controller.networks.create_port(None, controller.network, project_id='p1', device_id=key, host='b')
+        controller.down('b')
+        controller.db.transaction(lambda connection: delete.instances.update(
+            connection, key, nics=[{'port_id': mine, 'network_id': 'n', 'mac': 'm', 'owned': False}]))
+    else:
+        key = controller.create(networks=nics).instance_uuid
+        controller.networks.bind_port(None, mine, host='b', device_id=key)
+    number = remove(controller, key)
+    assert controller.instance(key).deleted and controller.operation(number).state == DONE
+    assert [(port.id, port.device_id) for port in controller.networks.ports] == [(mine, '')]
+
+
+def test_a_network_service_that_is_down_delays_it(controller: Controller) -> None:
+    key = controller.create().instance_uuid
+    controller.networks.refuse(exception.Unavailable('down'))
+    number = remove(controller, key)
+    assert not controller.instance(key).deleted and controller.operation(number).owner is None
+    controller.networks.refuse(None)
+    controller.overdue(number)
+    controller.reaper.sweep()
+    assert controller.instance(key).deleted
+
+
+def test_a_host_that_fails_is_asked_again(controller: Controller) -> None:
+    key = built(controller)
+    number = remove(controller, key)
+    for _ in range(2):
+        controller.begin(number, 'b')
+        controller.fail(number, 'b')
+        controller.overdue(number)
+        controller.reaper.sweep()
+    assert [sent.server for sent in controller.rpc.sent if sent.method == 'delete' and sent.server] == ['b'] * 3
+    controller.begin(number, 'b')
+    controller.finish(number, 'b', InstanceUpdate())
+    assert controller.instance(key).deleted
+
+
+def test_a_host_that_went_down_is_not_waited_for(controller: Controller) -> None:
+    key = built(controller)
+    number = remove(controller, key)
+    controller.down('b')
+    controller.overdue(number)
+    controller.reaper.sweep()
+    assert controller.instance(key).deleted
+    controller.add_host('b')
+    assert key in controller.register('b').deleted
+
+
+def test_past_its_deadline_the_server_says_why_and_can_be_deleted_again(controller: Controller) -> None:
+    key = built(controller)
+    number = remove(controller, key)
+    controller.begin(number, 'b')
+    controller.overdue(number, deadline_at=LONG_AGO)
+    controller.reaper.sweep()
+    instance = controller.instance(key)
+    assert (instance.vm_state, instance.task_state, controller.operation(number).state) == ('error', None, FAILED)
+    assert instance.fault is not None and instance.fault.reason == 'deadline'
+    again = remove(controller, key)
+    assert again != number
+    controller.begin(again, 'b')
+    controller.finish(again, 'b', InstanceUpdate())
+    assert controller.instance(key).deleted
+
+
+def test_asked_for_twice_it_is_done_once(controller: Controller) -> None:
+    key = built(controller)
+    first, second = controller.delete(key), controller.delete(key)
+    assert first.id == second.id
+    controller.conductor.submit(delete.remove, USER, first.id)
+    controller.begin(first.id, 'b')
+    controller.finish(first.id, 'b', InstanceUpdate())
+    with pytest.raises(exception.NotFound):
+        controller.cloud.db.transaction(lambda connection: delete.instances.get(connection, key))

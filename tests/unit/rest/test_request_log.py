@@ -1,0 +1,20 @@
+"""The line that each request leaves in the log."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import webob
+
+from compute.rest.middleware.request_log import RequestLog
+
+
+@pytest.mark.parametrize(('path', 'shown'), [
+    ('/v2.1/servers/a%0a2026-01-01 INFO root did it', '/v2.1/servers/a%0A2026-01-01%20INFO%20root%20did%20it'),
+    ('/v2.1/servers?name=a%0ab', '/v2.1/servers?name=a%0ab'), ('/v2/images/%C3%A9/tags', '/v2/images/%C3%A9/tags')])
+def test_nobody_writes_lines_of_their_own(caplog: pytest.LogCaptureFixture, path: str, shown: str) -> None:
+    with caplog.at_level(logging.INFO):
+        webob.Request.blank(path.replace(' ', '%20')).get_response(RequestLog(webob.Response()))
+    line, = caplog.messages
+    assert f'"GET {shown}"' in line and '\n' not in line
