@@ -21,8 +21,8 @@ class Sent:
 
 
 class RecordedRpc:
-    """Stands for ``compute.rpc.transport.Rpc``. ``answers`` maps method names to what a call returns, to an error that it
-    raises, or to a function of its arguments; ``refuse`` makes every message raise.
+    """Stands for ``compute.rpc.transport.Rpc``. ``answers`` maps method names to what a call returns, to an error that
+    it raises, or to a function of its arguments; ``refuse`` makes every message raise.
     """
 
     def __init__(self) -> None:

@@ -117,8 +117,8 @@ class _Accounts:
         users = {self._admin: admin}
         if self._service:
             user = self._user(store, self._service, domain, {'ignore_lockout_failure_attempts': True})
-            for role in ('admin', 'service'):
-                store.grant(user, 'project', projects['service'], roles[role])
+            # No more than that: its password lies on every host.
+            store.grant(user, 'project', projects['service'], roles['service'])
             users[self._service] = user
         return users
 

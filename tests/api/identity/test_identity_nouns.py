@@ -110,7 +110,7 @@ def test_assignments_and_filters(cloud: Cloud) -> None:
     def ask(query: str) -> list[dict[str, Any]]:
         answer = cloud.send('GET', f'{path}?{query}', token=token)
         return list(answer.json['role_assignments'])
-    assert len(ask('')) == 5
+    assert len(ask('')) == 4
     given = ask(f'user.id={user_id}&include_names=True')
     assert given[0]['user'] == {'id': user_id, 'name': 'alice', 'domain': {'id': 'default', 'name': 'Default'}}
     assert given[0]['scope']['project']['name'] == 'alice-project' and given[0]['role']['name'] == 'member'

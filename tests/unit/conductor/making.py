@@ -14,7 +14,6 @@ from compute import conf as options
 from compute import context as ctx
 from compute.clients.fake.network import FakeNetworks
 from compute.conductor.conductor import Conductor
-from compute.conductor.hearing import Hearing
 from compute.conductor.reaper import Reaper
 from compute.conductor.reports import ReportsEndpoint
 from compute.control.instances import create, delete
@@ -32,7 +31,6 @@ from compute.objects.instance import Instance
 from compute.objects.nic import NicRequest
 from compute.objects.operation import InstanceUpdate, Operation, OperationError, Work
 from compute.objects.registration import HostReport
-from compute.objects.value import now
 from compute.scheduler.select import SelectEndpoint
 from tests.rpc_recorder import RecordedRpc
 
@@ -46,13 +44,6 @@ class AtOnce(Conductor):
     def submit(self, function: Any, context: Any, work: Any, *more: Any) -> None:
         self._working[work.operation.id if isinstance(work, Work) else work] += 1
         self._work(work.operation.id if isinstance(work, Work) else work, function, context, work, *more)
-
-
-class Listening(Hearing):
-    """Of a conductor that has listened for long enough to know who is silent."""
-
-    def can_judge(self) -> bool:
-        return True
 
 
 class Controller:
@@ -71,7 +62,6 @@ class Controller:
                                      images=self, identity=None)
         self.conductor = AtOnce(self.cloud)  # type: ignore[arg-type]
         self.conductor.hearing.can_judge = lambda: self.hears  # type: ignore[method-assign]
-        self.conductor.hearing = Listening(60)
         self.reports, self.reaper = ReportsEndpoint(self.conductor), Reaper(self.conductor)
         self.rpc.answers['select'] = lambda spec: SelectEndpoint(self.db, self.conf).select(USER, spec=spec)
         self.network = self.networks.add_network(project_id='p1')

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from compute.conductor import create
-from compute.conductor.hearing import Hearing
 from compute.db import claims, operations
 from compute.objects.operation import Operation, OperationError, Work
 from tests.unit.conductor.making import USER, Controller
@@ -60,8 +59,7 @@ def test_silent_hosts_after_an_outage_are_waited_for(controller: Controller, dea
     operation = controller.create()
     for name in ('a', 'b'):
         controller.down(name)
-    if deaf:
-        controller.conductor.hearing = Hearing(60)
+    controller.hears = not deaf
     controller.conductor.submit(create.place, USER, operation.id)
     after = controller.operation(operation.id)
     assert after.state == state

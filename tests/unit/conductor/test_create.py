@@ -47,6 +47,18 @@ def test_the_message_twice_places_once(controller: Controller) -> None:
     assert len(controller.builds()) == told
 
 
+def test_leases_of_what_is_worked_on_are_renewed_and_of_nothing_else(controller: Controller) -> None:
+    operation, select = controller.create(), controller.rpc.answers['select']
+    seen: list[tuple[int, ...]] = []
+
+    def look(spec: Any) -> Any:
+        seen.append(controller.conductor.working())
+        return select(spec)
+    controller.rpc.answers['select'] = look
+    place(controller, operation.id)
+    assert seen == [(operation.id,)] and controller.conductor.working() == ()
+
+
 def test_a_lost_cast_is_sent_again(controller: Controller) -> None:
     operation = controller.create()
     assert controller.reaper.sweep() == 0  # its time to begin is not over

@@ -21,8 +21,8 @@ TASKS = (
     'resize_migrated', 'resize_finish', 'resize_reverting', 'resize_confirming', 'rebooting', 'reboot_pending',
     'reboot_started', 'rebooting_hard', 'reboot_pending_hard', 'reboot_started_hard', 'pausing', 'unpausing',
     'suspending', 'resuming', 'powering-off', 'powering-on', 'rescuing', 'unrescuing', 'rebuilding',
-    'rebuild_block_device_mapping', 'rebuild_spawning', 'migrating', 'deleting', 'soft-deleting', 'restoring', 'shelving',
-    'shelving_image_pending_upload', 'shelving_image_uploading', 'shelving_offloading', 'unshelving')
+    'rebuild_block_device_mapping', 'rebuild_spawning', 'migrating', 'deleting', 'soft-deleting', 'restoring',
+    'shelving', 'shelving_image_pending_upload', 'shelving_image_uploading', 'shelving_offloading', 'unshelving')
 IDLE = (None,)
 REBOOT = (None, 'rebooting', 'reboot_pending', 'reboot_started', 'resuming', 'rebooting_hard', 'unpausing', 'pausing',
           'suspending')
@@ -40,8 +40,8 @@ ADMIN = ctx.RequestContext(user_id='root', project_id='p0', roles=['admin'], is_
 
 
 def server(**values: Any) -> Instance:
-    return Instance(**{'uuid': 'u', 'project_id': 'p1', 'user_id': 'ann', 'name': 'n', 'host': 'h', 'launched_at': now(),
-                       'flavor': Flavor(flavorid='1', name='f', vcpus=1, memory_mb=1), **values})
+    return Instance(**{'uuid': 'u', 'project_id': 'p1', 'user_id': 'ann', 'name': 'n', 'host': 'h',
+                       'launched_at': now(), 'flavor': Flavor(flavorid='1', name='f', vcpus=1, memory_mb=1), **values})
 
 
 def allowed(guard: Guard, instance: Instance, context: ctx.RequestContext = MEMBER) -> bool:

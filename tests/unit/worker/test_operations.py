@@ -57,7 +57,8 @@ class Conductor:
         self._check()
         self.ended.append(('finish', update))
 
-    def fail(self, context: Any, operation_id: int, error: OperationError, update: InstanceUpdate | None = None) -> None:
+    def fail(self, context: Any, operation_id: int, error: OperationError,
+             update: InstanceUpdate | None = None) -> None:
         self.ended.append(('fail', (error, update)))
 
     def holds(self, operation_id: int) -> bool:
@@ -192,7 +193,8 @@ def break_after_spawn(host: Host) -> None:
     (break_image, 'block_device_mapping', None), (lie_about_image, 'block_device_mapping', None),
     (break_prepare, 'block_device_mapping', True), (break_spawn, 'spawning', True),
     (break_spawn_oddly, 'spawning', True), (break_after_spawn, 'spawning', False)])
-def test_a_failure_leaves_nothing(host: Host, breaks: Callable[[Host], None], stage: str, retryable: bool | None) -> None:
+def test_a_failure_leaves_nothing(host: Host, breaks: Callable[[Host], None], stage: str,
+                                  retryable: bool | None) -> None:
     breaks(host)
     mine = host.networks.add_port(host.network, project_id='p1') if breaks is not break_port_quota else None
     nics = [NicRequest(network_id=host.network), NicRequest(port_id=mine) if mine else NicRequest(
@@ -285,7 +287,8 @@ def test_recovery_removes_what_is_gone_and_leaves_strangers(host: Host) -> None:
     assert [guest.uuid for guest in host.driver.guests()] == ['f']
 
 
-@pytest.mark.parametrize(('vm_state', 'resume', 'power'), [('active', True, 1), ('active', False, 4), ('stopped', True, 4)])
+@pytest.mark.parametrize(('vm_state', 'resume', 'power'), [
+    ('active', True, 1), ('active', False, 4), ('stopped', True, 4)])
 def test_recovery_starts_what_should_run(host: Host, vm_state: str, resume: bool, power: int) -> None:
     host.run(host.work('create'))
     host.driver.stop_outside(UUID)
