@@ -29,6 +29,8 @@ def changes(update: InstanceUpdate | None, instance: Instance) -> dict[str, Any]
     values: dict[str, Any] = {}
     if update is None:
         return values
+    if update.vm_state is not None and update.vm_state not in states.VM_STATES:
+        raise exception.Invalid(f'vm_state {update.vm_state!r} is none')
     for name in ('vm_state', 'power_state'):
         if (value := getattr(update, name)) is not None:
             values[name] = value

@@ -71,8 +71,8 @@ class Reaper:
                 code='host_down', retryable=True, stage=operation.stage, status=503,
                 message=f'Its host {operation.host} is down', hint='start it when the host is back'))
         else:
-            self._postpone(operation)
-            conductor.submit(module.resend, context, work)
+            if self._postpone(operation):
+                conductor.submit(module.resend, context, work)
 
     def _work(self, operation: Operation) -> Work | None:
         def find(connection: Connection) -> Work | None:
@@ -85,18 +85,21 @@ class Reaper:
         return self._conductor.db.transaction(find)
 
     def _fail(self, module: Any, context: ctx.RequestContext, work: Work, error: OperationError) -> None:
-        """Seize it first, so that its owner, should it still live, is refused from now on."""
+        """Seize it first, so that its owner, should it still live, is refused from now on. One that moved is left."""
         conductor = self._conductor
         taken = conductor.db.transaction(lambda connection: operations.seize(
-            connection, work.operation.id, conductor.owner, conductor.incarnation, conductor.conf.conductor.lease))
+            connection, work.operation.id, conductor.owner, conductor.incarnation, conductor.conf.conductor.lease,
+            expected=work.operation))
         if taken:
             conductor.submit(module.failed, context, work, error)
 
-    def _postpone(self, operation: Operation) -> None:
-        """Free it, and give whoever is told ``begin_timeout`` before the next look."""
-        if operation.host:
-            self._conductor.db.transaction(lambda connection: operations.hand_over(
-                connection, operation.id, operation.host or '', self._conductor.conf.conductor.begin_timeout))
+    def _postpone(self, operation: Operation) -> bool:
+        """Free it, and give whoever is told ``begin_timeout`` before the next look; False when it moved meanwhile."""
+        if not operation.host:
+            return True
+        return self._conductor.db.transaction(lambda connection: operations.hand_over(
+            connection, operation.id, operation.host or '', self._conductor.conf.conductor.begin_timeout,
+            expected=operation))
 
 
 def _seconds(operation: Operation) -> int:

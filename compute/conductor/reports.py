@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import logging
 
@@ -23,6 +24,7 @@ from compute.rpc.conductor import Reports
 
 LOG = logging.getLogger(__name__)
 BINARY = 'nova-compute'
+MAX_MESSAGE = 4000
 
 
 def owner_of(host: str) -> str:
@@ -117,6 +119,8 @@ class ReportsEndpoint(Reports):
 
     def fail(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int,
              error: OperationError, update: InstanceUpdate | None = None) -> None:
+        error = dataclasses.replace(error, message=error.message[:MAX_MESSAGE])
+
         def write(connection: Connection) -> Work:
             operation, instance = self._held(connection, host, incarnation, operation_id)
             if update is not None and (values := ending.changes(update, instance)):
@@ -179,7 +183,8 @@ def _observe(connection: Connection, host: str, uuid: str, power_state: int) -> 
     if off and instance.vm_state == states.ACTIVE:
         values['vm_state'] = states.STOPPED
     if instance.power_state != power_state or len(values) > 1:
-        instances.update(connection, uuid, **values)
+        # Only if nothing began meanwhile: what an operation writes is newer.
+        instances.swap(connection, uuid, vm_states=(instance.vm_state,), task_states=(None,), **values)
     return False
 
 

@@ -110,10 +110,21 @@ def lease(connection: Connection, operation_id: int, owner: str, incarnation: st
     return result.rowcount == 1
 
 
-def seize(connection: Connection, operation_id: int, owner: str, incarnation: str, seconds: float) -> bool:
-    """Take an open operation whose work lies at the owner's host, whoever held it: a new incarnation took over."""
+def _as_seen(expected: Operation | None) -> list[Any]:
+    """Return the condition that nobody has taken, renewed or moved an operation since it was read."""
+    if expected is None:
+        return []
+    return [table.c.owner.is_not_distinct_from(expected.owner),
+            table.c.incarnation.is_not_distinct_from(expected.incarnation),
+            table.c.lease_until.is_not_distinct_from(expected.lease_until)]
+
+
+def seize(connection: Connection, operation_id: int, owner: str, incarnation: str, seconds: float,
+          expected: Operation | None = None) -> bool:
+    """Take an open operation, whoever held it: a new incarnation took over. ``expected``: only if still as it was."""
     time = now()
-    result = connection.execute(table.update().where(table.c.id == operation_id, table.c.state.in_(_OPEN)).values(
+    result = connection.execute(table.update().where(
+        table.c.id == operation_id, table.c.state.in_(_OPEN), *_as_seen(expected)).values(
         owner=owner, incarnation=incarnation, lease_until=time + datetime.timedelta(seconds=seconds),
         state=op.RUNNING, started_at=sa.func.coalesce(table.c.started_at, time), updated_at=time))
     return result.rowcount == 1
@@ -130,12 +141,15 @@ def renew(connection: Connection, ids: tuple[int, ...], owner: str, incarnation:
     return {row.id for row in connection.execute(sa.select(table.c.id).where(mine))}
 
 
-def hand_over(connection: Connection, operation_id: int, host: str, seconds: float) -> None:
-    """Give an operation to a host: it has ``seconds`` to begin, then the reaper looks."""
+def hand_over(connection: Connection, operation_id: int, host: str, seconds: float,
+              expected: Operation | None = None) -> bool:
+    """Give an operation to a host: it has ``seconds`` to begin, then the reaper looks. ``expected`` as for ``seize``."""
     time = now()
-    connection.execute(table.update().where(table.c.id == operation_id, table.c.state.in_(_OPEN)).values(
+    result = connection.execute(table.update().where(
+        table.c.id == operation_id, table.c.state.in_(_OPEN), *_as_seen(expected)).values(
         host=host, owner=None, incarnation=None, updated_at=time,
         lease_until=time + datetime.timedelta(seconds=seconds)))
+    return result.rowcount == 1
 
 
 def is_held(connection: Connection, operation_id: int, owner: str, incarnation: str) -> Operation | None:

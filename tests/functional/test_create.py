@@ -18,6 +18,11 @@ def test_boot_use_delete(client: Client, cloud: Cloud) -> None:
     assert server['OS-EXT-SRV-ATTR:host'] == 'node1' and server['OS-EXT-STS:power_state'] == 1
     assert server['metadata'] == {'role': 'web'} and server['tags'] == ['blue']
     assert cloud.ports(uuid)[0]['status'] == 'ACTIVE'
+    assert server['security_groups'] == [{'name': 'default'}]
+    group, = client.ok('GET', 'compute', f'/servers/{uuid}/os-security-groups')['security_groups']
+    assert group['name'] == 'default' and group['rules']
+    port, = client.ok('GET', 'compute', f'/servers/{uuid}/os-interface')['interfaceAttachments']
+    assert (port['port_state'], port['fixed_ips'][0]['ip_address']) == ('ACTIVE', address['addr'])
     client.ok('POST', 'compute', f'/servers/{uuid}/action', {'os-getConsoleOutput': {}})
     actions = client.ok('GET', 'compute', f'/servers/{uuid}/os-instance-actions')['instanceActions']
     request_id = actions[0]['request_id']

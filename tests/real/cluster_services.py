@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,12 @@ from tests.functional.standalone import wait_for
 DATABASES = {'compute': 'connection', 'identity': 'identity_connection', 'image': 'image_connection',
              'network': 'network_connection'}
 _PASSWORD = 'private'
+_SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server'
+
+
+def missing() -> list[str]:
+    """Return the programs that a cluster needs and this machine does not have."""
+    return [name for name in (_SERVER, 'epmd', 'mariadbd', 'mariadb-install-db') if shutil.which(name) is None]
 
 
 def answers(port: int) -> bool:
@@ -77,7 +84,7 @@ class Broker:
                                                 stdout=output, stderr=output, start_new_session=True)
                 wait_for(lambda: answers(self._epmd), 20, 'epmd')
             self._process = subprocess.Popen(
-                ['/usr/lib/rabbitmq/bin/rabbitmq-server', '-noinput'], env=self._environment(), stdout=output,
+                [_SERVER, '-noinput'], env=self._environment(), stdout=output,
                 stderr=output, stdin=subprocess.DEVNULL, start_new_session=True)
         wait_for(self._takes_connections, 90, 'RabbitMQ')
 

@@ -13,8 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.real.cluster import Client, Cloud, Cluster, Timer, running, wait_for
+from tests.real.cluster_services import missing
 
 LOG = logging.getLogger(__name__)
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f'not installed: {", ".join(missing())}')
 
 
 @pytest.fixture(scope='module')

@@ -15,6 +15,9 @@ import pytest
 
 from compute.db.tables import instances, operations
 from tests.real.cluster import Client, Cloud, Cluster, running, wait_for
+from tests.real.cluster_services import missing
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f'not installed: {", ".join(missing())}')
 
 
 @pytest.fixture(scope='module')

@@ -118,7 +118,7 @@ def test_assignments_and_filters(cloud: Cloud) -> None:
         cloud.ids['roles']['member'], cloud.ids['roles']['reader']}
     assert [item['scope'] for item in ask('scope.system=all')] == [{'system': {'all': True}}]
     reader = cloud.ids['roles']['reader']
-    assert ask(f'role.id={reader}') == [] and len(ask(f'role.id={reader}&effective=true')) == 4
+    assert ask(f'role.id={reader}') == [] and len(ask(f'role.id={reader}&effective=true')) == 3
     assert ask('group.id=x') == [] and len(ask(f'user.id={user_id}&effective=0')) == 1
 
 
