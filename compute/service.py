@@ -7,6 +7,7 @@ before it closes what work needs.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -180,6 +181,7 @@ def main(names: list[str], program: str, argv: list[str] | None = None,
         LOG.critical('%s cannot start: %s', program, getattr(error, 'message', error), exc_info=True)
         service.stop()
         return 1
+    _settle_memory()
     notify = Notifier(service)
     notify.start()
     service.wait()
@@ -187,6 +189,13 @@ def main(names: list[str], program: str, argv: list[str] | None = None,
     LOG.info('%s stops', program)
     _stop_within(service, conf.graceful_shutdown_timeout)
     return 0
+
+
+def _settle_memory() -> None:
+    """Leave what was loaded at the start out of every later collection: it stays, and walking it costs long answers."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20000, 20, 50)
 
 
 def _signals(service: Service, conf: cfg.ConfigOpts) -> None:

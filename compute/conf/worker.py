@@ -31,8 +31,9 @@ OPTS = [
     cfg.IntOpt('max_concurrent_builds', default=10, min=1, help='Servers that are built here at the same time.'),
     cfg.IntOpt('max_concurrent_actions', default=20, min=1, help='Other operations that run here at the same time.'),
     cfg.FloatOpt('patience', default=60.0, min=0,
-                 help='Seconds for which an operation goes on trying while the network or image service or the hypervisor '
-                      'does not answer, as when one of them restarts. Then it fails, or is tried on another host.'),
+                 help='Seconds for which an operation goes on trying while the network or image service or the '
+                      'hypervisor does not answer, as when one of them restarts. Then it fails, or is tried on '
+                      'another host.'),
     cfg.FloatOpt('vif_plug_timeout', default=120.0, min=1,
                  help='Seconds that a new server waits for its ports to be wired before its build fails.'),
     cfg.FloatOpt('shutdown_timeout', default=60.0, min=0,

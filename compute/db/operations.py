@@ -143,7 +143,10 @@ def renew(connection: Connection, ids: tuple[int, ...], owner: str, incarnation:
 
 def hand_over(connection: Connection, operation_id: int, host: str, seconds: float,
               expected: Operation | None = None) -> bool:
-    """Give an operation to a host: it has ``seconds`` to begin, then the reaper looks. ``expected`` as for ``seize``."""
+    """Give an operation to a host: it has ``seconds`` to begin, then the reaper looks.
+
+    ``expected``: only if it is still as it was. Tell whether it was given.
+    """
     time = now()
     result = connection.execute(table.update().where(
         table.c.id == operation_id, table.c.state.in_(_OPEN), *_as_seen(expected)).values(

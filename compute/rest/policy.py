@@ -39,7 +39,7 @@ class Policy:
         return bool(check(_target(context, target), _credentials(context), self._enforcer, rule))
 
     def _look(self) -> None:
-        """Take changes of the policy file in, every few seconds: asked for each check, it would cost more than they do."""
+        """Take changes of the policy file in, every few seconds: looking at each check costs more than the check."""
         if time.monotonic() >= self._next_look:
             self._enforcer.load_rules()
             self._next_look = time.monotonic() + _LOOK_EVERY
