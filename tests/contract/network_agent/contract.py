@@ -14,8 +14,9 @@ class PlumbingContract:
     def test_sync_twice_changes_nothing(self, plumbing: Plumbing) -> None:
         networks = [make_network(make_port(1), make_port(2)), make_network(make_port(3))]
         first = plumbing.sync(networks)
-        assert first.changes and not first.failed
-        assert plumbing.sync(networks).changes == ()
+        assert first.changes and not first.failed, first
+        again = plumbing.sync(networks)
+        assert again.changes == (), again
 
     def test_apply_adds_changes_and_removes(self, plumbing: Plumbing) -> None:
         one, two = make_port(1), make_port(2)
