@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
-from compute import states
+from compute import exception, states
 from compute.clients import ports
 from compute.clients.image import Images
 from compute.clients.network import Networks
@@ -18,6 +19,8 @@ from compute.worker.guest import guest_of
 from compute.worker.runner import Job
 
 PLUGGED = 'network-vif-plugged'
+# Two beats of an agent: what it takes to be heard again after an outage.
+_AGENT_PATIENCE = 20.0
 
 
 class Create:
@@ -64,7 +67,7 @@ class Create:
         with self._events.expect(instance.uuid, PLUGGED) as expected:
             nics = []
             for request in wanted:
-                nic = self._bind(job, request, left)
+                nic = self._bind_patiently(job, request, left)
                 if not nic.active:  # one that is wired already is not announced again
                     expected.need(nic.port_id)
                 nics.append(dataclasses.replace(nic, tag=request.tag, owned=request.port_id is None))
@@ -77,17 +80,29 @@ class Create:
         given = {request.port_id for request in wanted}
         return [nic for nic in self._networks.nics_of(None, job.instance.uuid) if nic.port_id not in given]
 
+    def _bind_patiently(self, job: Job, request: NicRequest, left: list[Nic]) -> Nic:
+        """Bind, again for a while: after an outage of the broker this host's agent is heard only with its next beat."""
+        end = time.monotonic() + min(_AGENT_PATIENCE, self._options.patience)
+        while True:
+            try:
+                return self._bind(job, request, left)
+            except exception.Retry as error:
+                if error.code != 'port_binding_failed' or time.monotonic() > end:
+                    raise
+            job.cancelled.wait(1)
+            job.check()
+
     def _bind(self, job: Job, request: NicRequest, left: list[Nic]) -> Nic:
         instance = job.instance
         again = next((nic for nic in left if nic.network_id == request.network_id), None)
-        port_id = request.port_id
-        if again is not None:
-            left.remove(again)
-            port_id = again.port_id
+        port_id = again.port_id if again is not None else request.port_id
         where = {'host': self._host, 'device_id': instance.uuid, 'project_id': instance.project_id,
                  'zone': self._options.availability_zone, 'hostname': instance.hostname}
         if port_id is not None:
-            return self._networks.bind_port(None, port_id, **where)
+            nic = self._networks.bind_port(None, port_id, **where)
+            if again is not None:
+                left.remove(again)
+            return nic
         return self._networks.create_port(None, request.network_id or '', fixed_ip=request.fixed_ip,
                                           security_groups=instance.security_groups, **where)
 

@@ -76,6 +76,7 @@ class Host:
         self.conf = options.register(cfg.ConfigOpts())
         self.conf([], project='compute', default_config_files=[], default_config_dirs=[])
         self.conf.set_override('vif_plug_timeout', 1, 'worker')
+        self.conf.set_override('patience', 0, 'worker')
         self.conf.set_override('download_images', True, 'fake')
         self.driver = FakeDriver(self.conf, 'h1')
         self.book, self.images = EventBook(), FakeImages()
@@ -206,6 +207,25 @@ def test_a_failure_leaves_nothing(host: Host, breaks: Callable[[Host], None], st
     assert retryable is None or error.retryable is retryable
     assert update == InstanceUpdate(nics=())
     assert host.clean and [port.id for port in host.networks.ports] == ([mine] if mine else [])
+
+
+def test_an_agent_that_is_heard_late_is_waited_for(host: Host) -> None:
+    """After an outage of the broker an agent looks dead until its next beat."""
+    host.conf.set_override('patience', 20, 'worker')
+    host.networks.broken_hosts.add('h1')
+    create, refused = host.networks.create_port, []
+
+    def heard_late(*args: Any, **options: Any) -> Any:
+        try:
+            return create(*args, **options)
+        except exception.Retry as error:
+            refused.append(error.code)
+            host.networks.broken_hosts.clear()
+            raise
+    host.networks.create_port = heard_late  # type: ignore[method-assign]
+    ended = host.run(host.work('create', nics=(NicRequest(network_id=host.network),)))
+    assert ended is not None and ended[0] == 'finish' and refused == ['port_binding_failed']
+    assert len(host.networks.ports) == 1
 
 
 def test_a_port_that_nobody_wires(host: Host) -> None:
