@@ -18,6 +18,7 @@ import socket
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,6 +89,12 @@ def spawn(function: Callable[..., Any], *args: Any, name: str | None = None, **k
     return thread
 
 
+def all_at_once(functions: list[Callable[[], Any]], *, name: str) -> None:
+    """Call functions in a thread each and return when all are done; what they raise is logged."""
+    for thread in [spawn(function, name=name) for function in functions]:
+        thread.join()
+
+
 def offload(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Run a blocking C call so that other green threads go on meanwhile; in threading mode a plain call."""
     if not is_green():
@@ -107,6 +114,14 @@ def native_thread(function: Callable[..., Any], *args: Any, name: str) -> Any:
     thread = original.Thread(target=function, args=args, name=name, daemon=True)
     thread.start()
     return thread
+
+
+def native_lock() -> Any:
+    """Return a lock that is native whatever the mode: for a few instructions that never wait and never switch."""
+    if not is_green():
+        return threading.Lock()
+    from eventlet import patcher
+    return patcher.original('threading').Lock()
 
 
 class Mailbox:
@@ -136,6 +151,14 @@ class Mailbox:
         self._writer.close()
 
 
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+def pools() -> list[Pool]:
+    """Return the pools of this process."""
+    return list(_pools)
+
+
 class Pool:
     """A bounded pool of threads with a bounded queue. ``submit`` raises ``Full`` when both are full."""
 
@@ -143,21 +166,29 @@ class Pool:
         """The pool's queue has no room."""
 
     def __init__(self, name: str, size: int, queue: int = 1000) -> None:
-        self.name, self.size, self._limit = name, size, size + queue
+        self.name, self.size, self.limit = name, size, size + queue
+        self.rejected = 0
         self._pending = 0
         self._lock = threading.Lock()
         # Not before patch(): its module makes a lock that would stay native, and one native lock stops every green
         # thread.
         from concurrent.futures import ThreadPoolExecutor
         self._executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
+        _pools.add(self)
 
     def submit(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Future[T]:
         """Queue a call; what it raises is kept in the future and logged."""
         with self._lock:
-            if self._pending >= self._limit:
-                raise Pool.Full(f'pool {self.name}: {self._pending} calls wait, limit {self._limit}')
+            if self._pending >= self.limit:
+                self.rejected += 1
+                raise Pool.Full(f'pool {self.name}: {self._pending} calls wait, limit {self.limit}')
             self._pending += 1
-        future = self._executor.submit(function, *args, **kwargs)
+        try:
+            future = self._executor.submit(function, *args, **kwargs)
+        except RuntimeError as error:
+            with self._lock:
+                self._pending -= 1
+            raise Pool.Full(f'pool {self.name} takes nothing more: it is shut down') from error
         future.add_done_callback(self._done)
         return future
 
@@ -173,8 +204,16 @@ class Pool:
         return self._pending
 
     def shutdown(self, wait: bool = False) -> None:
-        """Take no more calls; with ``wait`` return when the running ones are done."""
+        """Take no more calls and forget those that wait; with ``wait`` return when the running ones are done."""
+        _pools.discard(self)
         self._executor.shutdown(wait=wait, cancel_futures=True)
+
+    def finish(self, until: float) -> bool:
+        """Take no more, forget those that wait, and tell whether the running ones ended by ``until`` (monotonic)."""
+        self.shutdown()
+        while self._pending and time.monotonic() < until:
+            time.sleep(0.02)
+        return not self._pending
 
 
 class Periodic:
@@ -228,67 +267,103 @@ def _expected(error: Exception) -> bool:
     return isinstance(error, exception.ComputeError)
 
 
-def hub_lag(stop: threading.Event, warn_after: float = 1.0) -> None:
-    """Watch for calls that block every green thread: log whenever a timer fires ``warn_after`` seconds late."""
-    while not stop.is_set():
-        begin = time.monotonic()
-        stop.wait(0.1)
-        lag = time.monotonic() - begin - 0.1
-        if lag > warn_after:
-            LOG.warning('the thread hub was blocked for %.1f s: a C call is not offloaded', lag)
-
-
-class HttpServer:
-    """Serves a WSGI application: eventlet's server in eventlet mode, cheroot's bounded thread pool otherwise.
-
-    The socket is bound when the object is made, so a port in use is known before anything else starts.
+class GreenHttp:
+    """Serves HTTP on a listening socket with eventlet's protocol. The loop that accepts is ours: it can be ended while
+    the socket stays open and the requests of open connections go on.
     """
 
-    def __init__(self, app: Callable[..., Any], host: str, port: int, size: int) -> None:
-        self._app, self._size, self._host = app, size, host
-        family = socket.AF_INET6 if ':' in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._socket.bind((host, port))
-        except OSError as error:
-            raise OSError(error.errno, f'cannot listen on {host}:{port}: {error.strerror}') from error
-        self._socket.listen(512)
-        self.port = self._socket.getsockname()[1]
-        self._server: Any = None
-        self._pool: Any = None
+    _MOST_CONNECTIONS = 4000
+
+    def __init__(self, app: Callable[..., Any], listener: Any, size: int) -> None:
+        from eventlet import semaphore, wsgi
+        room = semaphore.Semaphore(size)
+
+        class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]
+            def handle_one_response(self) -> None:
+                with room:
+                    super().handle_one_response()
+        self._server = wsgi.Server(listener, listener.getsockname(), app, log=_NullLog(), log_output=False,
+                                   max_http_version='HTTP/1.1', keepalive=True, socket_timeout=120,
+                                   url_length_limit=16384, debug=False, protocol=Protocol)
+        self._listener = listener
+        self._idle = wsgi.STATE_IDLE
+        # Taken before accepting: a connection for which there is no room waits in the kernel, for another process.
+        self._room = semaphore.Semaphore(self._MOST_CONNECTIONS)
+        self._connections: dict[int, list[Any]] = {}
+        self._acceptor: Any = None
 
     def start(self) -> None:
-        """Begin to answer."""
-        if is_green():
-            self._start_green()
-        else:
-            self._start_threads()
-
-    def _start_green(self) -> None:
+        """Begin to accept."""
         import eventlet
-        import eventlet.wsgi
-        self._pool = eventlet.GreenPool(self._size)
-        self._server = eventlet.spawn(
-            eventlet.wsgi.server, self._socket, self._app, custom_pool=self._pool, log=_NullLog(), log_output=False,
-            keepalive=True, socket_timeout=120, url_length_limit=16384, debug=False)
+        self._acceptor = eventlet.spawn(self._accept)
 
-    def _start_threads(self) -> None:
-        from cheroot import wsgi
-        self._socket.close()  # cheroot binds for itself
-        self._server = wsgi.Server((self._host, self.port), self._app, numthreads=min(self._size, 30),
-                                   max=self._size, timeout=120, request_queue_size=512)
-        self._server.prepare()
-        spawn(self._server.serve, name='http')
+    def refuse(self, empty: bool) -> None:
+        """Accept no more; with ``empty`` after all that wait already."""
+        self._acceptor.kill()
+        while empty:
+            try:
+                connection, address = self._listener.fd.accept()
+            except OSError:
+                return
+            self._room.acquire(blocking=False)
+            self._begin(type(self._listener)(connection), address)
 
-    def stop(self) -> None:
-        """Take no more connections; requests that run go on."""
-        if self._server is None:
-            self._socket.close()
-        elif is_green():
-            self._socket.close()
-        else:
-            self._server.stop()
+    def last_answers(self) -> None:
+        """Make every further answer the last one of its connection."""
+        self._server.keepalive = False
+
+    def busy(self) -> int:
+        """Return how many requests run."""
+        return sum(1 for state in self._connections.values() if state[2] != self._idle)
+
+    def connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self._connections)
+
+    def close(self) -> None:
+        """Close connections on which nothing runs and nothing has come."""
+        from eventlet import greenio
+        for _, connection, state in list(self._connections.values()):
+            if state == self._idle and not _readable(connection):
+                greenio.shutdown_safe(connection)
+
+    def _accept(self) -> None:
+        while True:
+            self._room.acquire()
+            try:
+                connection, address = self._listener.accept()
+            except OSError as error:
+                self._room.release()
+                LOG.warning('a connection could not be accepted: %s', error)
+                time.sleep(0.1)
+                continue
+            self._begin(connection, address)
+
+    def _begin(self, connection: Any, address: Any) -> None:
+        import eventlet
+        connection.settimeout(120)
+        state = self._connections[id(connection)] = [address, connection, self._idle]
+        eventlet.spawn_n(self._serve, state)
+
+    def _serve(self, state: list[Any]) -> None:
+        from eventlet import greenio
+        connection = state[1]
+        try:
+            self._server.process_request(state)
+        except Exception:
+            LOG.debug('a connection of %s broke', state[0], exc_info=True)
+        finally:
+            del self._connections[id(connection)]
+            self._room.release()
+            greenio.shutdown_safe(connection)
+            connection.close()
+
+
+def _readable(connection: Any) -> bool:
+    try:
+        return bool(connection.fd.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except OSError:
+        return False
 
 
 class _NullLog:

@@ -11,9 +11,11 @@ import gc
 import importlib
 import logging
 import os
+import random
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,8 +23,13 @@ from oslo_config import cfg
 from oslo_log import log
 
 import compute
-from compute import concurrency
+from compute import concurrency, exception, journal, lag, metrics, supervisor
 from compute import conf as options
+from compute.health import DOWN, Finding, Report, merged, release, samples
+from compute.http_server import HttpServer
+from compute.notifier import Notifier
+from compute.rest.admin import Admin
+from compute.rest.door import Door
 from compute.rpc.transport import Rpc
 
 LOG = logging.getLogger(__name__)
@@ -37,6 +44,12 @@ DAEMONS = {
     'network_agent': 'compute.builtin.network.agent.daemon:NetworkAgentDaemon',
     'worker': 'compute.worker.daemon:WorkerDaemon',
 }
+_ADMINS = 8
+# Seconds: until a start that waits is told to HTTP clients; kept of a stop for handing back; until messages that a
+# handler in a long call keeps from others are given back.
+_EXPLAIN_AFTER = 5.0
+_RESERVE = 2.0
+_RPC_PATIENCE = 5.0
 _QUIET = ('amqp=WARN', 'kombu=WARN', 'oslo.messaging=INFO', 'oslo_messaging=INFO', 'urllib3=WARN', 'requests=WARN',
           'keystoneauth=WARN', 'keystonemiddleware=WARN', 'sqlalchemy=WARN', 'alembic=WARN', 'pyroute2=WARN',
           'stevedore=WARN', 'routes=WARN', 'asyncio=WARN', 'oslo_messaging._drivers.impl_rabbit=WARN')
@@ -56,6 +69,7 @@ def configure(argv: list[str], program: str, extra: Callable[[Any], None] | None
     if extra is not None:
         extra(conf)
     conf(argv, project='compute', prog=program, version=version())
+    journal.prepare(conf)
     log.setup(conf, 'compute', version())
     return conf
 
@@ -67,17 +81,15 @@ def _messaging_defaults(conf: cfg.ConfigOpts) -> None:
     # An attempt on a broker that is down costs kombu_reconnect_delay (twice) and rabbit_retry_interval (at least 1 s):
     # that is what a cast may hold up its caller (rpc.transport retries it once). Those who listen try for ever, every
     # rabbit_interval_max seconds, so that is how long the first message waits after the broker is back.
+    # A daemon that hangs gets messages of the queue it shares until the broker gives it up: no more than these few.
     cfg.set_defaults(impl_rabbit.rabbit_opts, heartbeat_timeout_threshold=30, heartbeat_rate=3,
-                     kombu_reconnect_delay=0.1, rabbit_retry_interval=1, rabbit_retry_backoff=1, rabbit_interval_max=2)
+                     kombu_reconnect_delay=0.1, rabbit_retry_interval=1, rabbit_retry_backoff=1, rabbit_interval_max=2,
+                     rabbit_qos_prefetch_count=4)
 
 
 def version() -> str:
     """Return the version of the installed package."""
-    from importlib import metadata
-    try:
-        return metadata.version('compute')
-    except metadata.PackageNotFoundError:
-        return '0'
+    return release()
 
 
 def load(name: str) -> Any:
@@ -86,53 +98,143 @@ def load(name: str) -> Any:
     return getattr(importlib.import_module(module), cls)
 
 
+class Served:
+    """One daemon of a process, and what it serves."""
+
+    def __init__(self, name: str, daemon: Any) -> None:
+        self.name, self.daemon = name, daemon
+        self.door: Door | None = None
+        self.http: HttpServer | None = None
+        self.rpc: list[Any] = []
+        self.prepared = False
+
+
 class Service:
     """Daemons in one process, from start to stop."""
 
     def __init__(self, conf: cfg.ConfigOpts, names: list[str]) -> None:
         self.conf, self._names = conf, names
         self._rpc: Rpc | None = None
-        self._daemons: list[Any] = []
-        self._rpc_servers: list[Any] = []
-        self._http: list[Any] = []
+        self._served: list[Served] = []
+        self._admin: HttpServer | None = None
         self._stop = threading.Event()
+        self._waits_for = ''
+        self.serving = threading.Event()
+        self.failure: Exception | None = None
+        self._unwatch: Callable[[], Any] = bool
 
-    def start(self) -> None:
-        """Bring every daemon up, in the order of ``names``: neighbours first, those who call them later."""
+    def begin(self) -> None:
+        """Bind every port, so that one in use is known at once, and start the daemons in a thread of their own."""
+        self._serve_admin()
         self._rpc = Rpc(self.conf)
-        concurrency.spawn(concurrency.hub_lag, self._stop, self.conf.hub_lag_warning, name='hub-lag')
+        metrics.set_value('compute_build_info', 1, version(), concurrency.backend(), ','.join(self._names))
+        self._unwatch = metrics.source('health', lambda: samples(self.report()))
+        concurrency.spawn(lag.watch, self._stop, self.conf.hub_lag_warning, name='hub-lag')
         for name in self._names:
-            daemon = load(name)(self.conf, self._rpc)
-            daemon.prepare()
-            self._daemons.append(daemon)
-            self._serve_rpc(daemon)
-            self._serve_http(daemon)
-            daemon.start()
-            LOG.info('%s runs (%s threads, version %s)', name, concurrency.backend(), version())
+            self._served.append(self._bind(Served(name, load(name)(self.conf, self._rpc))))
+        concurrency.spawn(self._start_all, name='start')
+        concurrency.spawn(self._explain, name='explain')
 
-    def _serve_rpc(self, daemon: Any) -> None:
-        assert self._rpc is not None
-        servers = daemon.servers() if hasattr(daemon, 'servers') else (
+    def _serve_admin(self) -> None:
+        """Say how we are, before anything that may have to wait."""
+        options = self.conf.health
+        if options.listen_port:
+            self._admin = HttpServer(Admin(self.report), options.listen_host, options.listen_port, _ADMINS)
+            self._admin.start()
+
+    def _bind(self, served: Served) -> Served:
+        daemon = served.daemon
+        if daemon.name is not None:
+            host, port = daemon.listen()
+            served.door = Door(self.health)
+            served.http = HttpServer(served.door, host, port, self.conf.http_pool_size)
+        return served
+
+    def _start_all(self) -> None:
+        """Bring every daemon up, in the order of ``names``: neighbours first, those who call them later."""
+        try:
+            for served in self._served:
+                if not self._start(served):
+                    return
+            lag.LAG.forget()
+            self.serving.set()
+        except Exception as error:
+            if self.stopping:  # what was being waited for was given up
+                LOG.debug('the start was broken off: %s', error)
+                return
+            self.failure = error
+            self._stop.set()
+
+    def _start(self, served: Served) -> bool:
+        """Start one daemon; False when we are told to stop meanwhile. It serves before it reports itself."""
+        if not self._patiently(served.daemon.prepare):
+            return False
+        served.prepared = True
+        self._open(served)
+        if not self._serve_rpc(served):
+            return False
+        served.daemon.start()
+        LOG.info('%s runs (%s threads, version %s)', served.name, concurrency.backend(), version())
+        return True
+
+    def _patiently(self, prepare: Callable[[], Any]) -> bool:
+        """Do what needs the database or another store, again until it is there; False when we are told to stop."""
+        pause = 0.3
+        while not self._stop.is_set():
+            try:
+                prepare()
+                self._waits_for = ''
+                return True
+            except exception.Unavailable as error:
+                self._waits_for = error.message
+                LOG.warning('the start waits: %s', error.message)
+            self._stop.wait(pause * random.uniform(0.7, 1.3))
+            pause = min(pause * 2, 5.0)
+        return False
+
+    def _serve_rpc(self, served: Served) -> bool:
+        """Start the RPC servers, all at once; the library waits for the broker itself."""
+        daemon = served.daemon
+        wanted = daemon.servers() if hasattr(daemon, 'servers') else (
             [(daemon.topic, self.conf.host, daemon.endpoints())] if daemon.topic else [])
-        for topic, host, endpoints in servers:
-            server = self._rpc.server(topic, host, endpoints)
-            server.start()
-            self._rpc_servers.append(server)
+        assert self._rpc is not None
+        servers = [self._rpc.server(topic, host, endpoints) for topic, host, endpoints in wanted]
 
-    def _serve_http(self, daemon: Any) -> None:
-        if daemon.name is None:
+        def begin(server: Any) -> None:
+            server.start()
+            served.rpc.append(server)
+        threads = [concurrency.spawn(begin, server, name='rpc-start') for server in servers]
+        since = time.monotonic()
+        while any(thread.is_alive() for thread in threads) and not self._stop.is_set():
+            if time.monotonic() - since > 2 and not self._waits_for:
+                self._waits_for = 'The message broker does not answer'
+                LOG.warning('the start waits: %s', self._waits_for)
+            threads[0].join(0.05)
+            threads = [thread for thread in threads if thread.is_alive()] or threads[:1]
+        self._waits_for = ''
+        if len(served.rpc) < len(servers) and not self._stop.is_set():
+            raise exception.ComputeError('an RPC server could not be started; see the log')
+        return not self._stop.is_set()
+
+    def _open(self, served: Served) -> None:
+        if served.door is None or served.http is None:
             return
         from compute.rest import app
+        daemon = served.daemon
         check = daemon.check_token() if hasattr(daemon, 'check_token') else None
-        lent = app.Lent(self.conf, daemon.applications(), check, daemon.health)
-        path = self.conf.api_paste_config or default_paste()
-        host, port = daemon.listen()
-        server = concurrency.HttpServer(app.load(path, daemon.name, lent), host, port, self.conf.http_pool_size)
-        server.start()
-        self._http.append(server)
+        lent = app.Lent(self.conf, daemon.applications(), check, self._health_of(served))
+        served.door.open(app.load(self.conf.api_paste_config or default_paste(), daemon.name, lent))
+        served.http.start()
+
+    def _explain(self) -> None:
+        """Answer 503 with the reason where a start takes long. Until then clients wait, and mostly not in vain."""
+        self._stop.wait(_EXPLAIN_AFTER)
+        for served in self._served:
+            if served.http is not None and not self._stop.is_set():
+                served.http.start()
 
     def wait(self) -> None:
-        """Return when somebody asked to stop."""
+        """Return when somebody asked to stop, or the start failed."""
         while not self._stop.is_set():
             self._stop.wait(1)
 
@@ -140,26 +242,77 @@ class Service:
         """Let ``wait`` return."""
         self._stop.set()
 
-    def stop(self) -> None:
-        """Take no more requests, finish what runs, stop the daemons in reverse order, close the bus."""
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked to stop."""
+        return self._stop.is_set()
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """End in order within ``seconds``: no more new work, then what runs is finished or handed back.
+
+        The Compute API goes first, then the daemons in reverse order: each needs those that started before it.
+        """
         self._stop.set()
-        for server in self._http:
-            server.stop()
-        for rpc_server in self._rpc_servers:
-            rpc_server.stop()
-        for daemon in reversed(self._daemons):
-            try:
-                daemon.stop()
-            except Exception:
-                LOG.exception('%s did not stop in order', type(daemon).__name__)
-        for rpc_server in self._rpc_servers:
-            rpc_server.wait()
+        self._unwatch()
+        until = time.monotonic() + seconds - min(_RESERVE, seconds / 4)
+        for served in self._served:
+            if served.http is not None:
+                served.http.last_answers()
+        threading.Event().wait(min(self.conf.http_drain, seconds / 2) if self._have_http() else 0)
+        for served in sorted(reversed(self._served), key=lambda each: each.name != 'api'):
+            self._stop_one(served, until)
+        if self._admin is not None:
+            self._admin.stop()
         if self._rpc is not None:
             self._rpc.close()
 
+    def _have_http(self) -> bool:
+        return self.serving.is_set() and any(served.http is not None for served in self._served)
+
+    def _stop_one(self, served: Served, until: float) -> None:
+        ends = [concurrency.spawn(_end_rpc, server, until, name='rpc-stop') for server in list(served.rpc)]
+        if served.http is not None and not served.http.drain(self.conf.http_idle_grace, until):
+            LOG.warning('%s: requests were still running and are cut off', served.name)
+        for thread in ends:
+            thread.join(max(0.1, until - time.monotonic()))
+        for step in ('finish', 'stop') if served.prepared else ():
+            try:
+                if step == 'stop':
+                    served.daemon.stop()
+                elif hasattr(served.daemon, 'finish'):
+                    served.daemon.finish(until)
+            except Exception:
+                LOG.exception('%s did not %s in order', served.name, step)
+
     def health(self) -> list[str]:
         """Return what does not work, of all daemons."""
-        return [problem for daemon in self._daemons for problem in daemon.health()]
+        return self._own_problems() + [problem for served in self._served if served.prepared
+                                       for problem in served.daemon.health()]
+
+    def _own_problems(self) -> list[str]:
+        if self.stopping:
+            return ['it is stopping']
+        waits = self._waits_for
+        return [f'it waits: {waits}'] if waits else []
+
+    def report(self) -> Report:
+        """Return all that is known of this process, for operators."""
+        running = [served.daemon for served in self._served if served.prepared]
+        problems = self._own_problems() or ([] if self.serving.is_set() else ['it is starting'])
+        own = Report(findings=tuple(Finding(probe='process', state=DOWN, reason=problem) for problem in problems))
+        return merged([own, *(daemon.watch.report() for daemon in running)])
+
+    def _health_of(self, served: Served) -> Callable[[], list[str]]:
+        return lambda: self._own_problems() + served.daemon.health()
+
+
+def _end_rpc(server: Any, until: float) -> None:
+    """Take no more messages, and give back those that were not begun: they are the connection's, so that has to go."""
+    server.stop()
+    waiting = concurrency.spawn(server.wait, name='rpc-wait')
+    waiting.join(min(_RPC_PATIENCE, max(0.1, until - time.monotonic())))
+    if waiting.is_alive():
+        server.listener.cleanup()
 
 
 def default_paste() -> str:
@@ -172,27 +325,43 @@ def default_paste() -> str:
 def main(names: list[str], program: str, argv: list[str] | None = None,
          extra: Callable[[Any], None] | None = None) -> int:
     """Run daemons until a signal. SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads options."""
-    conf = configure(sys.argv[1:] if argv is None else argv, program, extra)
+    arguments = sys.argv[1:] if argv is None else argv
+    conf = configure(arguments, program, extra)
+    if len(names) == 1 and getattr(conf[names[0]], 'workers', 1) > 1 and not supervisor.is_child():
+        supervisor.take_over(names[0], arguments)
+    for cls in map(load, names):
+        if hasattr(cls, 'before_threads'):
+            cls.before_threads(conf)
     service = Service(conf, names)
+    notify = Notifier(service)
     _signals(service, conf)
     try:
-        service.start()
+        service.begin()
+        notify.start()
+        if supervisor.is_child():
+            concurrency.spawn(_outlive_nobody, service, name='parent')
+        concurrency.spawn(_settle_memory, service, name='settle')
+        service.wait()
     except Exception as error:
-        LOG.critical('%s cannot start: %s', program, getattr(error, 'message', error), exc_info=True)
-        service.stop()
-        return 1
-    _settle_memory()
-    notify = Notifier(service)
-    notify.start()
-    service.wait()
+        service.failure = error
+    if service.failure is not None:
+        LOG.critical('%s cannot start: %s', program, getattr(service.failure, 'message', service.failure),
+                     exc_info=service.failure)
     notify.stop()
     LOG.info('%s stops', program)
-    _stop_within(service, conf.graceful_shutdown_timeout)
-    return 0
+    return _stop_within(service, conf.graceful_shutdown_timeout)
 
 
-def _settle_memory() -> None:
+def _outlive_nobody(service: Service) -> None:
+    """Stop when the parent of several processes has gone: nobody could replace or end us any more."""
+    while supervisor.is_child() and not service.stopping:
+        threading.Event().wait(1)
+    service.ask_to_stop()
+
+
+def _settle_memory(service: Service) -> None:
     """Leave what was loaded at the start out of every later collection: it stays, and walking it costs long answers."""
+    service.serving.wait()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20000, 20, 50)
@@ -200,7 +369,7 @@ def _settle_memory() -> None:
 
 def _signals(service: Service, conf: cfg.ConfigOpts) -> None:
     def stop(number: int, frame: Any) -> None:
-        if service._stop.is_set():
+        if service.stopping:
             os._exit(128 + number)
         service.ask_to_stop()
 
@@ -211,42 +380,10 @@ def _signals(service: Service, conf: cfg.ConfigOpts) -> None:
     signal.signal(signal.SIGHUP, reload)
 
 
-def _stop_within(service: Service, seconds: float) -> None:
-    thread = concurrency.spawn(service.stop, name='stop')
+def _stop_within(service: Service, seconds: float) -> int:
+    thread = concurrency.spawn(service.stop, seconds, name='stop')
     thread.join(seconds)
     if thread.is_alive():
-        LOG.warning('work was still running after %s s; it is taken up after the next start', seconds)
+        LOG.warning('work was still running after %s s; it is taken up by others or after the next start', seconds)
     logging.shutdown()
-    os._exit(0)  # pools may hold threads in C calls that nobody can end
-
-
-class Notifier:
-    """Tells systemd that we are ready, alive, stopping; the watchdog is fed only while the thread hub turns."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._periodic: concurrency.Periodic | None = None
-
-    def start(self) -> None:
-        """Send READY=1 and begin to feed the watchdog, if there is one."""
-        from oslo_service import systemd
-        systemd.notify()
-        interval = int(os.environ.get('WATCHDOG_USEC', '0')) / 1_000_000
-        if interval:
-            self._periodic = concurrency.Periodic(self._feed, interval / 3, name='watchdog', jitter=0).start()
-
-    def stop(self) -> None:
-        """Stop feeding and send STOPPING=1."""
-        if self._periodic is not None:
-            self._periodic.stop()
-        self._send('STOPPING=1')
-
-    def _feed(self) -> None:
-        problems = self._service.health()
-        status = '; '.join(problems)[:200] if problems else 'serving'
-        self._send(f'WATCHDOG=1\nSTATUS={status}')
-
-    @staticmethod
-    def _send(message: str) -> None:
-        from oslo_service import systemd
-        systemd._sd_notify(False, message)
+    os._exit(1 if service.failure is not None else 0)  # pools may hold threads in C calls that nobody can end

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 # power_state
 NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED, SUSPENDED = 0, 1, 3, 4, 6, 7
+POWER_NAMES = {NOSTATE: 'none', RUNNING: 'running', PAUSED: 'paused', SHUTDOWN: 'shutdown', CRASHED: 'crashed',
+               SUSPENDED: 'suspended'}
 
 # vm_state
 ACTIVE = 'active'

@@ -172,6 +172,25 @@ def _history() -> Iterator[str]:
         yield f'{version}\n    {prose(sentence)}\n'
 
 
+# -- error codes --
+
+def error_codes_page() -> str:
+    """Return the catalogue of error codes."""
+    from compute.objects import error_codes
+    parts = [GENERATED, _title('Error codes', '='), '''
+A refusal or a failure has a status for the client's library, a message for people, and a code for programs, which stays
+when the message is reworded. The APIs show the code as ``reason`` in the body of an error, with ``retryable`` (the same
+request may succeed later) and sometimes a ``hint``; ``GET /servers/{id}/operations`` shows it as ``error.code``; the
+``fault`` of a server has it in brackets in ``details``. A code that is not here is the type of an error that a foreign
+neighbour (Neutron, Glance) answered, in small letters.
+'''.strip()]
+    for title, codes in error_codes.PARTS.items():
+        rows = [line for code, entry in codes.items() for line in _row([f'``{code}``', *map(prose, entry)])]
+        head = ['.. list-table::', '   :header-rows: 1', '   :widths: 25 40 35', '']
+        parts += [_title(title, '-'), '\n'.join([*head, *_row(['code', 'meaning', 'what to do']), *rows])]
+    return '\n\n'.join(parts) + '\n'
+
+
 # -- text --
 
 def prose(text: str) -> str:
@@ -198,10 +217,34 @@ def _api(number: int) -> Callable[[], str]:
     return lambda: api_page(*APIS[number])
 
 
+# -- metrics --
+
+def metrics_page() -> str:
+    """Return the reference of the metrics."""
+    from compute import metric_families as table
+    parts = [GENERATED, _title('Metrics', '='), '''
+What ``/metrics`` of the health listener shows (:doc:`health`), beside ``process_*`` of Prometheus\' library. A daemon
+shows the families for which it has values.
+'''.strip()]
+    for title, families in (('Own', table.OWN), ('Nova', table.NOVA), ('Placement', table.PLACEMENT),
+                            ('Neutron', table.NETWORK), ('Glance', table.IMAGE), ('Keystone', table.IDENTITY),
+                            ('Of the collection itself', table.COLLECT)):
+        parts.append(_title(title, '-'))
+        parts += [_metric(family) for family in families]
+    return '\n\n'.join(parts) + '\n'
+
+
+def _metric(family: Any) -> str:
+    labels = ', '.join(f'``{label}``' for label in family.labels)
+    return f'``{family.name}`` ({family.kind}{f"; {labels}" if labels else ""})\n{_indented(prose(family.text) + ".")}'
+
+
 PRODUCTS: dict[str, Callable[[], str]] = {
     'etc/compute/compute.conf.sample': configuration_sample,
     'etc/compute/policy.yaml.sample': policy_sample,
     'doc/configuration.rst': configuration_page,
+    'doc/error_codes.rst': error_codes_page,
+    'doc/metrics.rst': metrics_page,
     **{f'doc/api/{api[0]}.rst': _api(number) for number, api in enumerate(APIS)},
 }
 

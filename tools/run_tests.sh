@@ -11,7 +11,7 @@ VENV=${TEST_VENV:-$ROOT/.venv-tests}
 STACK_DIR=$(realpath -m "${TEST_DIR:-/tmp/compute-tests-$$}")
 STACK_VENV=''
 
-for part in steps settings packages services cloud down; do
+for part in steps settings packages services units cloud down; do
     # shellcheck source=/dev/null
     . "$PARTS/$part.sh"
 done

@@ -9,7 +9,7 @@ PARTS=$ROOT/tools/stack
 STACK_DIR=$(realpath -m "${STACK_DIR:-$ROOT/.stack}")
 export STACK_DIR
 
-for part in steps settings packages services cloud down; do
+for part in steps settings packages services units cloud down; do
     # shellcheck source=/dev/null
     . "$PARTS/$part.sh"
 done
@@ -22,7 +22,8 @@ Usage: tools/stack.sh [--cluster] [--fake [--hosts N]] [--port-base N] [--listen
 Without a command: bring a cloud up, or continue where an earlier run stopped.
 
   --cluster        RabbitMQ, MariaDB and a process for each daemon (default: one
-                   process, messages in memory, SQLite)
+                   process, messages in memory, SQLite); on a machine with
+                   systemd each daemon is a unit with a user of its own
   --fake           no hypervisor: servers are entries in a list (default: real
                    guests under libvirt, with KVM or without). Needs no root if
                    all packages are there
@@ -50,6 +51,9 @@ bring_up() {
     step packages      install_packages    "run as root, or install the packages named above yourself; see the network and apt's sources"
     step environment   make_environment    "see whether pip reaches its index (PIP_INDEX_URL, proxies, certificates)"
     step configuration write_configuration "run 'tools/stack.sh down' to start from nothing"
+    if uses_units; then
+        step units         install_units       "see 'systemctl status' and 'journalctl -b'"
+    fi
     if [ "$MODE" = cluster ]; then
         step broker    start_broker        "see the log of rabbitmq; is port $(setting broker_port) free?"
         step database  start_database      "see the log of mariadb; is port $(setting database_port) free?"

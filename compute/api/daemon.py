@@ -6,7 +6,7 @@ from typing import Any
 
 from compute.api.app import make_app
 from compute.control.cloud import Cloud
-from compute.exception import ComputeError
+from compute.health import Health
 from compute.rest.middleware.auth import CheckToken
 from compute.rest.mount import Wsgi
 from compute.rest.tokens import TokenChecker
@@ -21,6 +21,7 @@ class ApiDaemon:
     def __init__(self, conf: Any, rpc: Any, cloud: Cloud | None = None) -> None:
         self.conf, self.rpc = conf, rpc
         self.cloud = cloud or Cloud(conf, rpc)
+        self.watch = Health(self.cloud.probes(), conf.health.interval)
 
     def prepare(self) -> None:
         """Bring the store to the newest schema."""
@@ -43,10 +44,12 @@ class ApiDaemon:
         return self.conf.api.listen_host, self.conf.api.listen_port
 
     def start(self) -> None:
-        """Do nothing: this daemon has no periodic work."""
+        """Begin to watch what it depends on."""
+        self.watch.start()
 
     def stop(self) -> None:
         """Close the store's connections."""
+        self.watch.stop()
         self.cloud.close()
 
     def health(self) -> list[str]:
@@ -54,8 +57,4 @@ class ApiDaemon:
 
         The broker is not asked: a request that needs it is answered 202 without it, its row is what counts.
         """
-        try:
-            self.cloud.db.ping()
-        except ComputeError as error:
-            return [error.message]
-        return []
+        return self.watch.public_problems()

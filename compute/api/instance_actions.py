@@ -81,7 +81,7 @@ def view(operation: Operation) -> dict[str, Any]:
 def _event(call: Call, event: OperationEvent, privileged: bool, detailed: bool) -> dict[str, Any]:
     """A step. The trace of a failure is in the log under the request's id; here ``traceback`` says what it came to."""
     shown = {'event': event.name, 'start_time': precise(event.started_at), 'finish_time': precise(event.finished_at),
-             'result': event.result, 'hostId': _host_id(call.target.project_id, event.host)}
+             'result': event.result, 'hostId': host_id(call.target.project_id, event.host)}
     if privileged:
         shown.update(traceback=event.details, host=event.host or None)
     if detailed:
@@ -89,7 +89,7 @@ def _event(call: Call, event: OperationEvent, privileged: bool, detailed: bool) 
     return shown
 
 
-def _host_id(project_id: str, host: str) -> str:
+def host_id(project_id: str, host: str) -> str:
     """Tell hosts apart for one project without naming them."""
     return hashlib.sha224(f'{project_id}{host}'.encode()).hexdigest() if host else ''
 

@@ -9,6 +9,7 @@ import dataclasses
 
 from compute.api import (
     aggregates,
+    audit,
     availability_zones,
     extensions,
     flavor_access,
@@ -18,10 +19,12 @@ from compute.api import (
     instance_actions,
     keypairs,
     limits,
+    operations,
     quota_class_sets,
     quota_sets,
     removed,
     server_groups,
+    service_health,
     services,
     versions,
 )
@@ -43,9 +46,12 @@ RESOURCES: tuple[Resource, ...] = (
     quota_sets.RESOURCE,
     quota_class_sets.RESOURCE,
     services.RESOURCE,
+    service_health.RESOURCE,
     aggregates.RESOURCE,
     hypervisors.RESOURCE,
     instance_actions.RESOURCE,
+    operations.RESOURCE,
+    audit.RESOURCE,
     *removed.RESOURCES,
     *SERVERS,
 )

@@ -81,8 +81,8 @@ class Slash:
         self._app = app
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        request = webob.Request(environ)
-        if request.path_info == '' and request.method in ('GET', 'HEAD'):
+        if not environ.get('PATH_INFO') and environ['REQUEST_METHOD'] in ('GET', 'HEAD'):
+            request = webob.Request(environ)
             query = f'?{request.query_string}' if request.query_string else ''
             response = webob.Response(status=302, content_type='text/plain')
             response.headers['Location'] = f'{request.host_url}{request.script_name}/{query}'

@@ -7,8 +7,9 @@ that after a crash it is known which ports go with their server and which belong
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from oslo_config import cfg
@@ -24,6 +25,8 @@ MADE = 'Made by Compute for a server'
 UNPLUGGABLE = ('binding_failed', 'unbound', '')
 _EXTENSIONS_AGE = 300.0
 _BATCH = 50
+_LISTINGS = 5
+AGENT = 'compute-network-agent'
 Json = dict[str, Any]
 
 
@@ -80,6 +83,15 @@ class Networks(Protocol):
 
     def ports_of(self, context: RequestContext | None, device_id: str, host: str | None = None) -> list[str]:
         """Return the ids of all ports of a server, with ``host`` of those bound there, in the same order."""
+
+    def all_ports(self) -> list[Port]:
+        """Return every port of every project, ``owned`` and ``host`` filled in; what is made meanwhile may be missing.
+
+        :raises Conflict: so much changed meanwhile that the list could not be read to its end.
+        """
+
+    def agent_hosts(self) -> list[str]:
+        """Return the hosts with a living agent of the built-in network; none where another network is used."""
 
     def auto_network(self, context: RequestContext) -> str:
         """Return the id of the project's automatic network, which comes into being now if it must.
@@ -182,6 +194,21 @@ class RestNetworks:
         return [port['id'] for port in self._ports(context, device_id)
                 if host is None or port.get('binding:host_id') == host]
 
+    def all_ports(self) -> list[Port]:
+        """Return every port."""
+        for _ in range(_LISTINGS):
+            try:
+                return [dataclasses.replace(nics.port_of(port), owned=port.get('description') == MADE)
+                        for port in self._pages('ports')]
+            except exception.NotFound:
+                continue  # the last port of a page was deleted, nobody knows where the next one begins
+        raise exception.Conflict('The list of ports changes faster than it can be read', code='list_changed')
+
+    def agent_hosts(self) -> list[str]:
+        """Return the hosts with a living agent of the built-in network."""
+        found = self._list('agents', None, {'binary': AGENT, 'alive': 'True'}, service=True)
+        return sorted(item['host'] for item in found)
+
     def auto_network(self, context: RequestContext) -> str:
         """Return the project's automatic network."""
         path = f'/auto-allocated-topology/{_safe(context.project_id or "")}'
@@ -227,6 +254,16 @@ class RestNetworks:
         found: list[Json] = self._service.json('GET', f'/{collection}', context=context, service=service,
                                                params=query)[key]
         return found
+
+    def _pages(self, collection: str) -> Iterator[Json]:
+        """Yield all of a collection, page after page. :raises NotFound: the last one of a page is gone."""
+        query: Json = {'sort_key': 'id'}
+        while True:
+            answer = self._service.json('GET', f'/{collection}', context=None, service=True, params=query)
+            yield from answer[collection]
+            if not any(link.get('rel') == 'next' for link in answer.get(f'{collection}_links') or ()):
+                return
+            query['marker'] = answer[collection][-1]['id']
 
     def _get(self, kind: str, item_id: str, context: RequestContext | None) -> Json:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +30,7 @@ def port_of(found: Json) -> Port:
                 status=found.get('status') or 'DOWN', host=found.get('binding:host_id') or '',
                 vnic_type=found.get('binding:vnic_type') or 'normal', fixed_ips=fixed_ips(found),
                 security_groups=tuple(found.get('security_groups') or ()),
-                deferred_ip=found.get('ip_allocation') == 'deferred')
+                deferred_ip=found.get('ip_allocation') == 'deferred', created_at=_time(found.get('created_at')))
 
 
 def security_group_of(found: Json) -> SecurityGroup:
@@ -85,6 +86,14 @@ def check_free(port: Port, device_id: str, project_id: str) -> None:
 
 def _project(found: Json) -> str:
     return found.get('project_id') or found.get('tenant_id') or ''
+
+
+def _time(text: str | None) -> datetime.datetime | None:
+    """Return a time as the core keeps them, in UTC without a zone."""
+    if not text:
+        return None
+    moment = datetime.datetime.fromisoformat(text)
+    return moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def _texts(details: Mapping[str, Any]) -> dict[str, str]:

@@ -92,6 +92,15 @@ class Connection:
             f'The catalog of Identity at {without_secrets(self.auth_url)} has no {service_type} service in region '
             f'{self.options.region_name}', code='no_endpoint')
 
+    def peek(self, url: str, timeout: float) -> int:
+        """Return the status of a GET without a token. :raises Unavailable: nobody answers."""
+        try:
+            with self._pool.get(url, timeout=timeout, stream=True, allow_redirects=False,
+                                verify=self.options.cafile or True) as response:
+                return int(response.status_code)
+        except requests.RequestException as error:
+            raise exception.Unavailable(f'{without_secrets(url)} does not answer ({type(error).__name__})') from error
+
     def _session(self, auth: plugin.BaseAuthPlugin) -> Session:
         return Session(auth=auth, session=self._pool, verify=self.options.cafile or True,
                        timeout=self.options.timeout, user_agent='compute', redirect=3)

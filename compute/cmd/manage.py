@@ -42,11 +42,48 @@ def _parser() -> argparse.ArgumentParser:
         action = database.add_parser(name, help=text, description=text)
         action.add_argument('--store', choices=NAMES, help='only this store (default: all)')
         action.set_defaults(run=function)
+    text = 'change data to what this version wants now; conductors do it little by little in the background'
+    action = database.add_parser('migrate-data', help=text, description=text)
+    action.add_argument('--batch', type=int, default=1000, metavar='ROWS', help='rows in one transaction (%(default)s)')
+    action.set_defaults(run=migrate_data)
     _identity(commands.add_parser('identity', help='the built-in identity'))
     services = commands.add_parser('service', help='daemons that report themselves')
     listing = services.add_subparsers(required=True, metavar='ACTION').add_parser('list', help='list them')
     listing.set_defaults(run=list_services)
+    work = commands.add_parser('operations', help='work that is open, the oldest first: its stage, owner and age')
+    work.add_argument('--older', type=int, default=0, metavar='SECONDS', help='open for longer than this (%(default)s)')
+    work.set_defaults(run=list_operations)
+    _trace(commands.add_parser('trace', help='what became of a request', description=(
+        'Show what became of a request: the lines that daemons logged of it, in order, with what the ledger says. '
+        'Ends with 1 when nothing is known.')))
+    _audit(commands.add_parser('audit', help='look for what should not be', description=(
+        'Look for what should not be: operations that hang, counters that do not add up, things that belong to nobody. '
+        'Ends with 0 when nothing is wrong, 3 when something is and was not fixed, 4 when nothing is as far as could '
+        'be seen.')))
     return parser
+
+
+def _trace(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('request_id', metavar='REQUEST_ID',
+                        help='X-OpenStack-Request-ID of the answer, or the id that the caller sent with the request')
+    parser.add_argument('--log', action='append', default=[], metavar='PATH',
+                        help='log file, or folder of log files; may be given several times (default: as configured)')
+    parser.add_argument('--journal', action='store_true', help='look into the journal of systemd, too')
+    parser.add_argument('--no-ledger', dest='ledger', action='store_false',
+                        help='logs only: for hosts, which do not reach the database')
+    parser.add_argument('--json', action='store_true', help='print JSON')
+    parser.set_defaults(run=trace)
+
+
+def _audit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--fix', action='store_true', help='fix what can be fixed without anybody\'s judgement')
+    parser.add_argument('--only', action='append', default=[], metavar='CODE',
+                        help='report, and fix, findings of this code only; may be given several times')
+    parser.add_argument('--no-hosts', action='store_true', help='look at the store only: ask no host and no neighbour')
+    parser.add_argument('--pause', type=float, metavar='SECONDS',
+                        help='time between the two looks (default: [conductor] audit_pause)')
+    parser.add_argument('--json', action='store_true', help='print JSON')
+    parser.set_defaults(run=audit)
 
 
 def _identity(parser: argparse.ArgumentParser) -> None:
@@ -152,7 +189,51 @@ def rotate_keys(conf: Any, arguments: argparse.Namespace) -> None:
     print(f'tokens are signed with key {keys.rotate()} from now on')
 
 
+def migrate_data(conf: Any, arguments: argparse.Namespace) -> int:
+    """Make all data migrations, in small transactions, so that it may be done while everything runs."""
+    from compute.cmd.stores import named
+    from compute.db.data_migrations import DATA_MIGRATIONS
+    if arguments.batch < 1:
+        print(f'compute-manage: --batch takes a number from 1: {arguments.batch}', file=sys.stderr)
+        return 2
+    store, = named('compute')
+    database = store.open(conf)
+    try:
+        for migration in DATA_MIGRATIONS:
+            print(f'{migration.name}: {_migrate(database, migration, arguments.batch)} rows changed')
+    finally:
+        database.dispose()
+    return 0
+
+
+def _migrate(database: Any, migration: Any, batch: int) -> int:
+    total, changed = 0, batch
+    while changed == batch:
+        changed = database.transaction(lambda connection: migration.step(connection, batch))
+        total += changed
+    return total
+
+
 def list_services(conf: Any, arguments: argparse.Namespace) -> None:
     """List the daemons that report themselves."""
     from compute.cmd import status
     print(status.table(status.SERVICE_COLUMNS, status.services(conf)))
+
+
+def list_operations(conf: Any, arguments: argparse.Namespace) -> None:
+    """List open operations with who holds them."""
+    from compute.cmd import status
+    print(status.table((*status.OPERATION_COLUMNS, 'owner', 'lease_until', 'request_id'),
+                       status.operations(conf, arguments.older)))
+
+
+def audit(conf: Any, arguments: argparse.Namespace) -> int:
+    """Audit the control plane."""
+    from compute.cmd import audit as command
+    return command.run(conf, arguments)
+
+
+def trace(conf: Any, arguments: argparse.Namespace) -> int:
+    """Show what became of a request."""
+    from compute.cmd import trace as command
+    return command.run(conf, arguments)

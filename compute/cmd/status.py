@@ -11,13 +11,15 @@ import datetime
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from compute import concurrency
 
 concurrency.patch(concurrency.THREADING)
 
 import requests
+
+from compute.cmd.stores import ERRORS, STORES, Store, named, reason
 
 REST = ('identity', 'image', 'network', 'api', 'metadata')
 DAEMON_COLUMNS = ('daemon', 'address', 'state', 'problems')
@@ -33,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from compute import service
     words = [word for path in arguments.config_file for word in ('--config-file', path)]
     conf = service.configure(words, 'compute')
-    return check_upgrade(conf) if arguments.command else show(conf, arguments.older, arguments.json)
+    return check_upgrade(conf, arguments.json) if arguments.command else show(conf, arguments.older, arguments.json)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest='command', metavar='COMMAND')
     upgrade = commands.add_parser('upgrade', help='see whether this version may be started')
     upgrade.add_subparsers(required=True, metavar='ACTION').add_parser(
-        'check', help='0 when nothing is to be done, 1 when schemas are missing, 2 when a store does not answer')
+        'check', help='0 when nothing is to be done, 1 when a schema is missing or data is still being changed, 2 when '
+                      'a store does not answer')
     return parser
 
 
@@ -65,7 +68,6 @@ def show(conf: Any, older: int, as_json: bool) -> int:
 
 def stored(conf: Any, older: int) -> dict[str, list[Any]]:
     """Return what the store knows; nothing, and a problem told on stderr, when it does not answer."""
-    from compute.cmd.stores import ERRORS, reason
     try:
         return {'services': services(conf), 'hosts': hosts(conf), 'operations': operations(conf, older), 'problems': []}
     except ERRORS as error:
@@ -96,16 +98,24 @@ def _short(error: Exception) -> str:
 
 
 def services(conf: Any) -> list[dict[str, Any]]:
-    """Return the daemons that report themselves to the store."""
+    """Return the daemons that report themselves to the store: up, degraded or down, and why."""
     from compute.db import overview
+    from compute.db.services import health_of
     from compute.objects.value import now
     oldest = now() - datetime.timedelta(seconds=conf.conductor.service_down_time)
 
-    def state(row: Mapping[str, Any]) -> str:
+    def state(row: Mapping[str, Any], health: Mapping[str, Any]) -> str:
         seen = row['last_seen_at']
-        return 'up' if seen is not None and seen >= oldest and not row['forced_down'] else 'down'
-    return [{**row, 'status': 'disabled' if row['disabled'] else 'enabled', 'state': state(row)}
-            for row in _read(conf, overview.daemons)]
+        if seen is None or seen < oldest or row['forced_down']:
+            return 'down'
+        return str(health.get('state', 'up'))
+
+    def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+        health = health_of(row['problems'])
+        problems = [f'{reason["probe"]}: {reason["reason"]}' for reason in health.get('reasons', ())]
+        return {**row, 'status': 'disabled' if row['disabled'] else 'enabled', 'state': state(row, health),
+                'problems': problems}
+    return [shown(row) for row in _read(conf, overview.daemons)]
 
 
 def hosts(conf: Any) -> list[dict[str, Any]]:
@@ -127,26 +137,47 @@ def operations(conf: Any, older: int) -> list[dict[str, Any]]:
     return [{**row, 'age': int((now() - row['created_at']).total_seconds())} for row in rows]
 
 
-def check_upgrade(conf: Any) -> int:
-    """Say for each store whether revisions are missing."""
-    from compute.cmd.stores import ERRORS, STORES, reason
-    worst = 0
-    for store in STORES:
-        database = store.open(conf)
-        try:
-            pending = store.pending(database)
-            text = f'missing {", ".join(pending)}: run "compute-manage db sync"' if pending else 'ready'
-            worst = max(worst, 1 if pending else 0)
-        except ERRORS as error:
-            text, worst = reason(error), 2
-        finally:
-            database.dispose()
-        print(f'{store.name}: {text}')
-    return worst
+def check_upgrade(conf: Any, as_json: bool = False) -> int:
+    """Say for each store whether revisions are missing, and of the controller's what else is not over yet."""
+    found = [check for store in STORES for check in _checks(conf, store)]
+    if as_json:
+        print(json.dumps([check._asdict() for check in found], indent=2))
+    else:
+        print('\n'.join(f'{check.what}: {check.told}' for check in found))
+    return max(check.result for check in found)
+
+
+class Check(NamedTuple):
+    """One line of ``upgrade check``: ``result`` is 0 (fine), 1 (to be done, or going on) or 2 (not known)."""
+
+    what: str
+    result: int
+    told: str
+
+
+def _checks(conf: Any, store: Store) -> list[Check]:
+    database = store.open(conf)
+    try:
+        if pending := store.pending(database):
+            return [Check(store.name, 1, f'missing {", ".join(pending)}: run "compute-manage db sync"')]
+        ready = [Check(store.name, 0, 'ready')]
+        return [*ready, *database.read(_data_checks)] if store.name == 'compute' else ready
+    except ERRORS as error:
+        return [Check(store.name, 2, reason(error))]
+    finally:
+        database.dispose()
+
+
+def _data_checks(connection: Any) -> list[Check]:
+    """Say of each data migration how much is left."""
+    from compute.db.data_migrations import DATA_MIGRATIONS
+    left = [(migration, migration.left(connection)) for migration in DATA_MIGRATIONS]
+    return [Check(f'data {migration.name}', int(rows > 0), (
+        f'{rows} rows to go ({migration.why}): conductors do it, or run "compute-manage db migrate-data"'
+        if rows else 'done')) for migration, rows in left]
 
 
 def _read(conf: Any, function: Any) -> list[dict[str, Any]]:
-    from compute.cmd.stores import named
     store, = named('compute')
     database = store.open(conf)
     try:

@@ -58,6 +58,8 @@ class Conductor:
     def _work(self, number: int, function: Callable[..., Any], *args: Any) -> None:
         try:
             function(self, *args)
+        except exception.Stale as error:
+            LOG.warning('%s', error.message)
         finally:
             self._rest(number)
 
@@ -67,25 +69,27 @@ class Conductor:
             if not self._working[number]:
                 del self._working[number]
 
-    def lease(self, operation_id: int) -> Work | None:
-        """Take an operation for this conductor; None when it ended, is another's, or its server is gone."""
+    def lease(self, operation_id: int, then: Callable[[Connection, Work], Any] | None = None) -> Work | None:
+        """Take an operation for this conductor; None when it ended, is another's, or its server is gone.
+
+        ``then`` runs in the same transaction, with what was taken.
+        """
         seconds = self.conf.conductor.lease
 
         def take(connection: Connection) -> Work | None:
-            if not operations.lease(connection, operation_id, self.owner, self.incarnation, seconds):
+            operation = operations.lease(connection, operation_id, self.owner, self.incarnation, seconds)
+            if operation is None:
                 return None
-            operation = operations.get(connection, operation_id)
             instance = instances.find(connection, operation.instance_uuid)
             if instance is None:
                 operations.end(connection, operation, CANCELLED,
                                OperationError(code='deleted', message='The server is gone', status=404))
                 return None
-            return Work(operation=operation, instance=instance)
-        try:
-            return self.db.transaction(take)
-        except exception.NotFound:
-            LOG.warning('operation %s is not in the ledger', operation_id)
-            return None
+            work = Work(operation=operation, instance=instance)
+            if then is not None:
+                then(connection, work)
+            return work
+        return self.db.transaction(take)
 
     def release(self, operation: Operation, retry_in: float) -> None:
         """Give an operation back; the reaper takes it up after ``retry_in`` seconds."""
@@ -101,7 +105,18 @@ class Conductor:
 
         One that was paused for longer than its lease is not: somebody else goes on with its work.
         """
-        return operations.is_held(connection, operation_id, self.owner, self.incarnation) is not None
+        return self.held(connection, operation_id) is not None
+
+    def held(self, connection: Connection, operation_id: int) -> Operation | None:
+        """Return an operation if it is still this conductor's to work on, locked until the transaction ends."""
+        return operations.is_held(connection, operation_id, self.owner, self.incarnation)
+
+    def begin_stage(self, connection: Connection, operation: Operation, stage: str) -> None:
+        """Write that a stage begins here. :raises Stale: another conductor goes on with the operation."""
+        if not self.holds(connection, operation.id):
+            raise exception.Stale(f'operation {operation.id} is no longer ours at {stage}: another conductor goes on '
+                                  'with it')
+        operations.begin_stage(connection, operation, stage, self.host)
 
     def send(self, context: RequestContext, work: Work, send: Callable[[Any, RequestContext, Work], None]) -> None:
         """Send an operation's hint; a broker that is down delays it and no more."""
@@ -110,6 +125,15 @@ class Conductor:
         except exception.Unavailable as error:
             LOG.warning('operation %s waits for the reaper: %s', work.operation.id, error.message)
 
+    def finish(self, until: float) -> None:
+        """Take no more work, end what runs, and hand back what is not done by ``until``: another goes on with it."""
+        self._pool.finish(until)
+        left = self.working()
+        count = self.db.transaction(lambda connection: operations.hand_back(
+            connection, left, self.owner, self.incarnation))
+        if left:
+            LOG.warning('%d operations are handed back, of %d that were not done: %s', count, len(left), left)
+
     def stop(self) -> None:
-        """Take no more work; what was leased is taken up by another after the lease."""
+        """End; what is still leased is taken up by another after the lease."""
         self._pool.shutdown()

@@ -39,13 +39,22 @@ class BuildEndpoint(Build):
 
 def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
     """Lease a ``create``, find it a host and hand it over; end it in ERROR with the reason when none fits."""
-    work = conductor.lease(operation_id)
+    specs: list[RequestSpec] = []
+
+    def begin(connection: Connection, work: Work) -> None:
+        specs.clear()
+        if work.instance.host is None:
+            operations.begin_stage(connection, work.operation, 'scheduling', conductor.host)
+            specs.append(spec_of(connection, work.instance, work.operation))
+    work = conductor.lease(operation_id, begin)
     if work is None:
         return
     try:
-        host, alternates = _claimed_host(conductor, work) or _select(conductor, context, work)
+        host, alternates = _select(conductor, context, specs[0]) if specs else _claimed(work)
     except exception.NotFound:
         return  # deleted meanwhile
+    except exception.Stale:
+        raise  # another conductor's
     except (exception.Unavailable, exception.Conflict) as error:
         LOG.warning('operation %s: scheduling waits: %s', operation_id, error.message)
         conductor.release(work.operation, retry_in=conductor.conf.conductor.reaper_interval)
@@ -57,7 +66,7 @@ def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) 
             return
         end_failed(conductor, work, _final(work.operation, error))
         return
-    hand_over(conductor, context, work.operation, host, alternates)
+    hand_over(conductor, context, work.operation, work.instance, host, alternates)
 
 
 def _all_silent(error: exception.ComputeError) -> bool:
@@ -76,20 +85,12 @@ def _final(operation: Operation, error: exception.ComputeError) -> OperationErro
                                details={**last.details, **error.details})
 
 
-def _claimed_host(conductor: Conductor, work: Work) -> tuple[str, list[str]] | None:
+def _claimed(work: Work) -> tuple[str, list[str]]:
     """Return the host that an earlier attempt, cut off before the hand-over, claimed."""
-    if work.instance.host is None:
-        return None
-    return work.instance.host, list(work.operation.args.get('alternates', ()))
+    return work.instance.host or '', list(work.operation.args.get('alternates', ()))
 
 
-def _select(conductor: Conductor, context: ctx.RequestContext, work: Work) -> tuple[str, list[str]]:
-    operation = work.operation
-
-    def begin(connection: Connection) -> RequestSpec:
-        operations.begin_stage(connection, operation, 'scheduling', conductor.host)
-        return spec_of(connection, work.instance, operation)
-    spec = conductor.db.transaction(begin)
+def _select(conductor: Conductor, context: ctx.RequestContext, spec: RequestSpec) -> tuple[str, list[str]]:
     selection: Selection = conductor.rpc.client(Select).select(context, spec=spec)
     return selection.host, list(selection.alternates)
 
@@ -105,25 +106,24 @@ def spec_of(connection: Connection, instance: Instance, operation: Operation) ->
         excluded=tuple(args.get('tried', ())), hints=instance.scheduler_hints, group=group)
 
 
-def hand_over(conductor: Conductor, context: ctx.RequestContext, operation: Operation, host: str,
+def hand_over(conductor: Conductor, context: ctx.RequestContext, operation: Operation, instance: Instance, host: str,
               alternates: list[str]) -> None:
-    """Write that the operation is the host's now, and tell it. A lost message is sent again by the reaper."""
-    def write(connection: Connection) -> Work | None:
-        if not conductor.holds(connection, operation.id):
+    """Write that the operation is the host's now, and tell it. A lost message is sent again by the reaper.
+
+    The message shows the server as it was before it was placed: a host reads it anew when it begins.
+    """
+    def write(connection: Connection) -> Operation | None:
+        held = conductor.held(connection, operation.id)
+        if held is None:
             return None
-        args = {**operations.get(connection, operation.id).args, 'alternates': alternates}
-        operations.set_values(connection, operation.id, args=args)
-        operations.hand_over(connection, operation.id, host, conductor.conf.conductor.begin_timeout)
-        return Work(operation=operations.get(connection, operation.id),
-                    instance=instances.get(connection, operation.instance_uuid))
-    try:
-        work = conductor.db.transaction(write)
-    except exception.NotFound:
-        return  # deleted meanwhile
-    if work is None:
-        LOG.warning('operation %s is no longer ours: another conductor goes on with it', operation.id)
+        args = {**held.args, 'alternates': alternates}
+        operations.hand_over(connection, operation.id, host, conductor.conf.conductor.begin_timeout, args=args)
+        return dataclasses.replace(held, host=host, args=args, owner=None, incarnation=None)
+    given = conductor.db.transaction(write)
+    if given is None:
+        LOG.warning('operation %s is no longer ours: another conductor goes on with it, or it ended', operation.id)
         return
-    conductor.send(context, work, send)
+    conductor.send(context, Work(operation=given, instance=dataclasses.replace(instance, host=host)), send)
 
 
 def send(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:
@@ -149,7 +149,7 @@ def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error:
         return True, _try_elsewhere(connection, work, error)
     goes_on, chosen = conductor.db.transaction(move)
     if chosen is not None:
-        hand_over(conductor, context, operation, chosen, [])
+        hand_over(conductor, context, operation, work.instance, chosen, [])
     elif goes_on:
         place(conductor, context, operation.id)
 

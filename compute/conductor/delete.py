@@ -5,6 +5,7 @@ A delete never gives up half-way: what fails is tried again until the deadline, 
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import Any
 
@@ -17,7 +18,7 @@ from compute.conductor.conductor import Conductor
 from compute.conductor.ending import end_failed
 from compute.db import claims, instances, operations, quotas, services
 from compute.objects.instance import Instance
-from compute.objects.operation import DONE, Operation, OperationError, Work
+from compute.objects.operation import DONE, Operation, OperationError, StageBegan, Work
 from compute.objects.value import now
 from compute.rpc import worker as worker_rpc
 from compute.rpc.conductor import Delete
@@ -38,14 +39,23 @@ class DeleteEndpoint(Delete):
 
 def remove(conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
     """Lease a ``delete`` and let the server's host do it, or do here what can be done without the host."""
-    work = conductor.lease(operation_id)
+    given: list[bool] = []
+
+    def decide(connection: Connection, work: Work) -> None:
+        host = work.instance.host
+        given[:] = [host is not None and _is_up(conductor, connection, host) and operations.hand_over(
+            connection, operation_id, host, conductor.conf.conductor.begin_timeout)]
+    work = conductor.lease(operation_id, decide)
     if work is None:
         return
-    if work.instance.host is not None and host_is_up(conductor, work.instance.host):
-        _hand_over(conductor, context, work)
+    if given[0]:
+        operation = dataclasses.replace(work.operation, host=work.instance.host, owner=None, incarnation=None)
+        conductor.send(context, Work(operation=operation, instance=work.instance), send)
         return
     try:
         _without_host(conductor, context, work)
+    except exception.Stale:
+        raise  # another conductor's
     except exception.ComputeError as error:
         LOG.warning('delete of %s is tried again: %s', work.instance.uuid, error.message)
         conductor.release(work.operation, retry_in=RETRY_IN)
@@ -53,19 +63,14 @@ def remove(conductor: Conductor, context: ctx.RequestContext, operation_id: int)
 
 def host_is_up(conductor: Conductor, host: str) -> bool:
     """Tell whether a host's worker sent a heartbeat lately, or may have sent one that nobody heard."""
-    service = conductor.db.read(lambda connection: services.find(connection, host, 'nova-compute'))
+    return conductor.db.read(lambda connection: _is_up(conductor, connection, host))
+
+
+def _is_up(conductor: Conductor, connection: Connection, host: str) -> bool:
+    service = services.find(connection, host, 'nova-compute')
     if service is None or service.forced_down:
         return False
     return service.is_up(now(), conductor.conf.conductor.service_down_time) or not conductor.hearing.can_judge()
-
-
-def _hand_over(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:
-    def write(connection: Connection) -> Operation:
-        operations.hand_over(connection, work.operation.id, work.instance.host or '',
-                             conductor.conf.conductor.begin_timeout)
-        return operations.get(connection, work.operation.id)
-    operation = conductor.db.transaction(write)
-    conductor.send(context, Work(operation=operation, instance=work.instance), send)
 
 
 def send(conductor: Any, context: ctx.RequestContext, work: Work) -> None:
@@ -75,16 +80,26 @@ def send(conductor: Any, context: ctx.RequestContext, work: Work) -> None:
 
 def _without_host(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:
     """Release the ports, then the rows. A guest on a host that is down is removed when the host comes back."""
-    conductor.db.transaction(lambda connection: operations.begin_stage(
-        connection, work.operation, 'releasing', conductor.host))
+    conductor.db.transaction(lambda connection: conductor.begin_stage(connection, work.operation, 'releasing'))
     ports.release(conductor.cloud.networks, work.instance.uuid,
                   keep=ports.brought(work.instance, work.operation.args))
-    conductor.db.transaction(lambda connection: release(connection, work.operation, work.instance))
+
+    def write(connection: Connection) -> None:
+        _check_held(conductor, connection, work.operation)
+        release(connection, work.operation, work.instance)
+    conductor.db.transaction(write)
 
 
-def release(connection: Connection, operation: Operation, instance: Instance) -> None:
+def _check_held(conductor: Conductor, connection: Connection, operation: Operation) -> None:
+    """Return while an operation is this conductor's. :raises Stale: another one goes on with it."""
+    if not conductor.holds(connection, operation.id):
+        raise exception.Stale(f'operation {operation.id} is no longer ours: another conductor goes on with it')
+
+
+def release(connection: Connection, operation: Operation, instance: Instance,
+            stages: tuple[StageBegan, ...] = ()) -> None:
     """End a ``delete``: claim, seat, quota and the server itself go in this transaction."""
-    if not operations.end(connection, operation, DONE):
+    if not operations.end(connection, operation, DONE, stages=stages):
         raise exception.Stale(f'operation {operation.id} ended before')
     forget(connection, instance)
 
@@ -105,6 +120,8 @@ def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error:
         return
 
     def later(connection: Connection) -> None:
+        if not conductor.holds(connection, operation.id):
+            return
         operations.end_events(connection, operation.id, 'Error', error.message)
         operations.set_values(connection, operation.id, attempt=operation.attempt + 1)
     conductor.db.transaction(later)

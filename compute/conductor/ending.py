@@ -11,7 +11,7 @@ from compute.conductor.conductor import Conductor
 from compute.db import instances, operations
 from compute.objects.instance import Fault, Instance
 from compute.objects.kinds import kind_of
-from compute.objects.operation import DONE, FAILED, InstanceUpdate, Operation, OperationError, Work
+from compute.objects.operation import DONE, FAILED, InstanceUpdate, Operation, OperationError, StageBegan, Work
 from compute.objects.value import encode, now
 
 
@@ -24,7 +24,7 @@ def error_of(error: Exception, stage: str) -> OperationError:
                           stage=stage)
 
 
-def changes(update: InstanceUpdate | None, instance: Instance) -> dict[str, Any]:
+def changes(update: InstanceUpdate | None, host: str | None) -> dict[str, Any]:
     """Return what an update from a host means in columns."""
     values: dict[str, Any] = {}
     if update is None:
@@ -37,20 +37,21 @@ def changes(update: InstanceUpdate | None, instance: Instance) -> dict[str, Any]
     if update.nics is not None:
         values['nics'] = encode(update.nics)
     if update.launched:
-        values['launched_on'] = instance.host
-        if instance.launched_at is None:
-            values['launched_at'] = now()
+        values['launched_on'] = host
+        values['launched_at'] = instances.once_launched(now())
     if update.clear_fault:
         values['fault'] = None
     return values
 
 
-def finish(connection: Connection, operation: Operation, instance: Instance, update: InstanceUpdate) -> None:
-    """End an operation well, and write what its host says of the server."""
-    if not operations.end(connection, operation, DONE):
+def finish(connection: Connection, operation: Operation, update: InstanceUpdate,
+           stages: tuple[StageBegan, ...] = ()) -> None:
+    """End an operation well, and write what its host says of the server, and of stages that were not told yet."""
+    if not operations.end(connection, operation, DONE, stages=stages):
         raise exception.Stale(f'operation {operation.id} ended before')
-    instances.update(connection, instance.uuid, task_state=None, operation_id=None, progress=100,
-                     **changes(update, instance))
+    if not instances.update(connection, operation.instance_uuid, task_state=None, operation_id=None, progress=100,
+                            **changes(update, operation.host)):
+        raise exception.Stale(f'server {operation.instance_uuid} is gone')
 
 
 def fault_of(error: OperationError) -> Fault:
@@ -65,7 +66,7 @@ def fail(connection: Connection, operation: Operation, instance: Instance, error
     """End an operation badly: the server keeps its state, or gets the one that its kind declares, and a fault."""
     if not operations.end(connection, operation, FAILED, error):
         return
-    values = changes(update, instance)
+    values = changes(update, instance.host)
     final = kind_of(operation.kind).final_on_failure
     if final is not None:
         values['vm_state'] = final
@@ -76,5 +77,8 @@ def fail(connection: Connection, operation: Operation, instance: Instance, error
 
 
 def end_failed(conductor: Conductor, work: Work, error: OperationError) -> None:
-    """End an operation badly in a transaction of its own."""
-    conductor.db.transaction(lambda connection: fail(connection, work.operation, work.instance, error))
+    """End an operation badly in a transaction of its own, unless another conductor goes on with it."""
+    def write(connection: Connection) -> None:
+        if conductor.holds(connection, work.operation.id):
+            fail(connection, work.operation, work.instance, error)
+    conductor.db.transaction(write)

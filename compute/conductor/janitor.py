@@ -5,15 +5,18 @@ from __future__ import annotations
 import datetime
 import logging
 
+from sqlalchemy.engine import Connection
+
 from compute.conductor.conductor import Conductor
-from compute.db import instances, operations, services
+from compute.db import idempotency, instances, operations, services
+from compute.db.tables import idempotency as answered
 from compute.objects.value import now
 
 LOG = logging.getLogger(__name__)
 
 
 class Janitor:
-    """The clean-up of deleted servers and ended operations."""
+    """The clean-up of deleted servers, ended operations, and answers kept for requests that come again."""
 
     def __init__(self, conductor: Conductor) -> None:
         self._conductor = conductor
@@ -27,6 +30,7 @@ class Janitor:
             return 0
         removed = self._batches(instances.purge, options.deleted_retention)
         removed += self._batches(operations.purge, options.operation_retention)
+        removed += self._batches(_purge_answers, conductor.conf.idempotency_retention)
         if removed:
             LOG.info('%d rows past their retention were removed', removed)
         return removed
@@ -40,3 +44,7 @@ class Janitor:
             total += count
             if count < batch:
                 return total
+
+
+def _purge_answers(connection: Connection, before: datetime.datetime, limit: int) -> int:
+    return idempotency.purge(connection, answered, before, limit)

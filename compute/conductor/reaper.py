@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from compute import context as ctx
-from compute import exception
+from compute import exception, metrics
 from compute.conductor.conductor import Conductor
 from compute.conductor.delete import host_is_up
 from compute.db import instances, operations, services
+from compute.db.session import after_commit
 from compute.objects.operation import CANCELLED, Operation, OperationError, Work
 from compute.objects.value import now
 
@@ -53,6 +54,10 @@ class Reaper:
                 LOG.exception('operation %s could not be taken up', operation.id)
         return len(found)
 
+    def stop(self) -> None:
+        """Let another conductor sweep at once."""
+        self._conductor.db.transaction(lambda connection: services.give_lease(connection, 'reaper', self._lease))
+
     def _take_up(self, operation: Operation) -> None:
         conductor = self._conductor
         context = ctx.internal(operation.request_id)
@@ -72,6 +77,7 @@ class Reaper:
                 message=f'Its host {operation.host} is down', hint='start it when the host is back'))
         else:
             if self._postpone(operation):
+                metrics.count('compute_reaper_actions_total', operation.kind, 'resent')
                 conductor.submit(module.resend, context, work)
 
     def _work(self, operation: Operation) -> Work | None:
@@ -81,6 +87,7 @@ class Reaper:
                 return Work(operation=operation, instance=instance)
             operations.end(connection, operation, CANCELLED,
                            OperationError(code='deleted', message='The server is gone', status=404))
+            after_commit(connection, lambda: metrics.count('compute_reaper_actions_total', operation.kind, 'cancelled'))
             return None
         return self._conductor.db.transaction(find)
 
@@ -91,6 +98,7 @@ class Reaper:
             connection, work.operation.id, conductor.owner, conductor.incarnation, conductor.conf.conductor.lease,
             expected=work.operation))
         if taken:
+            metrics.count('compute_reaper_actions_total', work.operation.kind, 'failed')
             conductor.submit(module.failed, context, work, error)
 
     def _postpone(self, operation: Operation) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import logging
+from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from compute import context as ctx
-from compute import exception, states
+from compute import exception, metrics, states
 from compute.conductor import delete, ending
 from compute.conductor.conductor import Conductor
 from compute.conductor.reaper import module_of
@@ -17,7 +20,7 @@ from compute.db import hosts, instances, operations, services
 from compute.objects.host import Inventory
 from compute.objects.instance import Instance
 from compute.objects.kinds import kind_of
-from compute.objects.operation import DONE, InstanceUpdate, Operation, OperationError, Work
+from compute.objects.operation import DONE, ENDED, InstanceUpdate, Operation, OperationError, StageBegan, Work
 from compute.objects.registration import HostReport, Registration
 from compute.objects.value import now
 from compute.rpc.conductor import Reports
@@ -46,16 +49,18 @@ class ReportsEndpoint(Reports):
             hosts.upsert(connection, report, inventory, service.id)
             held = [self._seize(connection, operation, report)
                     for operation in operations.held_on_host(connection, report.host)]
-            since = now() - datetime.timedelta(seconds=self._options.deleted_retention)
-            gone = instances.deleted_on_host(connection, report.host, None, since)
-            moved = operations.left_behind(connection, report.host)
             return Registration(service_uuid=service.uuid, held=tuple(work for work in held if work),
                                 instances=tuple(instances.of_host(connection, report.host)),
-                                deleted=tuple({*gone, *moved}))
+                                deleted=tuple(self._departed(connection, report.host)))
         registration = self._db.transaction(write)
         LOG.info('host %s registered (incarnation %s): %d servers, %d operations of its predecessor', report.host,
                  report.incarnation, len(registration.instances), len(registration.held))
         return registration
+
+    def _departed(self, connection: Connection, host: str) -> set[str]:
+        """Return the servers whose guests the ledger says are no longer to be on a host."""
+        since = now() - datetime.timedelta(seconds=self._options.deleted_retention)
+        return {*instances.deleted_on_host(connection, host, None, since), *operations.left_behind(connection, host)}
 
     def _seize(self, connection: Connection, operation: Operation, report: HostReport) -> Work | None:
         instance = instances.find(connection, operation.instance_uuid)
@@ -65,71 +70,91 @@ class ReportsEndpoint(Reports):
         return Work(operation=operations.get(connection, operation.id), instance=instance)
 
     def heartbeat(self, context: ctx.RequestContext, *, host: str, incarnation: str, operations: tuple[int, ...],
-                  problems: tuple[str, ...] = ()) -> tuple[int, ...]:
+                  problems: tuple[str, ...] = (), health: dict[str, Any] | None = None) -> tuple[int, ...]:
         from compute.db import operations as ledger
 
         def write(connection: Connection) -> tuple[int, ...]:
-            if not services.touch(connection, host, BINARY, incarnation, problems):
+            if not services.touch(connection, host, BINARY, incarnation, list(problems) if health is None else health):
                 raise _stale(host)
             kept = ledger.renew(connection, operations, owner_of(host), incarnation, self._options.lease)
             return tuple(number for number in operations if number not in kept)
-        return self._db.transaction(write)
+        with _refusals('heartbeat', host, incarnation):
+            return self._db.transaction(write)
 
     def inventory(self, context: ctx.RequestContext, *, host: str, incarnation: str, inventory: Inventory) -> None:
         def write(connection: Connection) -> None:
             self._current(connection, host, incarnation)
             hosts.update_inventory(connection, host, inventory)
-        self._db.transaction(write)
+        with _refusals('inventory', host, incarnation):
+            self._db.transaction(write)
 
-    def begin(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int) -> Work:
+    def begin(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int,
+              stage: str | None = None) -> Work:
         def write(connection: Connection) -> Work:
-            self._current(connection, host, incarnation)
-            operation = operations.get(connection, operation_id)
-            if operation.host != host or not operations.lease(connection, operation_id, owner_of(host), incarnation,
-                                                              self._options.lease):
-                raise exception.Stale(f'operation {operation_id} is not for {host} to begin: it is {operation.state}')
+            operation = operations.lease(connection, operation_id, owner_of(host), incarnation, self._options.lease,
+                                         services.is_current(host, BINARY, incarnation), host=host)
+            if operation is None:
+                self._current(connection, host, incarnation)
+                whose = _whose(operations.get(connection, operation_id))
+                raise exception.Stale(f'operation {operation_id} is not for {host} to begin: {whose}')
             instance = instances.find(connection, operation.instance_uuid)
             if instance is None:
                 raise exception.Stale(f'server {operation.instance_uuid} of operation {operation_id} is gone')
-            return Work(operation=operations.get(connection, operation_id), instance=instance)
-        return self._db.transaction(write)
+            if stage is not None:
+                self._note(connection, operation, instance, (StageBegan(name=stage),), host)
+            leased = dataclasses.replace(operation, updated_at=now())
+            return Work(operation=leased, instance=instance, noted=stage)
+        with _refusals('begin', host, incarnation, operation_id):
+            return self._db.transaction(write)
 
     def progress(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int, stage: str,
-                 update: InstanceUpdate | None = None) -> None:
+                 update: InstanceUpdate | None = None, stages: tuple[StageBegan, ...] = ()) -> None:
         def write(connection: Connection) -> None:
             operation, instance = self._held(connection, host, incarnation, operation_id)
-            operations.begin_stage(connection, operation, stage, host)
-            task_state = kind_of(operation.kind).stage(stage).task_state
-            instances.update(connection, instance.uuid, task_state=task_state, **ending.changes(update, instance))
-        self._db.transaction(write)
+            self._note(connection, operation, instance, stages or (StageBegan(name=stage),), host, update)
+        with _refusals('progress', host, incarnation, operation_id):
+            self._db.transaction(write)
+
+    @staticmethod
+    def _note(connection: Connection, operation: Operation, instance: Instance, stages: tuple[StageBegan, ...],
+              host: str, update: InstanceUpdate | None = None) -> None:
+        task_state = kind_of(operation.kind).stage(stages[-1].name).task_state
+        operations.begin_stages(connection, operation, stages, host)
+        instances.update(connection, instance.uuid, task_state=task_state, **ending.changes(update, host))
 
     def finish(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int,
-               update: InstanceUpdate) -> None:
+               update: InstanceUpdate, stages: tuple[StageBegan, ...] = ()) -> None:
         def write(connection: Connection) -> None:
-            if self._ended_before(connection, host, incarnation, operation_id):
+            held = operations.is_held(connection, operation_id, owner_of(host), incarnation)
+            if held is None and self._ended_before(connection, host, incarnation, operation_id):
                 return
-            operation, instance = self._held(connection, host, incarnation, operation_id)
-            if operation.kind == 'delete':
-                delete.release(connection, operation, instance)
+            if held is None or held.kind == 'delete':
+                operation, instance = self._held(connection, host, incarnation, operation_id, held)
+                delete.release(connection, operation, instance, stages)
                 return
-            ending.finish(connection, operation, instance, update)
-            if operation.kind == 'create':
+            ending.finish(connection, held, update, stages)
+            if held.kind == 'create':
                 hosts.note_success(connection, host)
-        self._db.transaction(write)
+        with _refusals('finish', host, incarnation, operation_id):
+            self._db.transaction(write)
 
     def fail(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int,
-             error: OperationError, update: InstanceUpdate | None = None) -> None:
+             error: OperationError, update: InstanceUpdate | None = None,
+             stages: tuple[StageBegan, ...] = ()) -> None:
         error = dataclasses.replace(error, message=error.message[:MAX_MESSAGE])
 
         def write(connection: Connection) -> Work:
             operation, instance = self._held(connection, host, incarnation, operation_id)
-            if update is not None and (values := ending.changes(update, instance)):
+            if stages:
+                operations.begin_stages(connection, operation, stages, host)
+            if update is not None and (values := ending.changes(update, host)):
                 instances.update(connection, instance.uuid, **values)
             # From here on it is the conductor's: a repeated report of the host is refused.
             operations.seize(connection, operation_id, self._conductor.owner, self._conductor.incarnation,
                              self._options.lease)
             return Work(operation=operation, instance=instance)
-        work = self._db.transaction(write)
+        with _refusals('fail', host, incarnation, operation_id):
+            work = self._db.transaction(write)
         LOG.warning('operation %s (%s of %s) failed on %s at %s: %s', operation_id, work.operation.kind,
                     work.instance.uuid, host, error.stage, error.message)
         self._conductor.submit(module_of(work.operation.kind).failed, context, work, error)
@@ -138,15 +163,21 @@ class ReportsEndpoint(Reports):
                  power_states: dict[str, int]) -> tuple[str, ...]:
         def write(connection: Connection) -> tuple[str, ...]:
             self._current(connection, host, incarnation)
-            stop = [uuid for uuid, power in power_states.items() if _observe(connection, host, uuid, power)]
+            here = {uuid: instance for uuid in power_states
+                    if (instance := instances.find(connection, uuid)) is not None and instance.host == host}
+            stop = [uuid for uuid, instance in here.items() if _observe(connection, instance, power_states[uuid])]
+            if len(here) < len(power_states):
+                stop += set(power_states) & self._departed(connection, host) - set(here)
             return tuple(stop)
-        return self._db.transaction(write)
+        with _refusals('observed', host, incarnation):
+            return self._db.transaction(write)
 
     def instances(self, context: ctx.RequestContext, *, host: str, incarnation: str) -> list[Instance]:
         def find(connection: Connection) -> list[Instance]:
             self._current(connection, host, incarnation)
             return instances.of_host(connection, host)
-        return self._db.read(find)
+        with _refusals('instances', host, incarnation):
+            return self._db.read(find)
 
     def _current(self, connection: Connection, host: str, incarnation: str) -> None:
         service = services.find(connection, host, BINARY)
@@ -159,22 +190,22 @@ class ReportsEndpoint(Reports):
         operation = operations.get(connection, operation_id)
         return (operation.state, operation.owner, operation.incarnation) == (DONE, owner_of(host), incarnation)
 
-    def _held(self, connection: Connection, host: str, incarnation: str,
-              operation_id: int) -> tuple[Operation, Instance]:
-        operation = operations.is_held(connection, operation_id, owner_of(host), incarnation)
+    def _held(self, connection: Connection, host: str, incarnation: str, operation_id: int,
+              held: Operation | None = None) -> tuple[Operation, Instance]:
+        operation = held or operations.is_held(connection, operation_id, owner_of(host), incarnation)
         if operation is None:
             self._current(connection, host, incarnation)
-            raise exception.Stale(f'operation {operation_id} is no longer held by {host}')
+            raise exception.Stale(f'operation {operation_id} is not held by {host}: '
+                                  f'{_whose(operations.get(connection, operation_id))}')
         instance = instances.find(connection, operation.instance_uuid)
         if instance is None:
             raise exception.Stale(f'server {operation.instance_uuid} is gone')
         return operation, instance
 
 
-def _observe(connection: Connection, host: str, uuid: str, power_state: int) -> bool:
+def _observe(connection: Connection, instance: Instance, power_state: int) -> bool:
     """Write what a guest is now, unless something goes on with it; tell whether it should be off and is not."""
-    instance = instances.find(connection, uuid)
-    if instance is None or instance.host != host or instance.task_state is not None:
+    if instance.task_state is not None:
         return False
     if instance.vm_state == states.STOPPED and power_state == states.RUNNING:
         return True
@@ -184,8 +215,31 @@ def _observe(connection: Connection, host: str, uuid: str, power_state: int) -> 
         values['vm_state'] = states.STOPPED
     if instance.power_state != power_state or len(values) > 1:
         # Only if nothing began meanwhile: what an operation writes is newer.
-        instances.swap(connection, uuid, vm_states=(instance.vm_state,), task_states=(None,), **values)
+        instances.swap(connection, instance.uuid, vm_states=(instance.vm_state,), task_states=(None,), **values)
     return False
+
+
+@contextlib.contextmanager
+def _refusals(report: str, host: str, incarnation: str, operation_id: int | None = None) -> Iterator[None]:
+    """Log and count reports that are refused: a host that speaks of what is not its own is late, or is another."""
+    try:
+        yield
+    except exception.Stale as error:
+        metrics.count('compute_reports_refused_total', report,
+                      'superseded' if isinstance(error, exception.Superseded) else 'not_held')
+        LOG.warning('report %s of host %s (incarnation %s)%s is refused: %s', report, host, incarnation,
+                    '' if operation_id is None else f' on operation {operation_id}', error.message)
+        raise
+
+
+def _whose(operation: Operation) -> str:
+    """Return how an operation is and who has it, for whom it does not belong to."""
+    if operation.state in ENDED:
+        return f'it is {operation.state} since {operation.finished_at}'
+    if operation.owner is None:
+        return f'it is {operation.state} and waits for {operation.host or "a conductor"}'
+    return (f'it is {operation.state} and held by {operation.owner} (incarnation {operation.incarnation}) until '
+            f'{operation.lease_until}')
 
 
 def _stale(host: str) -> exception.Stale:

@@ -12,6 +12,13 @@ from oslo_config import cfg
 GROUPS = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
+def workers() -> cfg.IntOpt:
+    """Return the option of REST daemons that can run as several processes."""
+    return cfg.IntOpt('workers', default=1, min=1, help='Processes that serve the port. With more than one a parent '
+                      'holds the socket: it starts a process again that dies, and SIGHUP replaces them one by one '
+                      'without losing a request. Each needs memory and database connections of its own.')
+
+
 def modules() -> list[Any]:
     """Return the modules of all groups."""
     return [importlib.import_module(f'{__name__}.{name}') for name in GROUPS]

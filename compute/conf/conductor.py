@@ -29,6 +29,19 @@ OPTS = [
     cfg.FloatOpt('janitor_interval', default=300.0, min=1,
                  help='Seconds between two runs of the janitor, which removes what is past its retention.'),
     cfg.IntOpt('janitor_batch', default=500, min=1, help='Rows that the janitor removes in one transaction.'),
+    cfg.FloatOpt('data_migration_interval', default=5.0, min=0.1,
+                 help='Seconds between two steps of data migrations: rows that are there are brought to the shape that '
+                      'a new version wants while everything runs.'),
+    cfg.IntOpt('data_migration_batch', default=500, min=1, help='Rows that one such step changes at most.'),
+    cfg.FloatOpt('audit_interval', default=600.0, min=0,
+                 help='Seconds between two audits, which look for what must never be: operations that hang, counters '
+                      'that do not add up, things that belong to nobody. One conductor at a time audits; with 0 none.'),
+    cfg.ListOpt('audit_fix', default=[],
+                help='Findings, by their codes, that an audit fixes by itself. The others wait for compute-manage '
+                     'audit --fix. doc/operations/audit.rst lists the codes.'),
+    cfg.FloatOpt('audit_pause', default=5.0, min=0,
+                 help='Seconds between the two looks of an audit. What is not wrong in the same way both times was '
+                      'work under way and is not reported.'),
     cfg.BoolOpt('enable_new_hosts', default=True,
                 help='Whether a host that reports for the first time may be given servers at once.'),
     cfg.IntOpt('pool_size', default=32, min=1, help='Operations that one conductor works on at the same time.'),

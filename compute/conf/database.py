@@ -18,8 +18,10 @@ OPTS = [
                help=f'The store of the built-in image daemon, {_FORM}.'),
     cfg.StrOpt('network_connection', default='sqlite:////var/lib/compute/network.sqlite', secret=True,
                help=f'The store of the built-in network daemon, {_FORM}.'),
-    cfg.IntOpt('max_pool_size', default=10, min=1, help='Connections that a process keeps open to one store.'),
-    cfg.IntOpt('max_overflow', default=20, min=0, help='Further connections under load, closed when idle.'),
+    cfg.IntOpt('max_pool_size', default=20, min=1,
+               help='Connections that a process keeps open to one store: at least the requests that it usually serves '
+                    'at the same time, because making one costs as much as ten reads.'),
+    cfg.IntOpt('max_overflow', default=10, min=0, help='Further connections under load, closed when idle.'),
     cfg.IntOpt('pool_timeout', default=30, min=1,
                help='Seconds to wait for a free connection before the request fails with 503.'),
     cfg.IntOpt('query_timeout', default=60, min=1,

@@ -11,7 +11,7 @@ networks that have ports there. It has no database; everything it needs comes fr
 
 OPTS: list[cfg.Opt] = [
     cfg.StrOpt('driver', default='linux', choices=[
-        ('linux', 'bridges, namespaces, dnsmasq and nftables of this machine; needs root'),
+        ('linux', 'bridges, namespaces, dnsmasq and nftables of this machine; needs root or capabilities'),
         ('fake', 'nothing is made; every port is up at once')],
         help='What wires ports. Use fake together with the fake hypervisor.'),
     cfg.ListOpt('hosts', default=[], help='''

@@ -47,6 +47,9 @@ How much the number of builds, snapshots and migrations under way counts. Negati
     cfg.FloatOpt('build_failure_weight_multiplier', default=1000000.0, min=0.0, help=f'''
 How much a host is disliked for builds that failed there since the last that succeeded. {_WEIGHT}
 '''),
+    cfg.FloatOpt('health_weight_multiplier', default=1000.0, min=0.0, help=f'''
+How much a host is disliked that says of itself that it is degraded, or down with its hypervisor. {_WEIGHT}
+'''),
     cfg.FloatOpt('soft_affinity_weight_multiplier', default=1.0, min=0.0, help=f'''
 How much the members that a server group of policy soft-affinity has on a host count for it. {_WEIGHT}
 '''),

@@ -36,21 +36,8 @@ class Claimed:
     fresh: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
-class Discrepancy:
-    """Something that the auditor found. ``kind``: usage, no_host, no_instance, wrong_host or seat."""
-
-    kind: str
-    message: str
-    host: str | None = None
-    instance_uuid: str | None = None
-    resource: str | None = None
-    recorded: int | None = None
-    counted: int | None = None
-
-
-class _Refused(Exception):
-    """The claim cannot be had here; everything it wrote is rolled back."""
+class Refused(Exception):
+    """The claim cannot be had here; everything it wrote is to be rolled back."""
 
 
 def claim(connection: Connection, spec: RequestSpec, host_id: int) -> bool:
@@ -67,14 +54,19 @@ def take(connection: Connection, spec: RequestSpec, host_id: int) -> Claimed | N
     :raises Conflict: ``already_claimed``: the server has a claim on another host.
     :raises NotFound: ``instance_deleted``: the server is gone.
     """
-    place = _place(connection, host_id)
-    if place is None or place.disabled or place.forced_down:
-        return None
     try:
         with connection.begin_nested():
-            return _take(connection, spec, place)
-    except _Refused:
+            return take_or_refuse(connection, spec, host_id)
+    except Refused:
         return None
+
+
+def take_or_refuse(connection: Connection, spec: RequestSpec, host_id: int) -> Claimed:
+    """Do the same as ``take``, as all that a transaction does, which the refusal ends. :raises Refused:"""
+    place = _place(connection, host_id)
+    if place is None or place.disabled or place.forced_down:
+        raise Refused
+    return _take(connection, spec, place)
 
 
 def release(connection: Connection, instance_uuid: str, host_id: int | None = None) -> bool:
@@ -88,7 +80,7 @@ def release(connection: Connection, instance_uuid: str, host_id: int | None = No
     for row in connection.execute(query.order_by(table.c.host_id)).all():
         # Of two that release at once, the one whose delete meets the row gives it back.
         if connection.execute(table.delete().where(table.c.id == row.id)).rowcount == 1:
-            _charge(connection, row.host_id, {name: -getattr(row, name) for name in RESOURCES}, vms=-1)
+            charge(connection, row.host_id, {name: -getattr(row, name) for name in RESOURCES}, vms=-1)
             released = True
     connection.execute(seats)
     return released
@@ -112,8 +104,8 @@ def _take(connection: Connection, spec: RequestSpec, place: Any) -> Claimed:
         _lock_group(connection, spec.group)
     fresh = _settle(connection, spec, place)
     if fresh:
-        if not _charge(connection, place.id, {name: getattr(spec, name) for name in RESOURCES}, vms=1, check=True):
-            raise _Refused
+        if not charge(connection, place.id, {name: getattr(spec, name) for name in RESOURCES}, vms=1, check=True):
+            raise Refused
         connection.execute(table.insert().values(
             instance_uuid=spec.instance_uuid, host_id=place.id, created_at=now(),
             **{name: getattr(spec, name) for name in RESOURCES}))
@@ -141,7 +133,7 @@ def _settle(connection: Connection, spec: RequestSpec, place: Any) -> bool:
     return not held
 
 
-def _charge(connection: Connection, host_id: int, amounts: dict[str, int], *, vms: int, check: bool = False) -> bool:
+def charge(connection: Connection, host_id: int, amounts: dict[str, int], *, vms: int, check: bool = False) -> bool:
     """Add to a host's use in one statement; with ``check`` only where every limit still holds."""
     where = [hosts.c.id == host_id]
     if check:
@@ -166,11 +158,11 @@ def _sit(connection: Connection, group: ServerGroup, host_id: int, instance_uuid
     for _ in range(10):
         rows = connection.execute(_seats_that_matter(group, host_id)).all()
         if group.policy == AFFINITY and any(row.host_id != host_id for row in rows):
-            raise _Refused
+            raise Refused
         taken = {row.seat for row in rows if row.host_id == host_id}
         seat = next(number for number in range(len(taken) + 1) if number not in taken)
         if limit is not None and seat >= limit:
-            raise _Refused
+            raise Refused
         try:
             with connection.begin_nested():
                 connection.execute(group_seats.insert().values(
@@ -178,69 +170,10 @@ def _sit(connection: Connection, group: ServerGroup, host_id: int, instance_uuid
             return
         except IntegrityError:
             continue  # somebody else sat down first: look again
-    raise _Refused
+    raise Refused
 
 
 def _seats_that_matter(group: ServerGroup, host_id: int) -> sa.sql.Select[Any]:
     query = sa.select(group_seats.c.host_id, group_seats.c.seat).where(group_seats.c.group_uuid == group.uuid)
     # Those elsewhere matter to affinity alone; leaving them out keeps anti-affinity's cost independent of group size.
     return query if group.policy == AFFINITY else query.where(group_seats.c.host_id == host_id)
-
-
-def audit(connection: Connection) -> list[Discrepancy]:
-    """Compare what hosts record as used with the claims on them, and claims with the servers they are for.
-
-    It reads in several statements: outside of a quiet system repeat it and believe only what shows twice.
-    """
-    return [*_audit_usage(connection), *_audit_owners(connection), *_audit_seats(connection)]
-
-
-def _audit_usage(connection: Connection) -> list[Discrepancy]:
-    sums = sa.select(table.c.host_id, sa.func.count().label('running_vms'), *(
-        sa.func.sum(table.c[name]).label(name) for name in RESOURCES)).group_by(table.c.host_id).subquery()
-    columns = {**{name: hosts.c[f'{name}_used'] for name in RESOURCES}, 'running_vms': hosts.c.running_vms}
-    counted = {name: sa.func.coalesce(sums.c[name], 0) for name in columns}
-    query = sa.select(hosts.c.host, *(column.label(f'r_{name}') for name, column in columns.items()), *(
-        column.label(f'c_{name}') for name, column in counted.items())).select_from(
-        hosts.outerjoin(sums, sums.c.host_id == hosts.c.id)).where(
-        sa.or_(*(columns[name] != counted[name] for name in columns))).order_by(hosts.c.host)
-    found = []
-    for row in connection.execute(query):
-        for name in columns:
-            recorded, total = int(row._mapping[f'r_{name}']), int(row._mapping[f'c_{name}'])
-            if recorded != total:
-                found.append(Discrepancy(
-                    kind='usage', host=row.host, resource=name, recorded=recorded, counted=total,
-                    message=f'host {row.host} records {recorded} {name} used, its claims sum to {total}'))
-    return found
-
-
-def _audit_owners(connection: Connection) -> list[Discrepancy]:
-    query = sa.select(table.c.instance_uuid, table.c.host_id, hosts.c.host, instances.c.id.label('instance_id'),
-                      instances.c.host.label('instance_host'), instances.c.deleted).select_from(
-        table.outerjoin(hosts, hosts.c.id == table.c.host_id).outerjoin(
-            instances, instances.c.uuid == table.c.instance_uuid)).where(sa.or_(
-                hosts.c.id.is_(None), instances.c.id.is_(None), instances.c.deleted == sa.true(),
-                instances.c.host.is_(None), instances.c.host != hosts.c.host)).order_by(table.c.id)
-    found = []
-    for row in connection.execute(query):
-        place = row.host or f'id {row.host_id}'
-        if row.host is None:
-            kind, why = 'no_host', 'which does not exist'
-        elif row.instance_id is None or row.deleted:
-            kind, why = 'no_instance', 'but there is no such server'
-        else:
-            kind, why = 'wrong_host', f'but the server\'s host is {row.instance_host}'
-        found.append(Discrepancy(kind=kind, host=row.host, instance_uuid=row.instance_uuid,
-                                 message=f'server {row.instance_uuid} has a claim on host {place}, {why}'))
-    return found
-
-
-def _audit_seats(connection: Connection) -> list[Discrepancy]:
-    same = sa.and_(table.c.instance_uuid == group_seats.c.instance_uuid, table.c.host_id == group_seats.c.host_id)
-    query = sa.select(group_seats.c.group_uuid, group_seats.c.instance_uuid, hosts.c.host).select_from(
-        group_seats.outerjoin(table, same).outerjoin(hosts, hosts.c.id == group_seats.c.host_id)).where(
-        table.c.id.is_(None)).order_by(group_seats.c.id)
-    return [Discrepancy(kind='seat', host=row.host, instance_uuid=row.instance_uuid,
-                        message=f'server {row.instance_uuid} has a seat of group {row.group_uuid} on host {row.host} '
-                                'without a claim there') for row in connection.execute(query)]

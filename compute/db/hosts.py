@@ -10,13 +10,14 @@ from __future__ import annotations
 import datetime
 import uuid as uuids
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from compute import exception
+from compute.db.services import sickness_of
 from compute.db.tables import hosts as table
 from compute.db.tables import operations, services
 from compute.objects.host import Host, Inventory
@@ -131,7 +132,7 @@ def delete(connection: Connection, host: str) -> None:
 
 def _query() -> sa.sql.Select[Any]:
     service = (services.c.uuid.label('service_uuid'), services.c.disabled.label('service_disabled'),
-               services.c.disabled_reason, services.c.forced_down, services.c.last_seen_at)
+               services.c.disabled_reason, services.c.forced_down, services.c.last_seen_at, services.c.problems)
     return sa.select(*(table.c[name] for name in (*_COLUMNS, 'details')), *service).select_from(
         table.outerjoin(services, services.c.id == table.c.service_id))
 
@@ -147,7 +148,8 @@ def from_row(row: Any) -> Host:
         traits=tuple(details.get('traits', ())), cpu_info=details.get('cpu_info', {}),
         uptime=details.get('uptime', ''), service_uuid=values['service_uuid'] or '',
         service_disabled=bool(values['service_disabled']), disabled_reason=values['disabled_reason'],
-        forced_down=gone or bool(values['forced_down']), last_seen_at=values['last_seen_at'])
+        forced_down=gone or bool(values['forced_down']), last_seen_at=values['last_seen_at'],
+        sickness=sickness_of(values['problems']))
 
 
 def all_hosts(connection: Connection) -> list[Host]:
@@ -155,16 +157,21 @@ def all_hosts(connection: Connection) -> list[Host]:
     return [from_row(row) for row in connection.execute(_query().order_by(table.c.id))]
 
 
-def changed_since(connection: Connection, time: datetime.datetime, known: Mapping[int, int] | None = None
-                  ) -> list[Host]:
+class Known(Protocol):
+    """Tells the generation of a host that the caller has, or None. A dict does."""
+
+    def get(self, host_id: int, /) -> int | None:
+        """Return it."""
+
+
+def changed_since(connection: Connection, time: datetime.datetime, known: Known | None = None) -> list[Host]:
     """Return hosts whose row changed at ``time`` or later.
 
     ``known`` maps ids to generations that the caller has: those are left out, which keeps it cheap to look back over
     an overlap. Heartbeats do not count as changes; ``liveness`` tells them.
     """
     recent = connection.execute(sa.select(table.c.id, table.c.generation).where(table.c.changed_at >= time)).all()
-    known = known or {}
-    return of_ids(connection, [row.id for row in recent if known.get(row.id) != row.generation])
+    return of_ids(connection, [row.id for row in recent if known is None or known.get(row.id) != row.generation])
 
 
 def of_ids(connection: Connection, ids: list[int]) -> list[Host]:
@@ -176,12 +183,24 @@ def of_ids(connection: Connection, ids: list[int]) -> list[Host]:
     return found
 
 
-def liveness(connection: Connection, time: datetime.datetime) -> list[Any]:
-    """Return (service_id, disabled, disabled_reason, forced_down, last_seen_at) of services that reported since."""
+class Heard(NamedTuple):
+    """What a service said of itself lately."""
+
+    service_id: int
+    disabled: bool
+    disabled_reason: str | None
+    forced_down: bool
+    last_seen_at: datetime.datetime | None
+    sickness: int
+
+
+def liveness(connection: Connection, time: datetime.datetime) -> list[Heard]:
+    """Return (service_id, disabled, disabled_reason, forced_down, last_seen_at, sickness) of services that reported
+    since."""
     query = sa.select(services.c.id.label('service_id'), services.c.disabled, services.c.disabled_reason,
-                      services.c.forced_down, services.c.last_seen_at)
-    return list(connection.execute(query.where(
-        sa.or_(services.c.last_seen_at >= time, services.c.updated_at >= time))))
+                      services.c.forced_down, services.c.last_seen_at, services.c.problems)
+    return [Heard(*row[:-1], sickness_of(row.problems)) for row in connection.execute(query.where(
+        sa.or_(services.c.last_seen_at >= time, services.c.updated_at >= time)))]
 
 
 def io_ops(connection: Connection) -> dict[str, int]:

@@ -13,8 +13,10 @@ from sqlalchemy.engine import Connection
 from compute import exception
 from compute.db import keyset, patterns
 from compute.db.expression import Expression
-from compute.db.instances import from_row
+from compute.db.instances import READ, from_row
 from compute.db.tables import instances as table
+from compute.db.tables import services
+from compute.objects.host import Service
 from compute.objects.instance import Brief, Instance
 
 SORT_COLUMNS = {
@@ -70,7 +72,27 @@ class Filter:
 def page(connection: Connection, wanted: Filter, limit: int, marker: str | None,
          sort: tuple[tuple[str, str], ...] = ()) -> list[Instance]:
     """Return at most ``limit`` servers after ``marker``. :raises Invalid: unknown marker, or a wrong pattern."""
-    return [from_row(row) for row in _rows(connection, wanted, limit, marker, sort, table.c)]
+    names = [column.name for column in READ]
+    return [from_row(row, names) for row in _rows(connection, wanted, limit, marker, sort, READ)]
+
+
+def page_with_hosts(connection: Connection, wanted: Filter, limit: int, marker: str | None,
+                    sort: tuple[tuple[str, str], ...] = ()) -> list[tuple[Instance, Service | None]]:
+    """Return the same page with what the service of each server's host says of itself, in the same query."""
+    names, count = [column.name for column in READ], len(READ)
+    rows = _rows(connection, wanted, limit, marker, sort, (*READ, *_LIFE), table.outerjoin(services, sa.and_(
+        services.c.host == table.c.host, services.c.binary == 'nova-compute')))
+    return [(from_row(row[:count], names), _service(row)) for row in rows]
+
+
+_LIFE = tuple(services.c[name].label(f'service_{name}') for name in (
+    'uuid', 'disabled', 'forced_down', 'last_seen_at'))
+
+
+def _service(row: Any) -> Service | None:
+    return None if row.service_uuid is None else Service(
+        uuid=row.service_uuid, host=row.host, binary='nova-compute', disabled=bool(row.service_disabled),
+        forced_down=bool(row.service_forced_down), last_seen_at=row.service_last_seen_at)
 
 
 def briefs(connection: Connection, wanted: Filter, limit: int, marker: str | None,
@@ -81,18 +103,25 @@ def briefs(connection: Connection, wanted: Filter, limit: int, marker: str | Non
 
 
 def _rows(connection: Connection, wanted: Filter, limit: int, marker: str | None, sort: tuple[tuple[str, str], ...],
-          columns: Any) -> Iterator[Any]:
+          columns: Any, source: Any = table) -> Iterator[Any]:
     keys = _sort_keys(sort)
     conditions, checks = _conditions(wanted)
     more = [table.c[name] for name, _ in checks if name not in {column.name for column in columns}]
-    query = sa.select(*columns, *dict.fromkeys(more)).where(*conditions).order_by(*keyset.order(keys))
+    query = sa.select(*columns, *dict.fromkeys(more)).select_from(source).where(*conditions).order_by(
+        *keyset.order(keys))
     if marker:
         query = query.where(_after(connection, wanted, marker, keys))
-    if not checks:
-        yield from connection.execute(query.limit(limit))
-        return
     found = 0
-    for row in connection.execute(query.execution_options(yield_per=500)) if limit else ():
+    if not checks:
+        for row in connection.execute(query.limit(limit)):
+            yield row
+            found += 1
+        if marker and not found:  # the last page, or a marker that is not there
+            _marker_row(connection, wanted, marker, keys)
+        return
+    if connection.dialect.name != 'postgresql':  # its cursors need a transaction, and reads have none
+        query = query.execution_options(yield_per=500)
+    for row in connection.execute(query) if limit else ():
         if all(check(row._mapping[name]) for name, check in checks):
             yield row
             found += 1
@@ -106,13 +135,27 @@ def _sort_keys(sort: tuple[tuple[str, str], ...]) -> list[keyset.Key]:
 
 
 def _after(connection: Connection, wanted: Filter, marker: str, keys: list[keyset.Key]) -> Any:
+    if any(column.nullable for column, _ in keys):
+        return keyset.after(keys, _marker_row(connection, wanted, marker, keys))
+    where = _is_marker(wanted, marker, _MARKER)
+    return keyset.after_marker(keys, lambda column: sa.select(_MARKER.c[column.name]).where(*where).scalar_subquery())
+
+
+_MARKER = table.alias('marker')
+
+
+def _is_marker(wanted: Filter, marker: str, among: Any) -> list[Any]:
     # A marker of another project would tell how its server compares with one's own.
-    scope = [_equal(table.c.project_id, wanted.equal['project_id'])] if 'project_id' in wanted.equal else []
-    query = sa.select(*(column for column, _ in keys)).where(table.c.uuid == marker, *scope)
+    scope = [_equal(among.c.project_id, wanted.equal['project_id'])] if 'project_id' in wanted.equal else []
+    return [among.c.uuid == marker, *scope]
+
+
+def _marker_row(connection: Connection, wanted: Filter, marker: str, keys: list[keyset.Key]) -> Any:
+    query = sa.select(*(column for column, _ in keys)).where(*_is_marker(wanted, marker, table))
     row = connection.execute(query).first()
     if row is None:
         raise exception.Invalid(f'marker [{marker}] not found', code='marker_not_found')
-    return keyset.after(keys, row)
+    return row
 
 
 def _conditions(wanted: Filter) -> tuple[list[Any], list[tuple[str, Check]]]:

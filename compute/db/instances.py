@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +28,11 @@ EXTRA = ('key_data', 'key_type', 'security_groups', 'scheduler_hints', 'trusted_
          'root_device_name', 'locked_by', 'locked_reason')
 
 
+# What from_row reads: not the copies of the flavor's and image's members that claims and filters are worked out from.
+_JSON = ('flavor', 'image', 'nics', 'tags', 'fault', 'extra')
+READ = tuple(column for column in table.c if column.name in {'id', *COLUMNS, *_JSON})
+
+
 def to_row(instance: Instance) -> dict[str, Any]:
     """Return an instance as column values, without its id."""
     row = {name: encode(getattr(instance, name)) if name == 'metadata' else getattr(instance, name)
@@ -40,9 +45,9 @@ def to_row(instance: Instance) -> dict[str, Any]:
             'extra': {name: encode(getattr(instance, name)) for name in EXTRA}}
 
 
-def from_row(row: Any) -> Instance:
-    """Return the instance of a row."""
-    values = row._mapping
+def from_row(row: Any, names: Sequence[str] | None = None) -> Instance:
+    """Return the instance of a row. Who reads many gives the names of the columns, which are asked for once then."""
+    values = dict(zip(names or row._fields, row, strict=True))
     extra = values['extra']
     return Instance(
         id=values['id'], **{name: values[name] for name in COLUMNS},
@@ -60,9 +65,9 @@ def _optional_tuple(value: Any) -> tuple[str, ...] | None:
     return None if value is None else tuple(value)
 
 
-def insert(connection: Connection, instance: Instance) -> int:
-    """Add an instance and return its id."""
-    result = connection.execute(table.insert().values(**to_row(instance)))
+def insert(connection: Connection, instance: Instance, operation_id: int | None = None) -> int:
+    """Add an instance, with the operation that makes it, and return its id."""
+    result = connection.execute(table.insert().values(**to_row(instance), operation_id=operation_id))
     return int((result.inserted_primary_key or (0,))[0])
 
 
@@ -72,6 +77,15 @@ def get(connection: Connection, uuid: str, project_id: str | None = None, *, del
     if found is None or (project_id is not None and found.project_id != project_id):
         raise exception.NotFound(f'Instance {uuid} could not be found.', code='server_not_found')
     return found
+
+
+def once_launched(time: datetime.datetime) -> sa.ColumnElement[Any]:
+    """Return ``launched_at`` of a server that runs at a time: the first time counts."""
+    return sa.func.coalesce(table.c.launched_at, time)
+
+
+_ANY = sa.select(*READ).where(table.c.uuid == sa.bindparam('uuid'))
+_LIVE = _ANY.where(table.c.deleted == sa.false())
 
 
 def lock(connection: Connection, uuid: str) -> Instance:
@@ -85,10 +99,7 @@ def lock(connection: Connection, uuid: str) -> Instance:
 
 def find(connection: Connection, uuid: str, *, deleted: bool = False) -> Instance | None:
     """Return a server or None; with ``deleted`` also one that was deleted."""
-    query = sa.select(table).where(table.c.uuid == uuid)
-    if not deleted:
-        query = query.where(table.c.deleted == sa.false())
-    row = connection.execute(query).first()
+    row = connection.execute(_ANY if deleted else _LIVE, {'uuid': uuid}).first()
     return from_row(row) if row is not None else None
 
 

@@ -5,6 +5,7 @@ Nulls come first when ascending and last when descending, on every database (lef
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,10 +28,23 @@ def order(keys: list[Key]) -> list[Any]:
 
 def after(keys: list[Key], row: Any) -> Any:
     """Return the condition for rows behind ``row``: (a > x) or (a = x and b > y) or ..."""
+    return _after(keys, lambda column: row._mapping[column.name])
+
+
+def after_marker(keys: list[Key], look: Callable[[Any], Any]) -> Any:
+    """Return the condition for rows behind a marker that the same query looks up. No key may be nullable.
+
+    ``look`` takes a column and returns the scalar subquery of its value in the marker's row. Databases work it out once
+    and choose their index as for a constant. Nothing is behind a marker that is not there.
+    """
+    return _after(keys, look)
+
+
+def _after(keys: list[Key], look: Callable[[Any], Any]) -> Any:
     terms: list[Any] = []
     same: list[Any] = []
     for column, direction in keys:
-        value = row._mapping[column.name]
+        value = look(column)
         terms.append(sa.and_(*same, _beyond(column, direction, value)))
         same.append(column.is_(None) if value is None else column == value)
     return sa.or_(*terms)

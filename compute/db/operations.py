@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from compute import exception
+from compute import exception, metrics
+from compute.db.session import after_commit
 from compute.db.tables import operation_events as events_table
 from compute.db.tables import operations as table
 from compute.objects import operation as op
-from compute.objects.operation import Operation, OperationError, OperationEvent
+from compute.objects.operation import Operation, OperationError, OperationEvent, StageBegan
 from compute.objects.value import decode, encode, now
 
 _PLAIN = ('id', 'request_id', 'kind', 'instance_uuid', 'project_id', 'user_id', 'args', 'state', 'stage', 'host',
           'owner', 'incarnation', 'lease_until', 'attempt', 'deadline_at', 'created_at', 'started_at', 'finished_at',
           'updated_at')
 _OPEN = (op.QUEUED, op.RUNNING)
+_OLDEST = 86400.0
+# The statements of every report, made once: to make them costs more than to run them.
+_HELD = sa.select(table).where(
+    table.c.id == sa.bindparam('id'), table.c.state == op.RUNNING, table.c.owner == sa.bindparam('owner'),
+    table.c.incarnation == sa.bindparam('incarnation')).with_for_update()
 
 
 def from_row(row: Any) -> Operation:
@@ -28,13 +36,14 @@ def from_row(row: Any) -> Operation:
                      error=decode(OperationError | None, values['error']))
 
 
-def insert(connection: Connection, operation: Operation, idempotency_key: str | None = None) -> Operation:
+def insert(connection: Connection, operation: Operation) -> Operation:
     """Add an operation and return it with its id and times. ``deadline_at`` must be set."""
     time = now()
     values = {name: getattr(operation, name) for name in _PLAIN if name != 'id'}
     values.update(created_at=time, updated_at=time, error=None, args=encode(operation.args))
-    result = connection.execute(table.insert().values(**values, idempotency_key=idempotency_key))
-    return get(connection, int((result.inserted_primary_key or (0,))[0]))
+    result = connection.execute(table.insert().values(**values))
+    return dataclasses.replace(operation, id=int((result.inserted_primary_key or (0,))[0]), created_at=time,
+                               updated_at=time)
 
 
 def note(connection: Connection, operation: Operation) -> None:
@@ -52,10 +61,12 @@ def get(connection: Connection, operation_id: int) -> Operation:
     return from_row(row)
 
 
-def by_key(connection: Connection, project_id: str, key: str) -> list[Operation]:
-    """Return the operations that a request with this idempotency key opened."""
-    query = sa.select(table).where(table.c.project_id == project_id, table.c.idempotency_key == key)
-    return [from_row(row) for row in connection.execute(query.order_by(table.c.id))]
+def of_request(connection: Connection, request_id: str, kind: str | None = None) -> list[Operation]:
+    """Return the operations, of one kind or all, that a request opened, oldest first."""
+    query = sa.select(table).where(table.c.request_id == request_id).order_by(table.c.id)
+    if kind is not None:
+        query = query.where(table.c.kind == kind)
+    return [from_row(row) for row in connection.execute(query)]
 
 
 def of_instance(connection: Connection, uuid: str, *, request_id: str | None = None, limit: int | None = None,
@@ -98,16 +109,28 @@ def held_on_host(connection: Connection, host: str) -> list[Operation]:
     return [from_row(row) for row in connection.execute(query)]
 
 
-def lease(connection: Connection, operation_id: int, owner: str, incarnation: str, seconds: float) -> bool:
-    """Take or renew an open operation that is free, expired or already the owner's; tell whether it is now its."""
+def lease(connection: Connection, operation_id: int, owner: str, incarnation: str, seconds: float,
+          *conditions: sa.ColumnElement[bool], host: str | None = None) -> Operation | None:
+    """Take or renew an open operation that is free, expired or already the owner's; return it if it is now its.
+
+    ``host``: only if that host has to do it. ``conditions``: only where these hold, too. What is returned shows as
+    ``updated_at`` when it changed before: when its last stage began.
+    """
     time = now()
     mine = sa.and_(table.c.owner == owner, table.c.incarnation == incarnation)
     free = sa.or_(table.c.owner.is_(None), table.c.lease_until.is_(None), table.c.lease_until < time, mine)
-    result = connection.execute(table.update().where(
-        table.c.id == operation_id, table.c.state.in_(_OPEN), free).values(
-        owner=owner, incarnation=incarnation, lease_until=time + datetime.timedelta(seconds=seconds),
-        state=op.RUNNING, started_at=sa.func.coalesce(table.c.started_at, time), updated_at=time))
-    return result.rowcount == 1
+    where = [table.c.id == operation_id, table.c.state.in_(_OPEN), free, *conditions]
+    if host is not None:
+        where.append(table.c.host == host)
+    row = connection.execute(sa.select(table).where(*where).with_for_update()).first()
+    if row is None:
+        return None
+    values: dict[str, Any] = {
+        'owner': owner, 'incarnation': incarnation, 'state': op.RUNNING, 'updated_at': time,
+        'lease_until': time + datetime.timedelta(seconds=seconds), 'started_at': row.started_at or time}
+    # The row is locked and was free: the same where again would find it.
+    connection.execute(table.update().where(table.c.id == operation_id).values(values))
+    return dataclasses.replace(from_row(row), **{**values, 'updated_at': row.updated_at})
 
 
 def _as_seen(expected: Operation | None) -> list[Any]:
@@ -141,25 +164,35 @@ def renew(connection: Connection, ids: tuple[int, ...], owner: str, incarnation:
     return {row.id for row in connection.execute(sa.select(table.c.id).where(mine))}
 
 
+def hand_back(connection: Connection, ids: tuple[int, ...], owner: str, incarnation: str) -> int:
+    """Free what an owner that stops holds, or was about to take: the next sweep takes it up. Return how many."""
+    if not ids:
+        return 0
+    mine = sa.and_(table.c.owner == owner, table.c.incarnation == incarnation)
+    waiting = sa.and_(table.c.owner.is_(None), table.c.host.is_(None))
+    result = connection.execute(table.update().where(
+        table.c.id.in_(ids), table.c.state.in_(_OPEN), sa.or_(mine, waiting)).values(
+        owner=None, incarnation=None, lease_until=now(), updated_at=now()))
+    return int(result.rowcount)
+
+
 def hand_over(connection: Connection, operation_id: int, host: str, seconds: float,
-              expected: Operation | None = None) -> bool:
+              expected: Operation | None = None, **values: Any) -> bool:
     """Give an operation to a host: it has ``seconds`` to begin, then the reaper looks.
 
-    ``expected``: only if it is still as it was. Tell whether it was given.
+    ``expected``: only if it is still as it was. ``values``: further columns to set. Tell whether it was given.
     """
     time = now()
     result = connection.execute(table.update().where(
         table.c.id == operation_id, table.c.state.in_(_OPEN), *_as_seen(expected)).values(
         host=host, owner=None, incarnation=None, updated_at=time,
-        lease_until=time + datetime.timedelta(seconds=seconds)))
+        lease_until=time + datetime.timedelta(seconds=seconds), **values))
     return result.rowcount == 1
 
 
 def is_held(connection: Connection, operation_id: int, owner: str, incarnation: str) -> Operation | None:
     """Return the operation if this owner holds it, locked until the transaction ends; else None."""
-    row = connection.execute(sa.select(table).where(
-        table.c.id == operation_id, table.c.state == op.RUNNING, table.c.owner == owner,
-        table.c.incarnation == incarnation).with_for_update()).first()
+    row = connection.execute(_HELD, {'id': operation_id, 'owner': owner, 'incarnation': incarnation}).first()
     return from_row(row) if row is not None else None
 
 
@@ -170,29 +203,83 @@ def set_values(connection: Connection, operation_id: int, **values: Any) -> None
 
 def begin_stage(connection: Connection, operation: Operation, stage: str, host: str) -> None:
     """Note that a stage begins; the one that was open on this operation has succeeded."""
-    end_events(connection, operation.id, 'Success')
-    set_values(connection, operation.id, stage=stage)
-    connection.execute(events_table.insert().values(
-        operation_id=operation.id, name=stage, host=host, attempt=operation.attempt, started_at=now()))
+    begin_stages(connection, operation, (StageBegan(name=stage),), host)
 
 
-def end_events(connection: Connection, operation_id: int, result: str, details: str | None = None) -> None:
+def begin_stages(connection: Connection, operation: Operation, stages: Sequence[StageBegan], host: str) -> None:
+    """Note stages that began one after the other; the last goes on, the one that was open before has succeeded."""
+    set_values(connection, operation.id, stage=stages[-1].name)
+    _add_events(connection, operation, stages, host)
+
+
+def _add_events(connection: Connection, operation: Operation, stages: Sequence[StageBegan], host: str,
+                result: str | None = None, details: str | None = None) -> None:
+    """Add the events of stages; ``result``: of the last one, which has ended as well."""
+    time = now()
+    begun = [time - datetime.timedelta(seconds=min(max(each.ago, 0.0), _OLDEST)) for each in stages]
+    if operation.stage:  # without one none is open
+        end_events(connection, operation.id, 'Success', at=begun[0])
+        _measure_stage(connection, operation, 'Success', begun[0])
+    rows: list[dict[str, Any]] = [
+        {'operation_id': operation.id, 'name': each.name, 'host': host, 'attempt': operation.attempt, 'started_at': at,
+         'finished_at': after, 'result': 'Success', 'details': None}
+        for each, at, after in zip(stages, begun, [*begun[1:], None], strict=True)]
+    rows[-1].update(finished_at=time if result else None, result=result, details=details)
+    connection.execute(events_table.insert(), rows)
+    for row in rows:
+        if row['finished_at'] is not None:
+            _measure(connection, operation, row['name'], row['result'], row['started_at'], row['finished_at'])
+
+
+def end_events(connection: Connection, operation_id: int, result: str, details: str | None = None,
+               at: datetime.datetime | None = None) -> None:
     """Close the open stages of an operation."""
     connection.execute(events_table.update().where(
         events_table.c.operation_id == operation_id, events_table.c.finished_at.is_(None)).values(
-        finished_at=now(), result=result, details=details))
+        finished_at=at or now(), result=result, details=details))
 
 
-def end(connection: Connection, operation: Operation, state: str, error: OperationError | None = None) -> bool:
-    """End an operation that is open; tell whether it was. Secrets in its arguments are forgotten."""
+def end(connection: Connection, operation: Operation, state: str, error: OperationError | None = None,
+        stages: Sequence[StageBegan] = ()) -> bool:
+    """End an operation that is open; tell whether it was. Secrets in its arguments are forgotten.
+
+    ``stages``: those that its host did not tell before.
+    """
     args = {key: value for key, value in operation.args.items() if key != 'admin_pass'}
-    result = connection.execute(table.update().where(
-        table.c.id == operation.id, table.c.state.in_(_OPEN)).values(
-        state=state, finished_at=now(), updated_at=now(), lease_until=None, args=args, error=encode(error)))
-    if result.rowcount:
-        end_events(connection, operation.id, 'Success' if state == op.DONE else 'Error',
-                   error.message if error else None)
-    return result.rowcount == 1
+    time = now()
+    values = {'state': state, 'finished_at': time, 'updated_at': time, 'lease_until': None, 'args': args,
+              'error': encode(error), **({'stage': stages[-1].name} if stages else {})}
+    ended = connection.execute(table.update().where(
+        table.c.id == operation.id, table.c.state.in_(_OPEN)).values(values)).rowcount == 1
+    result, details = 'Success' if state == op.DONE else 'Error', error.text if error else None
+    if ended and stages:
+        _add_events(connection, operation, stages, operation.host or '', result, details)
+    elif ended:
+        end_events(connection, operation.id, result, details)
+        _measure_stage(connection, operation, result, time)
+    if ended:
+        after_commit(connection, lambda: _measure_end(operation, state))
+    return ended
+
+
+def _measure_end(operation: Operation, state: str) -> None:
+    metrics.count('compute_operations_ended_total', operation.kind, state)
+    if operation.created_at is not None:
+        metrics.observe('compute_operation_seconds', (now() - operation.created_at).total_seconds(), operation.kind,
+                        state)
+
+
+def _measure_stage(connection: Connection, operation: Operation, result: str, ended: datetime.datetime) -> None:
+    """Take in how long the stage that ends took: its row was changed last when that began."""
+    if operation.stage and operation.updated_at is not None:
+        _measure(connection, operation, operation.stage, result, operation.updated_at, ended)
+
+
+def _measure(connection: Connection, operation: Operation, stage: str, result: str, begun: datetime.datetime,
+             ended: datetime.datetime) -> None:
+    seconds = max(0.0, (ended - begun).total_seconds())
+    after_commit(connection, lambda: metrics.observe(
+        'compute_operation_stage_seconds', seconds, operation.kind, stage, result))
 
 
 def overdue(connection: Connection, limit: int) -> list[Operation]:

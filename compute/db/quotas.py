@@ -14,6 +14,7 @@ from oslo_config import cfg
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from compute.db.tables import instances as servers
 from compute.db.tables import quota_classes, quotas, server_groups, usages
 from compute.exception import OverQuota
 
@@ -35,9 +36,23 @@ def limits_of(connection: Connection, conf: cfg.ConfigOpts, project_id: str, use
               ) -> dict[str, int]:
     """Return every limit of a project, or of a user in it, by resource; -1 is none."""
     users = [''] if user_id is None else ['', user_id]
-    query = sa.select(quotas).where(quotas.c.project_id == project_id, quotas.c.user_id.in_(users))
-    own = {row.resource: row.hard_limit for row in connection.execute(query.order_by(quotas.c.user_id))}
-    return {**class_limits(connection, conf), **own}
+    by_class = sa.select(sa.literal(0).label('rank'), quota_classes.c.resource, quota_classes.c.hard_limit).where(
+        quota_classes.c.name == DEFAULT_CLASS)
+    own = sa.select(sa.case((quotas.c.user_id == '', 1), else_=2), quotas.c.resource, quotas.c.hard_limit).where(
+        quotas.c.project_id == project_id, quotas.c.user_id.in_(users))
+    limits = {resource: getattr(conf.quota, resource) for resource in RESOURCES}
+    for row in sorted(connection.execute(sa.union_all(by_class, own)), key=lambda row: row.rank):
+        limits[row.resource] = row.hard_limit
+    return limits
+
+
+def limits_by_project(connection: Connection, project_ids: list[str]) -> dict[str, dict[str, int]]:
+    """Return the limits that were set for projects themselves, by project and resource."""
+    found: dict[str, dict[str, int]] = {}
+    query = sa.select(quotas).where(quotas.c.project_id.in_(project_ids), quotas.c.user_id == '')
+    for row in connection.execute(query) if project_ids else ():
+        found.setdefault(row.project_id, {})[row.resource] = row.hard_limit
+    return found
 
 
 def set_limit(connection: Connection, project_id: str, resource: str, limit: int, user_id: str | None = None) -> None:
@@ -114,6 +129,41 @@ def lock_project(connection: Connection, project_id: str) -> None:
                 connection.execute(usages.insert().values(project_id=project_id, instances=0, cores=0, ram=0))
         except IntegrityError:
             connection.execute(sa.select(usages.c.project_id).where(mine).with_for_update())
+
+
+def uneven(connection: Connection) -> list[tuple[str, dict[str, int], dict[str, int]]]:
+    """Return projects whose recorded use is not what their servers sum to: project, recorded, counted."""
+    counted = _counted().group_by(servers.c.project_id).subquery()
+    projects = sa.union(sa.select(usages.c.project_id), sa.select(counted.c.project_id)).subquery()
+    recorded = {name: sa.func.coalesce(usages.c[name], 0) for name in CHARGED}
+    sums = {name: sa.func.coalesce(counted.c[name], 0) for name in CHARGED}
+    query = sa.select(projects.c.project_id, *(column.label(f'r_{name}') for name, column in recorded.items()), *(
+        column.label(f'c_{name}') for name, column in sums.items())).select_from(
+        projects.outerjoin(usages, usages.c.project_id == projects.c.project_id).outerjoin(
+            counted, counted.c.project_id == projects.c.project_id)).where(
+        sa.or_(*(recorded[name] != sums[name] for name in CHARGED))).order_by(projects.c.project_id)
+    return [(row.project_id, *({name: int(row._mapping[f'{which}_{name}']) for name in CHARGED} for which in 'rc'))
+            for row in connection.execute(query)]
+
+
+def recount(connection: Connection, project_id: str) -> tuple[dict[str, int], dict[str, int]] | None:
+    """Set a project's use to what its servers sum to; return what was and what is, None where that is the same."""
+    lock_project(connection, project_id)
+    used = usage_of(connection, project_id)
+    recorded = {name: used[name] for name in CHARGED}
+    row = connection.execute(_counted().where(servers.c.project_id == project_id).group_by(
+        servers.c.project_id)).first()
+    counted = {name: int(row._mapping[name]) if row is not None else 0 for name in CHARGED}
+    if recorded == counted:
+        return None
+    connection.execute(usages.update().where(usages.c.project_id == project_id).values(**counted))
+    return recorded, counted
+
+
+def _counted() -> sa.sql.Select[Any]:
+    return sa.select(servers.c.project_id, sa.func.count().label('instances'),
+                     sa.func.sum(servers.c.vcpus).label('cores'), sa.func.sum(servers.c.memory_mb).label('ram')).where(
+        servers.c.deleted == sa.false())
 
 
 def _over(limits: dict[str, int], wanted: dict[str, int], used: dict[str, int]) -> OverQuota:

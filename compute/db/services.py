@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from compute import exception
 from compute.db.tables import leases, services
+from compute.health import DEGRADED, STATES, UP
 from compute.objects.host import Service
 from compute.objects.value import now
 
@@ -21,16 +22,34 @@ _FIELDS = ('id', 'uuid', 'host', 'binary', 'topic', 'zone', 'version', 'incarnat
 
 def from_row(row: Any) -> Service:
     """Return the service of a row."""
-    return Service(**{name: row._mapping[name] for name in _FIELDS})
+    return Service(**{name: row._mapping[name] for name in _FIELDS}, health=health_of(row.problems))
+
+
+def health_of(problems: Any) -> dict[str, Any]:
+    """Return what a daemon said of itself. One of an older release said sentences only."""
+    if isinstance(problems, list):
+        return {'state': DEGRADED if problems else UP, 'release': None, 'reasons': [
+            {'probe': 'daemon', 'state': DEGRADED, 'reason': str(text), 'value': None, 'unit': 's'}
+            for text in problems]}
+    return problems or {}
+
+
+def sickness_of(problems: Any) -> int:
+    """Return 0 for a daemon that is up, 1 for degraded, 2 for down, by its own word."""
+    state = health_of(problems).get('state', UP)
+    return STATES.index(state) if state in STATES else 0
 
 
 def beat(connection: Connection, host: str, binary: str, topic: str, incarnation: str, zone: str = 'internal', *,
-         disabled: bool = False, problems: tuple[str, ...] = ()) -> Service:
-    """Note that a daemon lives; a new one is added (``disabled`` as told). Its id stays when it starts anew."""
+         disabled: bool = False, health: dict[str, Any] | None = None) -> Service:
+    """Note that a daemon lives; a new one is added (``disabled`` as told). Its id stays when it starts anew.
+
+    ``health`` is what it says of itself (``health.Report.to_wire``).
+    """
     time = now()
     mine = sa.and_(services.c.host == host, services.c.binary == binary)
     values = {'incarnation': incarnation, 'last_seen_at': time, 'topic': topic, 'zone': zone,
-              'problems': list(problems)}
+              'problems': health or {}}
     if connection.execute(services.update().where(mine).values(**values)).rowcount == 0:
         try:
             with connection.begin_nested():
@@ -41,6 +60,12 @@ def beat(connection: Connection, host: str, binary: str, topic: str, incarnation
             connection.execute(services.update().where(mine).values(**values))
     row = connection.execute(sa.select(services).where(mine)).one()
     return from_row(row)
+
+
+def is_current(host: str, binary: str, incarnation: str) -> sa.ColumnElement[bool]:
+    """Return the condition that this is the daemon's present start, for statements about what it does."""
+    return sa.exists().where(services.c.host == host, services.c.binary == binary,
+                             services.c.incarnation == incarnation)
 
 
 def find(connection: Connection, host: str, binary: str) -> Service | None:
@@ -73,17 +98,23 @@ def update(connection: Connection, service_id: int, **values: Any) -> None:
     connection.execute(services.update().where(services.c.id == service_id).values(updated_at=now(), **values))
 
 
-def touch(connection: Connection, host: str, binary: str, incarnation: str, problems: tuple[str, ...]) -> bool:
+def touch(connection: Connection, host: str, binary: str, incarnation: str,
+          health: dict[str, Any] | list[str]) -> bool:
     """Renew a heartbeat; False when another incarnation has taken over."""
     result = connection.execute(services.update().where(
         services.c.host == host, services.c.binary == binary, services.c.incarnation == incarnation).values(
-        last_seen_at=now(), problems=list(problems)))
+        last_seen_at=now(), problems=health))
     return result.rowcount == 1
 
 
 def delete(connection: Connection, service_id: int) -> None:
     """Remove a service."""
     connection.execute(services.delete().where(services.c.id == service_id))
+
+
+def give_lease(connection: Connection, name: str, owner: str) -> None:
+    """Give the right to do a job back, if it is the owner's."""
+    connection.execute(leases.update().where(leases.c.name == name, leases.c.owner == owner).values(until=now()))
 
 
 def take_lease(connection: Connection, name: str, owner: str, seconds: float) -> bool:

@@ -1,7 +1,7 @@
 """Engines and transactions for every store of the project, on SQLite, MariaDB and PostgreSQL.
 
 ``Database.transaction`` runs a function in one transaction and runs it again when the database says it lost against
-another (deadlock, serialisation failure, SQLite busy) or that the connection went away before the commit. The
+another (deadlock, serialisation failure, SQLite busy) or when the connection went away before the commit. The
 function must therefore have no effect but its SQL; messages are sent after it returned.
 """
 
@@ -12,6 +12,7 @@ import os
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -21,17 +22,31 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.engine import Connection, make_url
 
-from compute import exception
+from compute import exception, health, metrics
 
 T = TypeVar('T')
 LOG = logging.getLogger(__name__)
 _writers: dict[str, Any] = {}
 _writers_guard = threading.Lock()
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_LATER = 'compute.later'
 _LOST_RACE = ('deadlock', 'lock wait timeout', 'database is locked', 'database table is locked',
               'could not serialize access', 'try restarting transaction', 'record has changed since last read')
 _LOST_CONNECTION = ('lost connection', 'gone away', "can't connect", 'connection refused', 'connection reset',
                     'broken pipe', 'network error', 'server closed the connection', 'shutting down', 'starting up',
                     'shutdown', 'too many connections', 'interfaceerror', 'packet sequence', 'create a connection')
+
+
+class Lead:
+    """What has to run first in a transaction. ``done``: one that began with it is committed."""
+
+    def __init__(self, function: Callable[[Connection], Any]) -> None:
+        self.function, self.done = function, False
+
+
+def after_commit(connection: Connection, act: Callable[[], None]) -> None:
+    """Do something once the transaction that runs has been committed: an attempt that is made again does it once."""
+    connection.info.setdefault(_LATER, []).append(act)
 
 
 class Database:
@@ -40,23 +55,42 @@ class Database:
     def __init__(self, url: str, options: Any) -> None:
         self.url = make_url(url)
         self.kind = self.url.get_backend_name()
+        self.name = os.path.splitext(os.path.basename(self.url.database or 'memory'))[0]
         self._retries = options.max_retries
         self.engine = _engine(self.url, options)
         # Reads commit by themselves: one trip to the server instead of three (begin, query, roll back).
         self._reader = self.engine if self.kind == 'sqlite' else _engine(self.url, options, 'AUTOCOMMIT')
         # SQLite has one writer; waiting here is fair and green, waiting inside the C library is neither.
         self._writer = _writer_of(str(self.url.database)) if self.kind == 'sqlite' else None
+        self._leads = threading.local()
+        _databases.add(self)
 
     def transaction(self, function: Callable[[Connection], T]) -> T:
-        """Run ``function(connection)`` in one transaction and return its result; retried when it lost a race."""
-        return self._retried(lambda: self._once(function))
+        """Run ``function(connection)`` in one transaction and return its result; retried when it lost a race.
+
+        :raises Unavailable: ``database_unsure``: the connection was lost at the commit. Done once more it might be done
+            twice, so it is not; whoever asks again finds out.
+        """
+        return self._retried('write', lambda: self._once(function))
+
+    @contextmanager
+    def led_by(self, function: Callable[[Connection], Any]) -> Iterator[Lead]:
+        """Let ``function(connection)`` run first in this thread's transactions until one of them is committed.
+
+        What it writes is there if and only if what that transaction writes is.
+        """
+        self._leads.current = lead = Lead(function)
+        try:
+            yield lead
+        finally:
+            self._leads.current = None
 
     def read(self, function: Callable[[Connection], T]) -> T:
         """Run a function that only reads; it takes no write lock."""
         def once() -> T:
             with self._reader.connect() as connection:
                 return function(connection)
-        return self._retried(once)
+        return self._retried('read', once)
 
     def rows(self, statement: sa.sql.Select[Any]) -> list[Any]:
         """Return all rows of a query."""
@@ -74,16 +108,57 @@ class Database:
         """Return if the store answers. :raises Unavailable:"""
         self.scalar(sa.select(sa.literal(1)))
 
+    def round_trip(self) -> float:
+        """Return the seconds of a query that does nothing, on a connection of the pool. :raises Unavailable:
+
+        Tried twice at most, so that one who watches knows soon; connections from before a restart fail once.
+        """
+        for last in (False, True):
+            begin = time.perf_counter()
+            try:
+                with self._reader.connect() as connection:
+                    connection.execute(sa.select(sa.literal(1)))
+                return time.perf_counter() - begin
+            except exc.TimeoutError as error:
+                raise exception.Unavailable('The database has no free connection', code='database_busy') from error
+            except exc.SQLAlchemyError as error:
+                if last:
+                    raise exception.Unavailable('The database does not answer', code='database_unavailable') from error
+        raise AssertionError('unreachable')
+
+    def probe(self) -> health.Probe:
+        """Return what watches the store."""
+        return health.Probe('database', self.round_trip, failing=health.DOWN, slow_above=1.0,
+                            public='The database does not answer',
+                            reason='a query that does nothing took {value:.1f} s')
+
     def dispose(self) -> None:
         """Close all connections: before a fork, and at the end."""
         self.engine.dispose()
         self._reader.dispose()
 
     def _once(self, function: Callable[[Connection], T]) -> T:
-        with self._writing(), self.engine.begin() as connection:
-            if self.kind == 'sqlite':
-                connection.exec_driver_sql('BEGIN IMMEDIATE')
-            return function(connection)
+        lead: Lead | None = getattr(self._leads, 'current', None)
+        commits = False
+        try:
+            with self._writing(), self.engine.begin() as connection:
+                connection.info.pop(_LATER, None)
+                if self.kind == 'sqlite':
+                    connection.exec_driver_sql('BEGIN IMMEDIATE')
+                if lead is not None and not lead.done:
+                    lead.function(connection)
+                result = function(connection)
+                later = connection.info.pop(_LATER, ())
+                commits = True
+        except exc.DBAPIError as error:
+            if commits and _lost_connection(error):
+                raise _unsure(error) from error
+            raise
+        if lead is not None:
+            lead.done = True
+        for act in later:
+            act()
+        return result
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -93,7 +168,11 @@ class Database:
         with self._writer:
             yield
 
-    def _retried(self, attempt: Callable[[], T]) -> T:
+    def _retried(self, kind: str, attempt: Callable[[], T]) -> T:
+        with metrics.Timer('compute_database_seconds', self.name, kind):
+            return self._attempts(attempt)
+
+    def _attempts(self, attempt: Callable[[], T]) -> T:
         for number in range(self._retries + 1):
             try:
                 return attempt()
@@ -107,6 +186,7 @@ class Database:
                     raise
                 if number == self._retries:
                     raise _unavailable(error) from error
+                metrics.count('compute_database_retries_total', self.name, _kind_of(error))
                 LOG.debug('transaction tried again (%d): %s', number + 1, error.orig)
                 time.sleep(min(1.0, 0.01 * 2 ** number) * random.uniform(0.5, 1.5))
             except OverflowError as error:  # SQLite's driver: beyond 64 bits
@@ -114,6 +194,21 @@ class Database:
             except exc.TimeoutError as error:
                 raise exception.Unavailable('The database has no free connection', code='database_busy') from error
         raise AssertionError('unreachable')
+
+
+def _connections() -> Iterator[metrics.Sample]:
+    for database in list(_databases):
+        for kind, engine in {'write': database.engine, 'read': database._reader}.items():
+            pool: Any = engine.pool
+            if database._reader is database.engine and kind == 'read':
+                continue
+            out, size = pool.checkedout(), pool.size()
+            for state, number in (('in_use', out), ('idle', pool.checkedin()), ('overflow', max(0, out - size)),
+                                  ('size', size)):
+                yield 'compute_database_connections', number, (database.name, kind, state)
+
+
+metrics.source('connections', _connections)
 
 
 def _writer_of(path: str) -> threading.RLock:  # type: ignore[valid-type]
@@ -139,10 +234,13 @@ def _engine(url: sa.URL, options: Any, isolation: str = 'READ COMMITTED') -> sa.
         url, pool_size=options.max_pool_size, max_overflow=options.max_overflow, pool_timeout=options.pool_timeout,
         pool_recycle=3600, isolation_level=isolation, connect_args=arguments, json_deserializer=orjson.loads,
         # Not pinged before use and not rolled back after it: a connection that is lost is found by the statement, which
-        # is tried again, and every transaction ends in a commit or a rollback of its own.
-        pool_reset_on_return=None)
+        # is tried again, and every transaction ends in a commit or a rollback of its own; reads need neither.
+        pool_reset_on_return=None, skip_autocommit_rollback=True)
     if kind == 'postgresql':
         event.listen(engine, 'handle_error', _name_violation)
+    if url.get_driver_name() == 'pymysql':
+        from compute.db import mariadb
+        event.listen(engine, 'do_connect', mariadb.connect)
     return engine
 
 
@@ -173,10 +271,24 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 
 
 def _transient(error: exc.DBAPIError) -> bool:
-    if error.connection_invalidated:
-        return True
+    return _lost_connection(error) or _says(error, _LOST_RACE)
+
+
+def _lost_connection(error: exc.DBAPIError) -> bool:
+    return error.connection_invalidated or _says(error, _LOST_CONNECTION)
+
+
+def _says(error: exc.DBAPIError, phrases: tuple[str, ...]) -> bool:
     text = str(error.orig).lower()
-    return any(words in text for words in _LOST_RACE + _LOST_CONNECTION)
+    return any(words in text for words in phrases)
+
+
+def _kind_of(error: exc.DBAPIError) -> str:
+    """Return why a transaction is tried again, as a label."""
+    text = str(error.orig).lower()
+    if error.connection_invalidated or any(words in text for words in _LOST_CONNECTION):
+        return 'connection'
+    return 'deadlock' if 'deadlock' in text or 'serialize' in text else 'busy'
 
 
 def _is_unfit(error: exc.DBAPIError) -> bool:
@@ -189,6 +301,13 @@ def _is_unfit(error: exc.DBAPIError) -> bool:
 def _unfit() -> exception.Invalid:
     return exception.Invalid('A value of the request is too large or too long to be stored or looked for',
                              code='value_out_of_range')
+
+
+def _unsure(error: exc.DBAPIError) -> exception.Unavailable:
+    LOG.error('the connection to the database was lost at a commit: %s', error.orig)
+    return exception.Unavailable('The connection to the database was lost at the last moment: what was asked for may '
+                                 'have been done, or not', code='database_unsure',
+                                 hint='see whether it was done before you ask again')
 
 
 def _unavailable(error: exc.DBAPIError) -> exception.Unavailable:

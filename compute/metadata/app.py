@@ -30,6 +30,7 @@ class Metadata:
         self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        environ['compute.route'] = 'documents'  # their paths have what users named in them
         try:
             status, body, kind = self._answer(environ)
         except exception.ComputeError as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from compute.control.cloud import Cloud
-from compute.exception import ComputeError
+from compute.exception import Unavailable
+from compute.health import DOWN, Health, Probe
 from compute.metadata.app import Metadata
 from compute.rpc.interface import Interface
 
@@ -19,6 +20,9 @@ class MetadataDaemon:
     def __init__(self, conf: Any, rpc: Any, cloud: Cloud | None = None) -> None:
         self._conf = conf
         self._cloud = cloud or Cloud(conf, rpc)
+        self.watch = Health([self._cloud.db.probe(), Probe(
+            'secret', self._has_secret, failing=DOWN, quick=True, public='[metadata] shared_secret is not set')],
+            conf.health.interval)
 
     def prepare(self) -> None:
         """Bring the store to the newest schema."""
@@ -40,16 +44,18 @@ class MetadataDaemon:
         return self._conf.metadata.listen_host, self._conf.metadata.listen_port
 
     def start(self) -> None:
-        """Do nothing: there is no periodic work."""
+        """Begin to watch what it depends on."""
+        self.watch.start()
 
     def stop(self) -> None:
         """Close the store's connections."""
+        self.watch.stop()
         self._cloud.close()
 
     def health(self) -> list[str]:
         """Return what keeps it from serving."""
-        try:
-            self._cloud.db.ping()
-        except ComputeError as error:
-            return [error.message]
-        return [] if self._conf.metadata.shared_secret else ['[metadata] shared_secret is not set']
+        return self.watch.public_problems()
+
+    def _has_secret(self) -> None:
+        if not self._conf.metadata.shared_secret:
+            raise Unavailable('[metadata] shared_secret is not set')

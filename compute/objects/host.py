@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +65,16 @@ class Host:
     service_disabled: bool = False
     disabled_reason: str | None = None
     forced_down: bool = False
+    sickness: int = 0
     last_seen_at: datetime.datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A daemon that reports itself. ``incarnation`` is new at every start; ``last_seen_at`` its last heartbeat."""
+    """A daemon that reports itself. ``incarnation`` is new at every start; ``last_seen_at`` its last heartbeat.
+
+    ``health`` is what it said of itself then: ``state``, ``reasons``, ``release``; empty where it said nothing.
+    """
 
     id: int = 0
     uuid: str
@@ -82,6 +87,7 @@ class Service:
     disabled: bool = False
     disabled_reason: str | None = None
     forced_down: bool = False
+    health: dict[str, Any] = field(default_factory=dict)
     last_seen_at: datetime.datetime | None = None
     created_at: datetime.datetime | None = None
     updated_at: datetime.datetime | None = None

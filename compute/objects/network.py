@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 
 from compute.objects.nic import FixedIp
@@ -29,7 +30,10 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class Port:
-    """A port. ``device_id`` is the server that uses it, empty while it is free; ``host`` where it is bound."""
+    """A port. ``device_id`` is the server that uses it, empty while it is free; ``host`` where it is bound.
+
+    ``owned``: Compute made it for a server; otherwise it is a user's. Known where ports are listed whole.
+    """
 
     id: str
     network_id: str
@@ -44,6 +48,13 @@ class Port:
     fixed_ips: tuple[FixedIp, ...] = ()
     security_groups: tuple[str, ...] = ()
     deferred_ip: bool = False
+    owned: bool = False
+    created_at: datetime.datetime | None = None
+
+    @property
+    def of_server(self) -> bool:
+        """Whether it is, or was, a server's."""
+        return self.device_owner.startswith('compute:') and bool(self.device_id)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from compute.objects.instance import Instance
@@ -24,6 +24,11 @@ class OperationError:
     hint: str | None = None
     status: int = 500
     details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """What is said of it where there is room for one text only."""
+        return f'{self.message} [{self.code}]' + (f' Hint: {self.hint}.' if self.hint else '')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +73,23 @@ class OperationEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StageBegan:
+    """A stage that began ``ago`` seconds before it is told; it lasts until the next one, or still."""
+
+    name: str
+    ago: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Work:
-    """What a worker needs to go on with an operation: nothing else has to be read."""
+    """What a worker needs to go on with an operation: nothing else has to be read.
+
+    ``noted``: the stage that was written with its lease; the operation shows the one before that.
+    """
 
     operation: Operation
     instance: Instance
+    noted: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,3 +102,8 @@ class InstanceUpdate:
     launched: bool = False
     clear_fault: bool = False
     root_device_name: str | None = None
+
+    def then(self, later: InstanceUpdate) -> InstanceUpdate:
+        """Return both in one: what ``later`` says, and what this says where that is silent."""
+        said = {each.name: value for each in fields(later) if (value := getattr(later, each.name)) != each.default}
+        return replace(self, **said)

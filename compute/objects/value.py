@@ -85,19 +85,48 @@ def _one(rebuild: Decoder | None, data: Any) -> Any:
 def _decode_dataclass(hint: Any, data: Any) -> Any:
     if isinstance(data, hint):
         return data
-    decoders = _field_decoders(hint)
-    return hint(**{name: value if value is None or (rebuild := decoders[name]) is None else rebuild(value)
-                   for name, value in data.items() if name in decoders})
+    plan = _plan(hint)
+    if not plan.required <= data.keys():
+        raise TypeError(f'{hint.__name__} lacks {", ".join(sorted(plan.required - data.keys()))}')
+    values = {**plan.defaults, **data} if data.keys() <= plan.names else {
+        **plan.defaults, **{name: value for name, value in data.items() if name in plan.names}}
+    for name, factory in plan.factories:
+        if name not in data:
+            values[name] = factory()
+    for name, rebuild in plan.rebuilt:
+        if (value := data.get(name)) is not None:
+            values[name] = rebuild(value)
+    made = object.__new__(hint)
+    made.__dict__.update(values)  # a frozen dataclass sets each field by a call of its own: several times as slow
+    return made
 
 
 def _decode_time(data: Any) -> datetime.datetime:
     return data if isinstance(data, datetime.datetime) else datetime.datetime.fromisoformat(data)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """How values of a dataclass are rebuilt: worked out once for each class."""
+
+    names: frozenset[str]
+    required: frozenset[str]
+    defaults: dict[str, Any]
+    factories: tuple[tuple[str, Callable[[], Any]], ...]
+    rebuilt: tuple[tuple[str, Decoder], ...]
+
+
 @functools.cache
-def _field_decoders(cls: type) -> dict[str, Decoder | None]:
-    hints = typing.get_type_hints(cls)
-    return {name: _decoder(hints[name]) for name in _names(cls)}
+def _plan(cls: Any) -> _Plan:
+    if hasattr(cls, '__post_init__') or hasattr(cls, '__slots__'):
+        raise TypeError(f'{cls.__name__} cannot travel: it is more than its fields')
+    hints, fields, missing = typing.get_type_hints(cls), dataclasses.fields(cls), dataclasses.MISSING
+    defaults = {field.name: field.default for field in fields if field.default is not missing}
+    factories = tuple((field.name, field.default_factory) for field in fields if field.default_factory is not missing)
+    decoders = ((field.name, _decoder(hints[field.name])) for field in fields)
+    return _Plan(names=frozenset(field.name for field in fields), defaults=defaults, factories=factories,
+                 required=frozenset(field.name for field in fields) - defaults.keys() - dict(factories).keys(),
+                 rebuilt=tuple((name, rebuild) for name, rebuild in decoders if rebuild is not None))
 
 
 @functools.cache

@@ -14,7 +14,9 @@ from paste import deploy
 
 from compute.rest.middleware.auth import Authenticate
 from compute.rest.middleware.context import MakeContext
+from compute.rest.middleware.request_id import RequestId
 from compute.rest.middleware.request_log import RequestLog
+from compute.rest.middleware.size_limit import SizeLimit
 
 Wsgi = Callable[[dict[str, Any], Any], Any]
 _lent: dict[str, Any] = {}
@@ -58,32 +60,45 @@ def context_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi
 
 
 def request_log_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
-    """One line per request."""
-    return RequestLog
+    """One line per request, and its metrics."""
+    name = next(iter(_lent[global_conf['handle']].applications), 'unknown')
+    return lambda app: RequestLog(app, name)
 
 
 def request_id_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
-    """Gives every request an id and answers with it (oslo.middleware)."""
-    from oslo_middleware import RequestId
-    return lambda app: RequestId(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
+    """Gives every request an id and answers with it, under ``compat_headers`` as well."""
+    more = tuple(name.strip() for name in local.get('compat_headers', '').split(',') if name.strip())
+    return lambda app: RequestId(app, more)
 
 
 def cors_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
-    """Lets browsers of the origins in ``[cors] allowed_origin`` use this API (oslo.middleware)."""
+    """Lets browsers of the origins in ``[cors] allowed_origin`` use this API (oslo.middleware); none, no filter."""
     from oslo_middleware import CORS
-    return lambda app: CORS(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
+
+    def make(app: Wsgi) -> Wsgi:
+        cors = CORS(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
+        return cors if cors.allowed_origins else app
+    return make
 
 
 def proxy_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
     """Honours X-Forwarded-* of a proxy in front if ``[oslo_middleware] enable_proxy_headers_parsing`` says so."""
     from oslo_middleware import HTTPProxyToWSGI
-    return lambda app: HTTPProxyToWSGI(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
+
+    def make(app: Wsgi) -> Wsgi:
+        proxy = HTTPProxyToWSGI(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
+        return proxy if proxy._conf_get('enable_proxy_headers_parsing') else app
+    return make
 
 
 def sizelimit_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
     """Refuses bodies over ``[oslo_middleware] max_request_body_size`` before they are read."""
     from oslo_middleware import RequestBodySizeLimiter
-    return lambda app: RequestBodySizeLimiter(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
+
+    def make(app: Wsgi) -> Wsgi:
+        limiter = RequestBodySizeLimiter(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
+        return SizeLimit(app, limiter, limiter._conf_get('max_request_body_size'))
+    return make
 
 
 def healthcheck_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:

@@ -19,22 +19,33 @@ TITLES = {400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not F
           503: 'Service Unavailable'}
 
 
+def _reason(error: ComputeError | None) -> dict[str, Any]:
+    """Return what a program can go by, besides the status: clients read the keys they know and leave the rest.
+
+    A refused login says no more than that it was refused.
+    """
+    if error is None or error.status == 401:
+        return {}
+    found = {'reason': error.code, 'retryable': error.retryable or 'retry_after' in error.details}
+    return {**found, 'hint': error.hint} if error.hint else found
+
+
 def compute_shape(status: int, message: str, error: ComputeError | None = None) -> dict[str, Any]:
     """Shape of the Compute API: the kind is the key."""
-    return {_COMPUTE.get(status, 'computeFault'): {'code': status, 'message': message}}
+    return {_COMPUTE.get(status, 'computeFault'): {'code': status, 'message': message, **_reason(error)}}
 
 
 def identity_shape(status: int, message: str, error: ComputeError | None = None) -> dict[str, Any]:
     """Shape of the Identity API."""
-    return {'error': {'code': status, 'message': message, 'title': TITLES.get(status, 'Error')}}
+    return {'error': {'code': status, 'message': message, 'title': TITLES.get(status, 'Error'), **_reason(error)}}
 
 
 def network_shape(status: int, message: str, error: ComputeError | None = None) -> dict[str, Any]:
     """Shape of the Network API: ``type`` is the error's code, unless it names a type of Neutron's."""
     kind = (error.details.get('type') or error.code) if error else TITLES.get(status, 'Error')
-    return {'NeutronError': {'type': kind, 'message': message, 'detail': ''}}
+    return {'NeutronError': {'type': kind, 'message': message, 'detail': '', **_reason(error)}}
 
 
 def image_shape(status: int, message: str, error: ComputeError | None = None) -> dict[str, Any]:
     """Shape of the Image API; its clients show the message of any JSON or HTML body."""
-    return {'code': status, 'title': TITLES.get(status, 'Error'), 'message': message}
+    return {'code': status, 'title': TITLES.get(status, 'Error'), 'message': message, **_reason(error)}

@@ -19,6 +19,7 @@ import webob.exc
 
 from compute import context as ctx
 from compute.exception import ComputeError, Gone, Invalid, NotFound, TooLarge, Unauthorized
+from compute.rest import idempotency
 from compute.rest.call import Call
 from compute.rest.errors import Shape
 from compute.rest.op import Op, Resource
@@ -55,6 +56,7 @@ class Api:
     :param project_in_path: URLs may carry the project's id first, as Compute's and Volume's do.
     :param max_body: bytes of a parsed body.
     :param version: of every request, where there is no negotiation.
+    :param answers: to requests with an Idempotency-Key; without, the header means nothing.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Api:
     project_in_path: bool = False
     max_body: int = 114688
     version: Version = NEWEST
+    answers: idempotency.Answers | None = None
 
 
 class Kernel:
@@ -112,19 +115,41 @@ class Kernel:
             _demand_token(request, known)
             raise NotFound('The resource could not be found.', code='no_such_url')
         place, parts = found
+        request.environ['compute.route'] = self.api.prefix + place.template
         data = None
         if request.method == 'POST' and place.actions:
             _demand_token(request, known)
             data = self._json(request)
             op = self._action(place, data, version)
+            request.environ['compute.route'] += f' {op.path}'
         else:
             op = _operation(place, request.method, version)
         _demand_token(request, known or op.public)
         call = self._call(request, op, version, context, parts)
         if op.gone:
             raise Gone(f'{op.path} was removed from this API.')
-        self._fill(call, request, op, version, data)
-        return self._respond(request, op, version, call)
+        asks_once = request.method == 'POST' and idempotency.HEADER in request.headers and not (op.public or op.raw)
+        if self.api.answers is None or not asks_once:
+            return self._do(call, request, data)
+        return self._once(self.api.answers, call, request, data)
+
+    def _do(self, call: Call, request: webob.Request, data: Any) -> webob.Response:
+        self._authorise(call)
+        self._fill(call, request, data)
+        assert call.op.handler is not None
+        return self._respond(request, call, call.op.handler(call))
+
+    def _once(self, answers: idempotency.Answers, call: Call, request: webob.Request, data: Any) -> webob.Response:
+        """Do it unless it was done before. Who was answered may hear it again, so nothing is loaded first: perhaps what
+        was done is that the target is gone."""
+        again = call.op.again
+
+        def rebuild(request_id: str) -> webob.Response:
+            self._fill(call, request, data)
+            return self._respond(request, call, again(call, request_id) if again else None)
+        work = idempotency.Work(lambda: self._do(call, request, data), lambda error: self._fault(request, error),
+                                rebuild if again else None)
+        return answers.once(idempotency.claim(request, call.context, call.version, self.api.max_body, data), work)
 
     def _path(self, request: webob.Request, context: ctx.RequestContext) -> str:
         path = request.path_info.rstrip('/') or '/'
@@ -146,12 +171,17 @@ class Kernel:
         call.url = request.path_url
         return call
 
-    def _fill(self, call: Call, request: webob.Request, op: Op, version: Version, data: Any) -> None:
-        """Query, target, policy, body: in that order, so that nobody learns from a 400 what a 403 or 404 hides."""
-        if op.loads is not None:
-            call.target = op.loads(call)
-        if op.policy is not None:
-            call.demand(op.policy)
+    @staticmethod
+    def _authorise(call: Call) -> None:
+        """Target, then policy, and only then query and body: nobody learns from a 400 what a 403 or 404 hides."""
+        if call.op.loads is not None:
+            call.target = call.op.loads(call)
+        if call.op.policy is not None:
+            call.demand(call.op.policy)
+
+    def _fill(self, call: Call, request: webob.Request, data: Any) -> None:
+        """Read query and body. ``data`` is the body if it is parsed already."""
+        op, version = call.op, call.version
         if op.query is not None:
             call.query = op.query.read(version, list(request.GET.items()))
         if op.raw:
@@ -191,9 +221,10 @@ class Kernel:
             raise Invalid(f'The body is nested deeper than {_DEEPEST} levels')
         return data
 
-    def _respond(self, request: webob.Request, op: Op, version: Version, call: Call) -> webob.Response:
-        assert op.handler is not None
-        answer = op.handler(call)
+    @staticmethod
+    def _respond(request: webob.Request, call: Call, answer: Any) -> webob.Response:
+        """Make a response of what a handler returned."""
+        op, version = call.op, call.version
         status = op.status_at(version)
         if isinstance(answer, Stream):
             return _stream(answer)
@@ -217,8 +248,8 @@ class Kernel:
         headers = {'Content-Type': 'application/json'}
         if status == 405:
             headers['Allow'] = ', '.join(error.details['allow'])
-        if status == 503:
-            headers['Retry-After'] = '5'
+        if status == 503 or 'retry_after' in error.details:
+            headers['Retry-After'] = str(error.details.get('retry_after', 5))
         if status == 401:
             headers['WWW-Authenticate'] = error.details.get('www_authenticate', 'Keystone')
         if status >= 500:
@@ -275,14 +306,12 @@ def _unseen(request: webob.Request, error: Exception) -> ComputeError:
 
 def _json_response(request: webob.Request, status: int, body: bytes, headers: dict[str, str],
                    kind: str) -> webob.Response:
-    response = webob.Response(status=status, body=body)
-    response.headers['Content-Type'] = kind
-    response.headers.update(headers)
+    told = {'Content-Type': kind, 'Content-Length': str(len(body)), **headers}
     if status == 200 and request.method in ('GET', 'HEAD'):
-        response.headers['ETag'] = tag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-        if request.headers.get('If-None-Match') in (tag, '*'):
+        told['ETag'] = tag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+        if request.environ.get('HTTP_IF_NONE_MATCH') in (tag, '*'):
             return webob.Response(status=304, headerlist=[('ETag', tag)])
-    return response
+    return webob.Response(status=status, headerlist=list(told.items()), app_iter=[body])
 
 
 def _stream(answer: Stream) -> webob.Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from compute.rest.fields import Compiled, Drops, Fields, Validator, fields
@@ -52,6 +53,8 @@ class Query:
     def __init__(self, table: Fields, *, repeats: tuple[str, ...] = (), strict: Window | None = None) -> None:
         self.table, self.repeats = table, frozenset(repeats)
         self._strict = strict
+        self._known = Compiled(table, lambda version: frozenset(
+            name for name, row in table.rows() if version in row.window))
         self._validator = Validator(table, 'query parameters')
 
     def read(self, version: Version, items: list[tuple[str, str]]) -> dict[str, Any]:
@@ -63,16 +66,10 @@ class Query:
             else:
                 found[key] = value
         if self._strict is None or version not in self._strict:
-            known = self._known(version)
-            found = {key: value for key, value in found.items() if known(key)}
+            known = self._known.at(version)
+            found = {key: value for key, value in found.items() if self.table.extra is True or key in known}
         self._validator.check(version, found)
         return found
-
-    def _known(self, version: Version) -> Callable[[str], bool]:
-        if self.table.extra is True:
-            return lambda key: True
-        names = {name for name, row in self.table.rows() if version in row.window}
-        return names.__contains__
 
 
 class View:
@@ -108,6 +105,10 @@ class View:
         return drops.apply(item)
 
 
+def nothing(call: Any, request_id: str) -> None:
+    """The ``again`` of operations whose answer has no body."""
+
+
 @dataclass(frozen=True)
 class Op:
     """One operation.
@@ -121,6 +122,8 @@ class Op:
     :param raw: the body is not parsed: the handler reads ``call.stream``.
     :param public: no token is needed.
     :param gone: answers 410 in its window.
+    :param again: for ``Idempotency-Key``: rebuilds the answer of a POST that was done and whose answer was lost. Takes
+        a ``Call`` without target and the id of the request that did it.
     """
 
     method: str
@@ -138,8 +141,9 @@ class Op:
     raw: bool = False
     public: bool = False
     gone: bool = False
+    again: Callable[..., Any] | None = None
 
-    @property
+    @cached_property
     def window(self) -> Window:
         """The versions in which the operation exists."""
         return window(self.since, self.until)

@@ -12,6 +12,7 @@ from oslo_policy import policy
 
 from compute.context import RequestContext
 from compute.exception import Forbidden
+from compute.rest.checks import SMALL_ROLES, Compiled
 
 _LOOK_EVERY = 5.0
 
@@ -26,6 +27,8 @@ class Policy:
         self._enforcer.suppress_deprecation_warnings = True
         self._enforcer.register_defaults(list(rules))
         self._next_look = 0.0
+        self._rules: dict[str, Any] = {}
+        self._compiled = Compiled(self._enforcer)
         self._look()
 
     def knows(self, rule: str) -> bool:
@@ -35,13 +38,15 @@ class Policy:
     def allows(self, context: RequestContext, rule: str, target: Any = None) -> bool:
         """Tell whether the caller may. Without a target the question is about the caller's own project."""
         self._look()
-        check = self._enforcer.rules[rule]
-        return bool(check(_target(context, target), _credentials(context), self._enforcer, rule))
+        return self._compiled.rule(rule)(_target(context, target), _credentials(context))
 
     def _look(self) -> None:
         """Take changes of the policy file in, every few seconds: looking at each check costs more than the check."""
         if time.monotonic() >= self._next_look:
             self._enforcer.load_rules()
+            rules = dict(self._enforcer.rules)
+            if len(rules) != len(self._rules) or any(self._rules.get(name) is not rules[name] for name in rules):
+                self._rules, self._compiled = rules, Compiled(self._enforcer)
             self._next_look = time.monotonic() + _LOOK_EVERY
 
     def enforce(self, context: RequestContext, rule: str, target: Any = None) -> None:
@@ -51,7 +56,17 @@ class Policy:
 
 
 def _credentials(context: RequestContext) -> dict[str, Any]:
-    found = {'user_id': context.user_id, 'project_id': context.project_id, 'roles': list(context.roles or ()),
+    """Return what rules compare with, worked out once for each request."""
+    known: dict[str, Any] | None = context.__dict__.get('_credentials')
+    if known is None:
+        context.__dict__['_credentials'] = known = _credentials_of(context)
+    return known
+
+
+def _credentials_of(context: RequestContext) -> dict[str, Any]:
+    roles = list(context.roles or ())
+    found = {'user_id': context.user_id, 'project_id': context.project_id, 'roles': roles,
+             SMALL_ROLES: [role.lower() for role in roles],
              'is_admin': bool(context.is_admin), 'domain_id': context.domain_id,
              'system_scope': context.system_scope, 'user_domain_id': context.user_domain_id,
              'project_domain_id': context.project_domain_id}

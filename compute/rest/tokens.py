@@ -144,7 +144,8 @@ class Revoked:
     def covers(self, claims: Claims) -> bool:
         """Tell whether a token was revoked after it was made."""
         events = self._events
-        return any(events[subject][0] > claims.revision for subject in claims.subjects if subject in events)
+        return bool(events) and any(
+            events[subject][0] > claims.revision for subject in claims.subjects if subject in events)
 
 
 class TokenChecker:

@@ -6,7 +6,7 @@ from typing import Any
 
 from compute.objects.host import Inventory
 from compute.objects.instance import Instance
-from compute.objects.operation import InstanceUpdate, OperationError, Work
+from compute.objects.operation import InstanceUpdate, OperationError, StageBegan, Work
 from compute.objects.registration import HostReport, Registration
 from compute.rpc.interface import Interface, call, cast
 
@@ -39,21 +39,26 @@ class Reports(Interface):
     """How a host says what it does. Every call names host and incarnation; old incarnations are refused (Stale).
 
     Each takes milliseconds and may be repeated, which callers do: a short timeout is what an answer that got lost with
-    the broker costs.
+    the broker costs. A heartbeat that is lost must not cost the leases it would have renewed, so its timeout is the
+    shortest.
     """
 
     TOPIC = 'conductor'
     NAME = 'reports'
+    VERSION = '1.1'
 
     @call(timeout=15)
     def register(self, context: Any, *, report: HostReport, inventory: Inventory) -> Registration:
         """Say that a worker has started. Its predecessor's reports are refused from now on."""
         raise NotImplementedError
 
-    @call(timeout=15)
+    @call(timeout=5)
     def heartbeat(self, context: Any, *, host: str, incarnation: str, operations: tuple[int, ...],
-                  problems: tuple[str, ...] = ()) -> tuple[int, ...]:
-        """Say that the worker lives and renew the leases of its operations. Return those that are no longer its."""
+                  problems: tuple[str, ...] = (), health: dict[str, Any] | None = None) -> tuple[int, ...]:
+        """Say that the worker lives and renew the leases of its operations. Return those that are no longer its.
+
+        ``health`` is what it says of itself; ``problems`` the same in sentences, for conductors of an older release.
+        """
         raise NotImplementedError
 
     @call(timeout=15)
@@ -62,25 +67,30 @@ class Reports(Interface):
         raise NotImplementedError
 
     @call(timeout=15)
-    def begin(self, context: Any, *, host: str, incarnation: str, operation_id: int) -> Work:
-        """Lease an operation. :raises Stale: it ended, was cancelled, or is somebody else's."""
+    def begin(self, context: Any, *, host: str, incarnation: str, operation_id: int, stage: str | None = None) -> Work:
+        """Lease an operation, and say which stage begins with it (1.1). The answer shows the stage before, and in
+        ``noted`` the one that was said. :raises Stale: it ended, was cancelled, or is somebody else's.
+        """
         raise NotImplementedError
 
     @call(timeout=15)
     def progress(self, context: Any, *, host: str, incarnation: str, operation_id: int, stage: str,
-                 update: InstanceUpdate | None = None) -> None:
-        """Say that a stage begins (the one before it succeeded). :raises Stale: stop, somebody cancelled it."""
+                 update: InstanceUpdate | None = None, stages: tuple[StageBegan, ...] = ()) -> None:
+        """Say that a stage begins (the one before it succeeded). :raises Stale: stop, somebody cancelled it.
+
+        ``stages`` (1.1): all that were not told yet, ``stage`` the last of them. ``finish`` and ``fail`` take them too.
+        """
         raise NotImplementedError
 
     @call(timeout=15)
     def finish(self, context: Any, *, host: str, incarnation: str, operation_id: int,
-               update: InstanceUpdate) -> None:
+               update: InstanceUpdate, stages: tuple[StageBegan, ...] = ()) -> None:
         """End an operation well."""
         raise NotImplementedError
 
     @call(timeout=15)
     def fail(self, context: Any, *, host: str, incarnation: str, operation_id: int, error: OperationError,
-             update: InstanceUpdate | None = None) -> None:
+             update: InstanceUpdate | None = None, stages: tuple[StageBegan, ...] = ()) -> None:
         """End the host's part of an operation badly; the conductor decides what becomes of it."""
         raise NotImplementedError
 
@@ -88,7 +98,8 @@ class Reports(Interface):
     def observed(self, context: Any, *, host: str, incarnation: str, power_states: dict[str, int]) -> tuple[str, ...]:
         """Say how guests are, by uuid, that changed outside of any operation.
 
-        Return the uuids of those that should be off and are to be stopped again.
+        Return the uuids of those that should be off and are to be stopped again, and of those whose servers are gone
+        from this host: they were deleted, or built elsewhere, while this worker was not heard.
         """
         raise NotImplementedError
 

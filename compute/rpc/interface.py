@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+from compute import metrics
 from compute.exception import ComputeError
 from compute.objects.value import decode, encode
 
@@ -111,10 +112,18 @@ def expose(endpoint: Interface) -> object:
 def _handler(endpoint: Interface, method: Method) -> Callable[..., Any]:
     import oslo_messaging
     function = getattr(endpoint, method.name)
+    label = f'{endpoint.TOPIC}.{endpoint.NAME}' if endpoint.TOPIC else endpoint.NAME
 
     # Errors raised on purpose are answers: oslo.messaging would log each of them here with a trace.
     @oslo_messaging.expected_exceptions(ComputeError)
     def handle(self: object, context: Any, **arguments: Any) -> Any:
-        return encode(function(context, **method.decode_arguments(arguments)))
+        with metrics.Timer('compute_rpc_server_seconds', label, method.name, 'error') as timer:
+            try:
+                answer = encode(function(context, **method.decode_arguments(arguments)))
+            except ComputeError:
+                timer.labels = (label, method.name, 'refused')
+                raise
+            timer.labels = (label, method.name, 'ok')
+            return answer
     handle.__name__ = method.name
     return handle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from compute.objects.residue import Wire
 from compute.objects.wiring import AgentReport, NetworkWiring, PortWiring
 from compute.rpc.interface import Interface, call, cast
 
@@ -13,6 +14,7 @@ class Wiring(Interface):
 
     TOPIC = 'network_agent'
     NAME = 'wiring'
+    VERSION = '1.1'
 
     @cast()
     def wire(self, context: Any, *, network: NetworkWiring, port: PortWiring) -> None:
@@ -27,6 +29,11 @@ class Wiring(Interface):
     @cast()
     def refresh(self, context: Any) -> None:
         """Fetch the whole state again and make it so: sent after changes that touch many ports."""
+        raise NotImplementedError
+
+    @call(timeout=30, since='1.1')
+    def wires(self, context: Any) -> list[Wire]:
+        """Return the ports for which there is something on this host. :raises Unavailable: it cannot look now."""
         raise NotImplementedError
 
 

@@ -14,9 +14,9 @@ import kombu.exceptions
 import oslo_messaging
 from oslo_config import cfg
 
-from compute import concurrency, exception
+from compute import concurrency, exception, metrics
 from compute import context as ctx
-from compute.rpc import memory
+from compute.rpc import broker, memory
 from compute.rpc.interface import Interface, Method, expose
 from compute.rpc.ping import Ping, PingEndpoint
 
@@ -76,12 +76,17 @@ class Rpc:
     def __init__(self, conf: cfg.ConfigOpts, url: str | None = None) -> None:
         oslo_messaging.set_transport_defaults(control_exchange='compute')
         memory.install()
+        broker.install()
         self.conf = conf
         self._transport = oslo_messaging.get_rpc_transport(
             conf, url=url, allowed_remote_exmods=[exception.__name__])
         self._clients: dict[tuple[type, str | None], Any] = {}
         self._breaker = Breaker()
         self._casters = concurrency.Pool('casts', _CASTERS, queue=500)
+        self._pings: dict[tuple[str, str | None], Proxy] = {}
+        self._queues: list[str] = []
+        self._unwatch = metrics.source('queues', lambda: broker.depths(self._transport, self._queues), slow=True,
+                                       fresh=10.0)
 
     def client(self, interface: type[I], server: str | None = None) -> I:
         """Return a proxy of ``interface`` on any daemon of its topic, or on the one that runs at ``server``."""
@@ -98,11 +103,27 @@ class Rpc:
         target = oslo_messaging.Target(topic=topic, server=server)
         exposed = [expose(endpoint) for endpoint in endpoints]
         exposed.append(expose(PingEndpoint(endpoints)))
+        self._queues += [name for name in (topic, f'{topic}.{server}') if name not in self._queues]
         return oslo_messaging.get_rpc_server(self._transport, target, exposed, serializer=ContextSerializer(),
                                              access_policy=oslo_messaging.DefaultRPCAccessPolicy)
 
+    def ping(self, topic: str, server: str | None = None, timeout: float = 5.0) -> float:
+        """Ask a server (None: any of the topic) whether it serves, through the broker; return the seconds it took.
+
+        :raises Unavailable: the broker does not answer. :raises RpcTimeout: nobody answers.
+        """
+        key = (topic, server)
+        if key not in self._pings:
+            peer = type('Peer', (Ping,), {'TOPIC': topic})
+            self._pings[key] = Proxy(self._transport, peer, server, self._breaker, self._casters)
+        proxy = self._pings[key]
+        begin = time.perf_counter()
+        proxy.ask_version(ctx.internal(), timeout)
+        return time.perf_counter() - begin
+
     def close(self) -> None:
         """Close the connections."""
+        self._unwatch()
         self._casters.shutdown()
         self._transport.cleanup()
 
@@ -121,18 +142,26 @@ class Proxy:
 
     def peer_version(self, context: ctx.RequestContext) -> str | None:
         """Ask the peer for its version of this interface; None when it does not have it."""
-        client = self._client.prepare(namespace=Ping.NAME, version=Ping.VERSION, timeout=10)
-        versions = self._guard('ping', 10, lambda: client.call(context, 'ping'))
-        return versions.get(self._interface.NAME)
+        return self.ask_version(context, 10).get(self._interface.NAME)
+
+    def ask_version(self, context: ctx.RequestContext, timeout: float) -> dict[str, str]:
+        """Ask the peer for the versions of all its interfaces."""
+        client = self._client.prepare(namespace=Ping.NAME, version=Ping.VERSION, timeout=timeout, retry=1)
+        return self._guard('ping', timeout, lambda: client.call(context, 'ping'))
 
     def _send(self, method: Method, context: ctx.RequestContext, /, **arguments: Any) -> Any:
         data = method.encode_arguments(arguments)
         if method.kind == 'cast':
             if not self._breaker.lets_through():
-                raise self._unsent(method.name)
+                raise self._refused(method.name)
             # One retry: a connection from before a restart of the broker fails once and is made anew.
             client = self._client.prepare(version=method.since, retry=1)
-            return self._guard(method.name, 0, lambda: self._bounded(lambda: client.cast(context, method.name, **data)))
+            try:
+                return self._guard(method.name, 0, lambda: self._bounded(
+                    lambda: client.cast(context, method.name, **data)))
+            except exception.Unavailable:
+                self._note_unsent(method.name)
+                raise
         timeout = method.timeout
         client = self._client.prepare(version=method.since, timeout=timeout, retry=2, transport_options=_KNOWN_CALLEE,
                                       call_monitor_timeout=60 if timeout > 60 else None)
@@ -149,24 +178,42 @@ class Proxy:
             raise error
 
     def _guard(self, name: str, timeout: float, send: Any) -> Any:
-        interface = self._interface
-        callee = self._callee()
+        """Send, measure, and turn what goes wrong into an error of ours."""
+        label = f'{self._interface.TOPIC}.{self._interface.NAME}'
+        begin = time.perf_counter()
         try:
             result = send()
+            metrics.observe('compute_rpc_client_seconds', time.perf_counter() - begin, label, name)
             self._breaker.note(True)
             return result
-        except oslo_messaging.MessagingTimeout as error:
-            raise exception.RpcTimeout(
+        except (oslo_messaging.MessagingTimeout, oslo_messaging.MessageUndeliverable, oslo_messaging.RemoteError,
+                *_NO_BROKER) as error:
+            reason, meaning = self._meaning(error, name, timeout)
+            metrics.count('compute_rpc_client_errors_total', label, name, reason)
+            raise meaning from error
+
+    def _meaning(self, error: Exception, name: str, timeout: float) -> tuple[str, exception.ComputeError]:
+        """Return the reason as a label, and the error that the caller gets."""
+        interface, callee = self._interface, self._callee()
+        if isinstance(error, oslo_messaging.MessagingTimeout):
+            return 'timeout', exception.RpcTimeout(
                 f'{callee} did not answer {interface.NAME}.{name} within {timeout:.0f} s (topic {interface.TOPIC}, '
-                f'server {self._server or "any"})', hint=f'see whether {interface.TOPIC} runs there') from error
-        except oslo_messaging.MessageUndeliverable as error:
-            raise exception.Unavailable(f'{interface.NAME}.{name} could not be sent: {callee} has not started yet',
-                                        code='callee_unknown') from error
-        except _NO_BROKER as error:
-            self._breaker.note(False)
-            raise self._unsent(name) from error
-        except oslo_messaging.RemoteError as error:
-            raise _remote(error, f'{interface.NAME}.{name}', callee) from error
+                f'server {self._server or "any"})', hint=f'see whether {interface.TOPIC} runs there')
+        if isinstance(error, oslo_messaging.MessageUndeliverable):
+            return 'callee', exception.Unavailable(
+                f'{interface.NAME}.{name} could not be sent: {callee} has not started yet', code='callee_unknown')
+        if isinstance(error, oslo_messaging.RemoteError):
+            found = _remote(error, f'{interface.NAME}.{name}', callee)
+            return 'version' if found.code == 'rpc_version' else 'remote', found
+        self._breaker.note(False)
+        return 'broker', self._unsent(name)
+
+    def _refused(self, name: str) -> exception.Unavailable:
+        self._note_unsent(name)
+        return self._unsent(name)
+
+    def _note_unsent(self, name: str) -> None:
+        metrics.count('compute_rpc_casts_unsent_total', f'{self._interface.TOPIC}.{self._interface.NAME}', name)
 
     def _callee(self) -> str:
         topic = self._interface.TOPIC

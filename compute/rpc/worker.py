@@ -8,6 +8,7 @@ from typing import Any
 from compute.objects.events import ExternalEvent
 from compute.objects.instance import Instance
 from compute.objects.operation import Work
+from compute.objects.residue import Residue
 from compute.rpc.interface import Interface, call, cast
 
 
@@ -73,6 +74,18 @@ class Consoles(Interface):
     @call(timeout=20)
     def console_output(self, context: Any, *, instance: Instance, lines: int | None) -> str:
         """Return the last ``lines`` lines of the serial console (None: all that is kept)."""
+        raise NotImplementedError
+
+
+class Inspection(Interface):
+    """What lies on a host, for the auditor. A worker of before this interface refuses it."""
+
+    TOPIC = 'worker'
+    NAME = 'inspection'
+
+    @call(timeout=20)
+    def residue(self, context: Any) -> Residue:
+        """Return the guests and the files of guests that are on this host. :raises Unavailable: no hypervisor."""
         raise NotImplementedError
 
 

@@ -89,18 +89,15 @@ def decide(hosts: Sequence[HostState], request: Request, rules: Rules, dice: ran
 
 def _filter(each: Filter, hosts: Sequence[HostState], request: Request, limit: int
             ) -> tuple[Sequence[HostState], Drop | None]:
-    check = each.check
-    reasons = [check(host, request) for host in hosts]
-    kept = reasons.count(None)
-    if kept == len(hosts):
+    passed = each.passing(hosts, request)
+    if len(passed) == len(hosts):
         return hosts, None
-    passed = [host for host, reason in zip(hosts, reasons, strict=True) if reason is None]
-    dropped = [(host, reason) for host, reason in zip(hosts, reasons, strict=True) if reason is not None]
+    kept = set(passed)
+    dropped = [host for host in hosts if host not in kept] if kept else hosts
     return passed, Drop(
-        filter=each.name, count=len(dropped), hint=each.hint,
-        summary=each.summary([host for host, _ in dropped], request),
-        rejections=tuple(Rejection(host=host.host, filter=each.name, reason=reason)
-                         for host, reason in dropped[:limit]))
+        filter=each.name, count=len(dropped), hint=each.hint, summary=each.summary(dropped, request),
+        rejections=tuple(Rejection(host=host.host, filter=each.name, reason=each.check(host, request) or '')
+                         for host in dropped[:limit]))
 
 
 def _rank(hosts: Sequence[HostState], request: Request, rules: Rules, dice: random.Random) -> tuple[HostState, ...]:

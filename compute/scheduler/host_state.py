@@ -14,7 +14,8 @@ from compute.scheduler.request import Request
 class HostState:
     """What filters and weights read. ``*_limit`` is all that may be claimed, ``*_free`` what is left of it.
 
-    ``alive_until`` is the time (seconds since the epoch) after which the host counts as down.
+    ``sickness`` is 0 for a host that is up by its own word, 1 for degraded, 2 for down; ``alive_until`` is the time
+    (seconds since the epoch) after which it counts as down.
     """
 
     id: int
@@ -45,6 +46,7 @@ class HostState:
     disabled_reason: str | None = None
     forced_down: bool = False
     last_seen: float | None = None
+    sickness: int = 0
     alive_until: float = 0.0
 
     @classmethod
@@ -61,7 +63,7 @@ class HostState:
             disk_gb_limit=disk, disk_gb_free=disk - host.disk_gb_used, disk_ratio=host.disk_allocation_ratio,
             real_free_disk_gb=host.free_disk_gb, hypervisor_type=host.hypervisor_type,
             hypervisor_version=host.hypervisor_version, architectures=host.architectures, vm_modes=host.vm_modes,
-            failed_builds=host.failed_builds, io_ops=host.io_ops)
+            failed_builds=host.failed_builds, io_ops=host.io_ops, sickness=host.sickness)
         state.live(host.service_disabled, host.disabled_reason, host.forced_down, host.last_seen_at, down_after)
         return state
 

@@ -30,6 +30,18 @@ LIVENESS_OVERLAP = datetime.timedelta(seconds=3)
 LIVENESS_SPACING = 1.0
 
 
+class _Generations:
+    """The generations of hosts in memory, looked up one by one: thousands of hosts are known, few have changed."""
+
+    def __init__(self, hosts: dict[int, HostState]) -> None:
+        self._hosts = hosts
+
+    def get(self, host_id: int) -> int | None:
+        """Return the generation that is known of a host, or None."""
+        state = self._hosts.get(host_id)
+        return None if state is None else state.generation
+
+
 class HostStates:
     """All hosts. What it hands out may be read only while ``lock`` is held; nothing blocks while it is."""
 
@@ -54,6 +66,10 @@ class HostStates:
     def all(self) -> list[HostState]:
         """Return all hosts in the order in which they registered; hold ``lock``."""
         return list(self._hosts.values())
+
+    def count(self) -> int:
+        """Return how many hosts are known."""
+        return len(self._hosts)
 
     # -- keeping up --
 
@@ -106,8 +122,7 @@ class HostStates:
         begun, started = now(), time.monotonic()
         since = self._looked - OVERLAP
         listen = force or started - self._heard_at >= LIVENESS_SPACING
-        with self._lock:
-            known = {host_id: state.generation for host_id, state in self._hosts.items()}
+        known = _Generations(self._hosts)
 
         def read(connection: Connection) -> tuple[list[Host], list[Any], dict[str, int] | None]:
             changed = db_hosts.changed_since(connection, since, known)
@@ -142,6 +157,7 @@ class HostStates:
     def _hear(self, host_id: int, disabled: bool, row: Any) -> None:
         if (state := self._hosts.get(host_id)) is not None:
             state.live(disabled, row.disabled_reason, row.forced_down, row.last_seen_at, self._down_after)
+            state.sickness = row.sickness
 
     def _note_io(self, busy: dict[str, int]) -> None:
         for state in self._hosts.values():

@@ -9,7 +9,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from compute import exception
+from compute import exception, metrics
 from compute.db import claims, hosts, server_groups
 from compute.db.claims import Claimed
 from compute.db.session import Database
@@ -48,7 +48,9 @@ class SelectEndpoint(Select):
         begun = time.monotonic()
         self.states.refresh()
         try:
-            decision, claimed = self._place(spec)
+            with metrics.Timer('compute_scheduler_decision_seconds', 'refused') as timer:
+                decision, claimed = self._place(spec)
+                timer.labels = ('placed',)
         except exception.Conflict as error:
             return self._settled(spec, error)
         best, *others = decision.ranked
@@ -82,7 +84,9 @@ class SelectEndpoint(Select):
     def _claim(self, request: Request, host: HostState) -> Claimed | None:
         claimed = None
         try:
-            claimed = self._db.transaction(lambda connection: claims.take(connection, request.spec, host.id))
+            claimed = self._db.transaction(lambda connection: claims.take_or_refuse(connection, request.spec, host.id))
+        except claims.Refused:
+            pass
         finally:
             if claimed is not None and claimed.fresh:
                 self.states.confirm(host.id, request, claimed.generation)
@@ -92,6 +96,7 @@ class SelectEndpoint(Select):
 
     def _lost(self, request: Request, host: HostState) -> None:
         LOG.debug('server %s: host %s refused the claim', request.spec.instance_uuid, host.host)
+        metrics.count('compute_scheduler_lost_claims_total')
         request.lost.add(host.id)
         self.states.see(host.id)
         self._join_again(request)
@@ -108,6 +113,9 @@ class SelectEndpoint(Select):
 
     def _no_host(self, spec: RequestSpec, decision: Decision) -> exception.NoValidHost:
         error = decision.error(self._rules.max_reasons)
+        metrics.count('compute_scheduler_no_valid_host_total')
+        for drop in decision.drops:
+            metrics.count('compute_scheduler_rejections_total', drop.filter, by=drop.count)
         LOG.info('server %s: %s', spec.instance_uuid, error.message)
         return error
 

@@ -10,6 +10,7 @@ A driver knows nothing of SQL, of RPC or of the neighbours.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -80,11 +81,17 @@ class Lifecycle(Protocol):
     def power_on(self, guest: Guest) -> None:
         """Start a stopped guest, defining it anew from ``guest`` (disks are kept). Running already: no change."""
 
-    def power_off(self, instance: Instance, timeout: float) -> None:
-        """Ask the guest to shut down and cut power after ``timeout`` seconds (0: at once). Off already: no change."""
+    def power_off(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> None:
+        """Ask the guest to shut down and cut power after ``timeout`` seconds (0: at once). Off already: no change.
 
-    def reboot_soft(self, instance: Instance, timeout: float) -> bool:
-        """Ask the guest to shut down and start it again. Return False when it did not obey within ``timeout``."""
+        :raises Stale: ``cancelled`` was set while the guest had not obeyed; it is left as it is.
+        """
+
+    def reboot_soft(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> bool:
+        """Ask the guest to shut down and start it again. Return False when it did not obey within ``timeout``.
+
+        :raises Stale: as for ``power_off``.
+        """
 
     def reboot_hard(self, guest: Guest) -> None:
         """Cut power, define the guest anew from ``guest`` and start it. Works from any state, with disks kept."""
@@ -94,6 +101,9 @@ class Lifecycle(Protocol):
 
     def guests(self) -> list[GuestInfo]:
         """Return every guest of this host, those of others included (``ours`` tells)."""
+
+    def stored(self) -> list[str]:
+        """Return the uuids of all guests of ours that have disks or other files here, defined or not."""
 
 
 class Consoles(Protocol):
@@ -140,6 +150,9 @@ class Driver(Lifecycle, Consoles, Images, HostInventory, Protocol):
 
     def stop(self) -> None:
         """Stop events and close the connection. Guests go on."""
+
+    def storage(self) -> str | None:
+        """Return the folder in which guests' disks are made, or None where there is none to watch."""
 
     def healthy(self) -> str | None:
         """Return None while the hypervisor answers, else the reason why not."""

@@ -16,7 +16,7 @@ from compute.objects.value import decode
 from compute.virt.driver import Driver
 from compute.worker.events import EventBook
 from compute.worker.guest import guest_of
-from compute.worker.runner import Job
+from compute.worker.job import Job
 
 PLUGGED = 'network-vif-plugged'
 # Two beats of an agent: what it takes to be heard again after an outage.
@@ -31,6 +31,10 @@ class Create:
         self._options, self._host = conf.worker, host
         self._driver, self._images, self._networks, self._events = driver, images, networks, events
 
+    def first(self, job: Job) -> str:
+        """Return the stage it begins with."""
+        return 'networking'
+
     def run(self, job: Job) -> InstanceUpdate:
         """Wire its ports, fetch its image, start its guest."""
         job.stage('networking')
@@ -39,8 +43,10 @@ class Create:
         instance = job.instance
         if instance.image is not None:
             image_id = instance.image.id
+            job.sure()
             self._driver.prepare(instance, lambda: self._images.download(None, image_id))
         job.stage('spawning')
+        job.sure()
         self._driver.spawn(guest_of(self._options, instance, nics, job.args.get('admin_pass')))
         job.check()
         info = self._driver.guest_info(instance.uuid)
@@ -98,6 +104,7 @@ class Create:
         port_id = again.port_id if again is not None else request.port_id
         where = {'host': self._host, 'device_id': instance.uuid, 'project_id': instance.project_id,
                  'zone': self._options.availability_zone, 'hostname': instance.hostname}
+        job.sure()
         if port_id is not None:
             nic = self._networks.bind_port(None, port_id, **where)
             if again is not None:

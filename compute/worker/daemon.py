@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from typing import Any
 
 from compute.clients.image import RestImages
 from compute.clients.network import RestNetworks
+from compute.concurrency import all_at_once
+from compute.health import Several
 from compute.rpc.interface import Interface
 from compute.virt.loader import load_driver
 from compute.worker.host import HostWorker
@@ -23,6 +26,7 @@ class WorkerDaemon:
         images, networks = RestImages(conf), RestNetworks(conf)
         self.workers = [HostWorker(conf, rpc, host, load_driver(conf, host), images, networks, self._give_up)
                         for host in (conf.worker.hosts or [conf.host])]
+        self.watch = Several(worker.watch for worker in self.workers)
 
     def prepare(self) -> None:
         """Nothing to do before serving."""
@@ -36,10 +40,13 @@ class WorkerDaemon:
         for worker in self.workers:
             worker.start()
 
+    def finish(self, until: float) -> None:
+        """End what runs on every host, or leave it to the next start."""
+        all_at_once([partial(worker.finish, until) for worker in self.workers], name='worker-finish')
+
     def stop(self) -> None:
         """Stop every host's worker."""
-        for worker in self.workers:
-            worker.stop()
+        all_at_once([worker.stop for worker in self.workers], name='worker-stop')
 
     def health(self) -> list[str]:
         """Return what does not work, of all hosts."""

@@ -6,7 +6,7 @@ from compute.clients import ports
 from compute.clients.network import Networks
 from compute.objects.operation import InstanceUpdate
 from compute.virt.driver import Driver
-from compute.worker.runner import Job
+from compute.worker.job import Job
 
 
 class Delete:
@@ -15,11 +15,17 @@ class Delete:
     def __init__(self, driver: Driver, networks: Networks) -> None:
         self._driver, self._networks = driver, networks
 
+    def first(self, job: Job) -> str:
+        """Return the stage it begins with."""
+        return 'deleting'
+
     def run(self, job: Job) -> InstanceUpdate:
         """Destroy the guest with its disks, and give back its ports."""
         job.stage('deleting')
+        job.sure()
         self._driver.destroy(job.instance)
         job.stage('releasing')
+        job.sure()
         ports.release(self._networks, job.instance.uuid, keep=ports.brought(job.instance, job.args))
         return InstanceUpdate()
 

@@ -6,15 +6,21 @@ A worker is new at every start: a fresh incarnation, after which reports of the 
 from __future__ import annotations
 
 import logging
+import threading
 import uuid as uuids
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from compute import exception
+from compute import exception, metrics
 from compute.clients.image import Images
 from compute.clients.network import Networks
+from compute.clients.probe import neighbour
 from compute.concurrency import Periodic
+from compute.health import DOWN, Health, Probe, timed, writable
+from compute.objects.host import Inventory
 from compute.objects.registration import HostReport, Registration
 from compute.rpc.interface import Interface
+from compute.rpc.probe import broker
 from compute.rpc.transport import Rpc
 from compute.virt.driver import Driver, GuestEvent
 from compute.worker import endpoints, node
@@ -22,6 +28,8 @@ from compute.worker.console import ConsolesEndpoint
 from compute.worker.create import Create
 from compute.worker.delete import Delete
 from compute.worker.events import EventBook, EventsEndpoint
+from compute.worker.inspection import InspectionEndpoint
+from compute.worker.job import Moment
 from compute.worker.periodic.image_cache import ImageCacheTask
 from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.reboot import Reboot
@@ -41,10 +49,12 @@ class HostWorker:
                  fatal: Any) -> None:
         self.conf, self.host, self.driver = conf, host, driver
         self.incarnation = str(uuids.uuid4())
+        options = conf.worker
         self.reporter = Reporter(rpc, host, self.incarnation)
         self.events = EventBook()
         self._fatal = fatal
-        options = conf.worker
+        self._stopped = threading.Event()
+        self._replaced = False
         handlers: dict[str, Any] = {
             'create': Create(conf, host, driver, images, networks, self.events),
             'delete': Delete(driver, networks), 'start': Start(conf, driver), 'stop': Stop(conf, driver),
@@ -52,6 +62,8 @@ class HostWorker:
         self.runner = Runner(self.reporter, handlers, options.max_concurrent_builds, options.max_concurrent_actions,
                              options.patience)
         self.power_sync = PowerSync(self.reporter, driver, self.runner)
+        self.watch = Health(self._probes(rpc), conf.health.interval)
+        self._unwatch: Callable[[], Any] = bool
         self._periodics = [
             Periodic(self._beat, options.heartbeat_interval, name=f'heartbeat-{host}', immediately=False),
             Periodic(self._inventory, options.inventory_interval, name=f'inventory-{host}', immediately=False),
@@ -59,9 +71,21 @@ class HostWorker:
             Periodic(ImageCacheTask(conf, driver).run, options.image_cache_interval, name=f'images-{host}',
                      immediately=False)]
 
+    def _probes(self, rpc: Rpc) -> Iterator[Probe]:
+        yield Probe('hypervisor', timed(self._look_at_hypervisor), failing=DOWN, slow_above=2.0, patience=20.0,
+                    reason='an answer of the hypervisor took {value:.1f} s', public='the hypervisor does not answer')
+        yield broker(rpc, 'worker', self.host)
+        yield Probe('operations', self.runner.overdue, slow_above=60.0, quick=True,
+                    reason='an operation is {value:.0f} s past its deadline')
+        if folder := self.driver.storage():
+            yield writable('disk', folder)
+        for name in ('image', 'network'):
+            yield neighbour(self.conf, name)
+
     def endpoints(self) -> list[Interface]:
         """Return what is served on this host's queue."""
-        return [*endpoints.all_of(self.runner), ConsolesEndpoint(self.conf, self.driver), EventsEndpoint(self.events)]
+        return [*endpoints.all_of(self.runner), ConsolesEndpoint(self.conf, self.driver), EventsEndpoint(self.events),
+                InspectionEndpoint(self.host, self.driver)]
 
     def start(self) -> None:
         """Connect to the hypervisor, register, recover, and begin the periodic tasks."""
@@ -73,13 +97,37 @@ class HostWorker:
             ram_allocation_ratio=options.ram_allocation_ratio, disk_allocation_ratio=options.disk_allocation_ratio,
             reserved_vcpus=options.reserved_vcpus, reserved_memory_mb=options.reserved_memory_mb,
             reserved_disk_gb=options.reserved_disk_gb)
-        registration: Registration = self.reporter.register(report, self.driver.inventory())
+        self.watch.start()
+        self._unwatch = metrics.source('worker', self._samples)
+        registration: Registration = self.reporter.register(report, self._first_inventory())
         for periodic in self._periodics:
             periodic.start()
         Recovery(self.conf, self.driver, self.runner, self.power_sync).run(registration)
 
+    def _first_inventory(self) -> Inventory:
+        """Ask the hypervisor what there is, until it answers: it may start together with us."""
+        pause = 0.5
+        while True:
+            try:
+                return self.driver.inventory()
+            except exception.Unavailable as error:
+                LOG.warning('host %s is not registered yet: %s', self.host, error.message)
+                if self._stopped.wait(pause):
+                    raise
+            pause = min(pause * 2, 5.0)
+
+    def finish(self, until: float) -> None:
+        """End what runs, with reports and leases as ever. What is not done by ``until`` is left to our successor."""
+        if self._replaced:
+            return  # by another process, which does the same work already
+        if not self.runner.finish(until):
+            LOG.warning('%s: operations %s are left to the next start', self.host, self.runner.running())
+
     def stop(self) -> None:
         """Stop reporting. Guests go on; operations that run are taken up after the next start."""
+        self._stopped.set()
+        self.watch.stop()
+        self._unwatch()
         self.reporter.stop()
         for periodic in self._periodics:
             periodic.stop()
@@ -87,21 +135,31 @@ class HostWorker:
         self.driver.stop()
 
     def health(self) -> list[str]:
-        """Return what does not work on this host."""
-        problem = self.driver.healthy()
-        return [f'{self.host}: {problem}'] if problem else []
+        """Return what keeps this host from working."""
+        return [f'{self.host}: {problem}' for problem in self.watch.public_problems()]
+
+    def _look_at_hypervisor(self) -> None:
+        if problem := self.driver.healthy():
+            raise exception.Unavailable(problem, code='hypervisor_down')
+
+    def _samples(self) -> Iterator[metrics.Sample]:
+        yield 'compute_worker_operations', len(self.runner.running()), (self.host,)
+        yield from ((name, value, (self.host, power)) for name, value, power in self.power_sync.seen())
 
     def _on_event(self, event: GuestEvent) -> None:
         self.power_sync.noticed(event)
 
     def _beat(self) -> None:
+        at, running = Moment(), self.runner.running()
         try:
-            lost = self.reporter.heartbeat(self.runner.running(), tuple(self.health()))
+            lost = self.reporter.heartbeat(running, self.watch.report())
         except exception.Stale as error:
             LOG.critical('host %s: %s; this process stops', self.host, error.message)
+            self._replaced = True
+            self.runner.stop()
             self._fatal()
             return
-        self.runner.lose(lost)
+        self.runner.heard(running, lost, at)
 
     def _inventory(self) -> None:
         self.reporter.inventory(self.driver.inventory())

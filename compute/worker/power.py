@@ -9,7 +9,7 @@ from compute import exception, states
 from compute.objects.instance import Instance
 from compute.objects.operation import InstanceUpdate
 from compute.virt.driver import Driver
-from compute.worker.runner import Job
+from compute.worker.job import Job
 
 LONGEST_SHUTDOWN = 480.0
 """Seconds that an image may ask for, less than the deadline: who waits keeps one of the host's threads from others."""

@@ -14,6 +14,7 @@ from compute import exception, states
 from compute.objects.instance import Instance
 from compute.objects.registration import Registration
 from compute.virt.driver import Driver, GuestInfo
+from compute.worker import departed
 from compute.worker.guest import guest_of
 from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.runner import Runner
@@ -46,8 +47,7 @@ class Recovery:
             LOG.error('guest %s (%s) is on this host and not in the ledger; it is left alone: look into it, and remove '
                       'it by hand if nobody needs it', guest.name, guest.uuid)
             return
-        LOG.warning('guest %s (%s) belongs to a server that is gone; it is removed', guest.name, guest.uuid)
-        self._driver.destroy(_shell(guest))
+        departed.remove(self._driver, guest)
 
     def _resume(self, known: dict[str, Instance], guests: dict[str, GuestInfo]) -> None:
         if not self._options.resume_guests:
@@ -61,11 +61,3 @@ class Recovery:
                     LOG.info('server %s was started: it should run', uuid)
                 except exception.ComputeError as error:
                     LOG.error('server %s should run and cannot be started: %s', uuid, error.message)
-
-
-def _shell(guest: GuestInfo) -> Instance:
-    """Return as much of a server as a driver needs to remove it."""
-    from compute.objects.flavor import Flavor
-    flavor = Flavor(flavorid='', name='', vcpus=guest.vcpus, memory_mb=guest.memory_mb)
-    number = int(guest.name.rpartition('-')[2], 16) if guest.name.startswith('instance-') else 0
-    return Instance(id=number, uuid=guest.uuid, project_id='', user_id='', name=guest.name, flavor=flavor)

@@ -14,13 +14,16 @@ from typing import Any, TypeVar
 
 from compute import context as ctx
 from compute import exception
+from compute.health import Report
 from compute.objects.host import Inventory
-from compute.objects.operation import InstanceUpdate, OperationError, Work
+from compute.objects.operation import InstanceUpdate, OperationError, StageBegan, Work
 from compute.objects.registration import HostReport, Registration
 from compute.rpc.conductor import Reports
 from compute.rpc.transport import Rpc
 
 T = TypeVar('T')
+# The stages that were not told yet, with their ages at the time of the call: a report may be said again much later.
+Stages = Callable[[], tuple[StageBegan, ...]]
 LOG = logging.getLogger(__name__)
 
 
@@ -38,20 +41,23 @@ class Reporter:
         self._patience = patience
         self.host, self.incarnation = host, incarnation
         self._stopped = threading.Event()
+        self._health: dict[str, Any] = {}
 
     def register(self, report: HostReport, inventory: Inventory) -> Registration:
         """Say that this worker started; tried until somebody answers."""
         return self._insist(lambda: self._client.register(ctx.internal(), report=report, inventory=inventory),
                             'register', float('inf'))
 
-    def heartbeat(self, operations: tuple[int, ...], problems: tuple[str, ...]) -> tuple[int, ...]:
-        """Renew leases; said once, the next one is due soon."""
-        return self._client.heartbeat(ctx.internal(), operations=operations, problems=problems, **self._who())
+    def heartbeat(self, operations: tuple[int, ...], health: Report | None = None) -> tuple[int, ...]:
+        """Renew leases and say how the host is (None: as last time); said once, the next one is due soon."""
+        if health is not None:
+            self._health = {'problems': tuple(health.reasons()), 'health': health.to_wire()}
+        return self._client.heartbeat(ctx.internal(), host=self.host, incarnation=self.incarnation,
+                                      operations=operations, **self._health)
 
     def holds(self, operation_id: int) -> bool:
         """Tell whether an operation is still ours. :raises Superseded: another process acts as this host now."""
-        return not self._insist(lambda: self._client.heartbeat(ctx.internal(), operations=(operation_id,), problems=(),
-                                                               **self._who()), 'heartbeat')
+        return not self._insist(lambda: self.heartbeat((operation_id,)), 'heartbeat')
 
     def inventory(self, inventory: Inventory) -> None:
         """Say what the host has; said once."""
@@ -65,26 +71,29 @@ class Reporter:
         """Return the servers that are on this host."""
         return self._client.instances(ctx.internal(), **self._who())
 
-    def begin(self, context: ctx.RequestContext, operation_id: int) -> Work:
-        """Lease an operation. :raises Stale: it is not ours to begin."""
-        return self._insist(lambda: self._client.begin(context, operation_id=operation_id, **self._who()), 'begin')
+    def begin(self, context: ctx.RequestContext, operation_id: int, stage: str) -> Work:
+        """Lease an operation that begins with a stage. :raises Stale: it is not ours to begin."""
+        return self._insist(lambda: self._client.begin(context, operation_id=operation_id, stage=stage, **self._who()),
+                            'begin')
 
-    def progress(self, context: ctx.RequestContext, operation_id: int, stage: str,
-                 update: InstanceUpdate | None = None) -> None:
-        """Say that a stage begins. :raises Stale: it was cancelled."""
-        self._insist(lambda: self._client.progress(context, operation_id=operation_id, stage=stage, update=update,
-                                                   **self._who()), 'progress')
+    def progress(self, context: ctx.RequestContext, operation_id: int, stage: str, update: InstanceUpdate | None,
+                 stages: Stages, *, once: bool = False) -> None:
+        """Say that a stage began, and which before it. ``once``: not again. :raises Stale: it was cancelled."""
+        def say() -> None:
+            self._client.progress(context, operation_id=operation_id, stage=stage, update=update, stages=stages(),
+                                  **self._who())
+        say() if once else self._insist(say, 'progress')
 
-    def finish(self, context: ctx.RequestContext, operation_id: int, update: InstanceUpdate) -> None:
+    def finish(self, context: ctx.RequestContext, operation_id: int, update: InstanceUpdate, stages: Stages) -> None:
         """End an operation well. :raises Stale: it is no longer ours."""
-        self._insist(lambda: self._client.finish(context, operation_id=operation_id, update=update, **self._who()),
-                     'finish')
+        self._insist(lambda: self._client.finish(context, operation_id=operation_id, update=update, stages=stages(),
+                                                 **self._who()), 'finish')
 
     def fail(self, context: ctx.RequestContext, operation_id: int, error: OperationError,
-             update: InstanceUpdate | None = None) -> None:
+             update: InstanceUpdate | None, stages: Stages) -> None:
         """End our part badly. :raises Stale: it is no longer ours."""
         self._insist(lambda: self._client.fail(context, operation_id=operation_id, error=error, update=update,
-                                               **self._who()), 'fail')
+                                               stages=stages(), **self._who()), 'fail')
 
     def stop(self) -> None:
         """Give up what is being said over and over."""

@@ -1,7 +1,8 @@
 """The frame of every operation on a host: one at a time for a server, leased, reported stage by stage, undone on
 failure.
 
-An operation's file gives ``run(job)``, which returns an ``InstanceUpdate`` or raises, and may give ``undo(job)``.
+An operation's file gives ``run(job)``, which returns an ``InstanceUpdate`` or raises, ``first(job)``, the stage it
+begins with, and may give ``undo(job)``. When stages are told is in ``compute/worker/job.py``.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import threading
 import time
 from typing import Any, Protocol
 
-from compute import concurrency, exception
+from compute import concurrency, exception, metrics
 from compute.context import RequestContext
-from compute.objects.instance import Instance
-from compute.objects.kinds import kind_of
 from compute.objects.operation import InstanceUpdate, OperationError, Work
+from compute.objects.value import now
+from compute.worker.job import VISIBLE, Job, Moment
 from compute.worker.reports import Reporter, Unheard
 
 LOG = logging.getLogger(__name__)
@@ -27,6 +28,9 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class Handler(Protocol):
     """One kind of operation on this host."""
 
+    def first(self, job: Job) -> str:
+        """Return the stage that ``run`` begins with."""
+
     def run(self, job: Job) -> InstanceUpdate:
         """Do it. :raises ComputeError: why not."""
 
@@ -35,39 +39,6 @@ class Handler(Protocol):
 
     def after_failure(self, job: Job) -> InstanceUpdate | None:
         """Say how the server is after a failure; None when nothing is known."""
-
-
-class Job:
-    """An operation while it runs here."""
-
-    def __init__(self, context: RequestContext, work: Work, reporter: Reporter) -> None:
-        self.context, self.work, self._reporter = context, work, reporter
-        self.cancelled = threading.Event()
-        self.current = work.operation.stage
-        self.begun = False
-        self.recovering = False
-        self.lost = False
-
-    @property
-    def instance(self) -> Instance:
-        """The server as it was when the operation began here."""
-        return self.work.instance
-
-    @property
-    def args(self) -> dict[str, Any]:
-        """What the user asked for."""
-        return self.work.operation.args
-
-    def stage(self, name: str, update: InstanceUpdate | None = None) -> None:
-        """Begin a stage. :raises Stale: the operation was cancelled or is another's; stop and undo."""
-        self.check()
-        self._reporter.progress(self.context, self.work.operation.id, name, update)
-        self.current = name
-
-    def check(self) -> None:
-        """Return unless the operation was cancelled. :raises Stale:"""
-        if self.cancelled.is_set():
-            raise exception.Stale(f'operation {self.work.operation.id} was cancelled')
 
 
 class Runner:
@@ -84,6 +55,9 @@ class Runner:
         self._lock = threading.Lock()
         self._server_locks: dict[str, list[Any]] = {}
         self._jobs: dict[int, Job] = {}
+        self._cut_off = False
+        self._untold, self._stopped = threading.Event(), threading.Event()
+        concurrency.spawn(self._show, name='stages')
 
     def submit(self, context: RequestContext, work: Work, *, recover: bool = False) -> None:
         """Take an operation on. One that is known here already is ignored: the message came twice."""
@@ -91,9 +65,11 @@ class Runner:
         with self._lock:
             if operation.id in self._jobs:
                 return
-            job = self._jobs[operation.id] = Job(context, work, self._reporter)
+            job = self._jobs[operation.id] = Job(context, work, self._reporter, self._untold.set)
         if operation.kind == 'delete':
-            self._give_way(operation.instance_uuid, operation.id)
+            self._give_way(work, kinds=None)
+        elif operation.kind == 'reboot' and operation.args.get('type') == 'HARD':
+            self._give_way(work, kinds=('reboot',))
         try:
             self._pools.get(operation.kind, self._actions).submit(self._run, job, recover)
         except concurrency.Pool.Full as error:
@@ -105,28 +81,53 @@ class Runner:
         with self._lock:
             return tuple(self._jobs)
 
-    def lose(self, operation_ids: tuple[int, ...]) -> None:
-        """Stop operations that are no longer ours."""
+    def overdue(self) -> float:
+        """Return by how many seconds the most overdue operation here is past its deadline; 0 when none is."""
         with self._lock:
-            for number in operation_ids:
-                if number in self._jobs and self._jobs[number].begun:
-                    self._jobs[number].cancelled.set()
+            deadlines = [job.work.operation.deadline_at for job in self._jobs.values()]
+        return max((max(0.0, (now() - deadline).total_seconds()) for deadline in deadlines if deadline), default=0.0)
+
+    def heard(self, asked: tuple[int, ...], lost: tuple[int, ...], at: Moment) -> None:
+        """Take in which of the operations that were asked for ``at`` a time are no longer ours, and stop those."""
+        with self._lock:
+            for job in (self._jobs[number] for number in asked if number in self._jobs):
+                if job.work.operation.id not in lost:
+                    job.confirm(at)
+                elif job.begun and not job.cancelled.is_set():
+                    metrics.count('compute_leases_lost_total', 'worker')
+                    job.cancelled.set()
 
     def busy(self, uuid: str) -> bool:
         """Tell whether an operation on this server runs or waits here."""
         with self._lock:
             return any(job.instance.uuid == uuid for job in self._jobs.values())
 
+    def finish(self, until: float) -> bool:
+        """Take nothing more on and end what runs; what is not done by ``until`` is left as it is, for our successor.
+
+        Tell whether all was done. What had not begun stays this host's in the ledger.
+        """
+        pools = (*self._pools.values(), self._actions)
+        for pool in pools:
+            pool.shutdown()
+        done = all([pool.finish(until) for pool in pools])
+        self._cut_off = True
+        return done
+
     def stop(self) -> None:
-        """Take nothing more on, and try nothing again."""
-        self._patience = 0.0
+        """Take nothing more on, and try nothing again. What still runs is not reported: its failure is our stop."""
+        self._cut_off, self._patience = True, 0.0
+        self._stopped.set()
+        self._untold.set()
         for pool in (*self._pools.values(), self._actions):
             pool.shutdown()
 
-    def _give_way(self, uuid: str, operation_id: int) -> None:
+    def _give_way(self, work: Work, kinds: tuple[str, ...] | None) -> None:
+        """Cancel what was begun before on the same server: also the wait for a guest that does not shut down."""
         with self._lock:
             for number, job in self._jobs.items():
-                if number != operation_id and job.instance.uuid == uuid:
+                if (number < work.operation.id and job.instance.uuid == work.operation.instance_uuid
+                        and (kinds is None or job.work.operation.kind in kinds)):
                     job.cancelled.set()
 
     def _forget(self, job: Job) -> None:
@@ -134,6 +135,7 @@ class Runner:
             self._jobs.pop(job.work.operation.id, None)
 
     def _run(self, job: Job, recover: bool) -> None:
+        job.context.update_store()  # what this thread logs from now on carries the id of the request
         try:
             with self._only_one(job.instance.uuid):
                 self._lead(job, recover)
@@ -147,11 +149,10 @@ class Runner:
 
     def _lead(self, job: Job, recover: bool) -> None:
         operation = job.work.operation
-        job.work = self._reporter.begin(job.context, operation.id)
-        job.begun, job.current = True, job.work.operation.stage
-        # One that comes again after somebody had begun it (a lease ran out) may have left things behind, too.
-        job.recovering = recover or job.current not in ('', kind_of(operation.kind).first.name)
         handler = self._handlers[operation.kind]
+        job.begin(handler.first(job))
+        # One that comes again after somebody had begun it (a lease ran out) may have left things behind, too.
+        job.recovering = recover or bool(job.may_have_reached())
         begin = time.monotonic()
         try:
             update = self._persist(job, handler)
@@ -164,7 +165,7 @@ class Runner:
             self._fail(job, handler, error)
             return
         try:
-            self._reporter.finish(job.context, operation.id, update)
+            job.finish(update)
         except exception.Stale as error:
             self._give_up(job, handler, error)
             raise
@@ -195,16 +196,16 @@ class Runner:
     @staticmethod
     def _recover(job: Job, handler: Handler) -> None:
         """What was being done when it was cut off: a stage that may not simply be done again is undone first."""
-        if job.current and not kind_of(job.work.operation.kind).stage(job.current).redo:
+        if not all(stage.redo for stage in job.may_have_reached()):
+            job.sure()
             handler.undo(job)
 
-    @staticmethod
-    def _give_up(job: Job, handler: Handler, error: exception.Stale) -> None:
+    def _give_up(self, job: Job, handler: Handler, error: exception.Stale) -> None:
         """It is no longer ours: remove what is here of it, and touch nothing that may be somebody else's.
 
         What is here may be the work of our successor by now, if we are not this host's worker any more.
         """
-        if isinstance(error, exception.Superseded):
+        if isinstance(error, exception.Superseded) or self._cut_off:
             return
         job.lost = True
         handler.undo(job)
@@ -222,6 +223,10 @@ class Runner:
 
     def _fail(self, job: Job, handler: Handler, error: Exception) -> None:
         operation = job.work.operation
+        if self._cut_off:
+            LOG.warning('operation %s (%s of %s) is cut off at %s by the stop of this worker; the next one goes on',
+                        operation.id, operation.kind, job.instance.uuid, job.current)
+            return
         known = isinstance(error, exception.ComputeError)
         LOG.log(logging.WARNING if known else logging.ERROR, 'operation %s (%s of %s) failed at %s: %s', operation.id,
                 operation.kind, job.instance.uuid, job.current, getattr(error, 'message', error), exc_info=not known)
@@ -235,7 +240,20 @@ class Runner:
             LOG.error('operation %s could not be undone: %s', operation.id, getattr(second, 'message', second),
                       exc_info=not isinstance(second, exception.ComputeError))
             update = None
-        self._reporter.fail(job.context, operation.id, _as_value(error, job.current), update)
+        job.fail(_as_value(error, job.current), update)
+
+    def _show(self) -> None:
+        """Tell stages that last. The thread sleeps while none waits to be told."""
+        while not self._stopped.is_set():
+            self._untold.wait()
+            self._untold.clear()
+            self._stopped.wait(VISIBLE)
+            with self._lock:
+                waiting = [job for job in self._jobs.values() if job.waits()]
+            for job in waiting:
+                job.show()
+            if any(job.waits() for job in waiting):
+                self._untold.set()
 
     def _only_one(self, uuid: str) -> Any:
         return _ServerLock(self._server_locks, self._lock, uuid)

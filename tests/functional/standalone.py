@@ -53,8 +53,8 @@ class Standalone:
     def __init__(self, folder: Path, overrides: dict[str, dict[str, Any]] | None = None,
                  concurrency: str = 'eventlet') -> None:
         self.folder, self.concurrency = folder, concurrency
-        ports = free_ports(5)
-        self.ports = dict(zip((*SERVICES, 'metadata'), ports, strict=True))
+        ports = free_ports(6)
+        self.ports = dict(zip((*SERVICES, 'metadata', 'health'), ports, strict=True))
         self.conf = folder / 'compute.conf'
         self.log = folder / 'compute.log'
         self._write(overrides or {})
@@ -67,7 +67,8 @@ class Standalone:
     def _write(self, overrides: dict[str, dict[str, Any]]) -> None:
         folder = self.folder
         groups: dict[str, dict[str, Any]] = {
-            'DEFAULT': {'host': 'node1', 'transport_url': 'kombu+memory://', 'log_file': self.log, 'debug': True},
+            'DEFAULT': {'host': 'node1', 'transport_url': 'kombu+memory://', 'log_file': self.log, 'debug': True,
+                        'http_idle_grace': 0.2},
             'database': {f'{prefix}connection': f'sqlite:///{folder}/{prefix}db.sqlite'
                          for prefix in ('', 'identity_', 'image_', 'network_')},
             'auth': {'url': self.url('identity'), 'revocation_interval': 0.2},
@@ -80,7 +81,8 @@ class Standalone:
             'worker': {'state_path': folder / 'worker', 'heartbeat_interval': 1},
             'conductor': {'lease': 15, 'begin_timeout': 5, 'reaper_interval': 0.5, 'heartbeat_interval': 2,
                           'service_down_time': 40},
-            'fake': {'state_dir': folder / 'guests'}}
+            'fake': {'state_dir': folder / 'guests'},
+            'health': {'listen_port': self.ports['health'], 'interval': 0.5}}
         for service, group in (('identity', 'identity'), ('image', 'image'), ('network', 'network'),
                                ('compute', 'api'), ('metadata', 'metadata')):
             groups.setdefault(group, {})['listen_port'] = self.ports[service]
@@ -97,12 +99,12 @@ class Standalone:
             {kind: {'name': NAMES[kind], 'public': self.url(kind), 'internal': self.url(kind),
                     'admin': self.url(kind)} for kind in SERVICES})], check=True, timeout=60, cwd=ROOT)
 
-    def start(self) -> None:
-        """Run it and return when its host has registered."""
+    def start(self, run: str = _RUN) -> None:
+        """Run it and return when its host has registered. ``run``: the program, where it is to misbehave."""
         environment = {**os.environ, 'COMPUTE_CONCURRENCY': self.concurrency, 'PYTHONWARNINGS': 'ignore'}
         mark = self.log.stat().st_size if self.log.exists() else 0
         with open(self.folder / 'output', 'ab') as output:
-            self.process = subprocess.Popen([sys.executable, '-c', _RUN, '--config-file', str(self.conf)],
+            self.process = subprocess.Popen([sys.executable, '-c', run, '--config-file', str(self.conf)],
                                             stdout=output, stderr=output, env=environment)
         wait_for(lambda: self._started(mark), 60, 'standalone')
 

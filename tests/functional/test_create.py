@@ -89,8 +89,9 @@ def test_own_port_is_given_back(client: Client, cloud: Cloud) -> None:
 
 def test_same_key_same_server(client: Client, cloud: Cloud) -> None:
     headers = {'Idempotency-Key': 'once'}
-    first = client.ok('POST', 'compute', '/servers', cloud.request(), headers=headers)['server']['id']
-    assert client.ok('POST', 'compute', '/servers', cloud.request(), headers=headers)['server']['id'] == first
+    answer = client.ok('POST', 'compute', '/servers', cloud.request(), headers=headers)['server']
+    first = answer['id']
+    assert client.ok('POST', 'compute', '/servers', cloud.request(), headers=headers)['server'] == answer
     other = client.call('POST', 'compute', '/servers', cloud.request(name='other'), headers=headers)
     assert other.status_code == 409
     client.wait(first, 'ACTIVE')

@@ -6,22 +6,25 @@ into the stores and the hypervisors' folders and says what does not agree: that 
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import requests
 import sqlalchemy as sa
 from oslo_config import cfg
 
 from compute.conf import database as database_options
-from compute.db import claims
+from compute.db import claims_audit
 from compute.db.session import Database
 from compute.db.tables import instances, operations, usages
 from tests.functional.standalone import NAMES, ROOT, SERVICE_PASSWORD, SERVICES, Client, Cloud, free_ports, wait_for
@@ -31,31 +34,48 @@ ORDER = ('identity', 'image', 'network', 'conductor', 'scheduler', 'api', 'netwo
 HOSTLESS = ('network_agent', 'worker')
 _STORES = {'identity': ['identity'], 'image': ['image'], 'network': ['network'], 'conductor': ['compute'],
            'scheduler': ['compute'], 'api': ['compute']}
+_SERVES = {'identity': 'identity', 'image': 'image', 'network': 'network', 'api': 'compute'}
 _RUN = 'import sys; from compute.cmd.{0} import main; sys.exit(main())'
 
 
 class Daemon:
     """One process. ``name`` is its kind, with a number where there are several."""
 
-    def __init__(self, folder: Path, name: str, kind: str, concurrency: str) -> None:
-        self.name, self.kind, self.concurrency = name, kind, concurrency
+    def __init__(self, folder: Path, name: str, kind: str, concurrency: str, program: list[str]) -> None:
+        self.name, self.kind, self.concurrency, self._program = name, kind, concurrency, program
         self.conf, self.log, self.output = (folder / f'{name}.{end}' for end in ('conf', 'log', 'output'))
         self.process: subprocess.Popen[bytes] | None = None
+        self.health_port = 0
+        self.listener: socket.socket | None = None
+        self._told = False
+
+    def health(self) -> tuple[int, str]:
+        """Return status and text of its /healthcheck; 0 while nobody listens."""
+        try:
+            answer = requests.get(f'http://127.0.0.1:{self.health_port}/healthcheck', timeout=10)
+        except requests.ConnectionError:
+            return 0, ''
+        return answer.status_code, answer.text
 
     def start(self, wait: bool = True) -> None:
         """Run it and return when it serves."""
         environment = {**os.environ, 'COMPUTE_CONCURRENCY': self.concurrency, 'PYTHONWARNINGS': 'ignore'}
+        self._told = False
         self._mark = self.log.stat().st_size if self.log.exists() else 0
+        command = [sys.executable, *self._program, '--config-file', str(self.conf)]
+        passed: tuple[int, ...] = ()
+        if self.listener is not None:  # as systemd does it
+            environment['LISTEN_FDS'], passed = '1', (self.listener.fileno(),)
+            command = ['/bin/bash', '-c', f'exec 3<&{passed[0]}; LISTEN_PID=$$ exec "$@"', 'bash', *command]
         with open(self.output, 'ab') as output:
-            self.process = subprocess.Popen(
-                [sys.executable, '-c', _RUN.format(self.kind), '--config-file', str(self.conf)],
-                stdout=output, stderr=output, env=environment)
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=ROOT,
+                                            pass_fds=passed)
         if wait:
             self.wait()
 
     def wait(self) -> None:
         """Return when it serves."""
-        wait_for(self._runs, 90, f'{self.name}')
+        wait_for(self._runs, 150, f'{self.name}')
 
     def _runs(self) -> bool:
         assert self.process is not None
@@ -70,6 +90,7 @@ class Daemon:
     def signal(self, number: int) -> None:
         """Send it a signal."""
         assert self.process is not None
+        self._told = self._told or number == signal.SIGTERM
         self.process.send_signal(number)
 
     def kill(self) -> None:
@@ -79,10 +100,10 @@ class Daemon:
         self.process.wait()
 
     def stop(self) -> int:
-        """SIGTERM; return the exit status."""
+        """SIGTERM, once: a second one would end it at once; return the exit status."""
         assert self.process is not None
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        if self.process.poll() is None and not self._told:
+            self.signal(signal.SIGTERM)
         return self.process.wait(80)
 
     def threads(self) -> int:
@@ -101,6 +122,7 @@ class Cluster:
         self.broker = Broker(folder / 'mq', ports[6:9])
         self.mariadb = MariaDb(folder / 'db', ports[9])
         self.daemons: dict[str, Daemon] = {}
+        self.held: dict[str, socket.socket] = {}
         conf = cfg.ConfigOpts()
         conf.register_opts(database_options.OPTS, database_options.GROUP)
         conf([])
@@ -112,12 +134,19 @@ class Cluster:
 
     # -- set up --
 
-    def start(self) -> None:
-        """Run everything, once each."""
+    def hold(self) -> None:
+        """Keep the listening sockets of the REST daemons for them; those of a kind share one. Call it first."""
+        for kind, service in _SERVES.items():
+            self.held[kind] = socket.create_server(('127.0.0.1', self.ports[service]), backlog=500)
+
+    def start(self, names: Iterable[str] = ORDER, settings: dict[str, dict[str, dict[str, Any]]] | None = None,
+              green: str = '') -> None:
+        """Run everything, once each, or what is named; ``settings`` by kind. Names that end in ``green`` are so."""
         self.mariadb.start()
         self.broker.start()
-        for name in ORDER:
-            self.add(name)
+        for name in names:
+            added = self.add(name, **(settings or {}).get(name.rstrip('0123456789'), {}))
+            added.concurrency = 'eventlet' if green and name.endswith(green) else added.concurrency
         self._bootstrap()
         for daemon in self.daemons.values():
             daemon.start(wait=False)
@@ -137,7 +166,9 @@ class Cluster:
         kind = name.rstrip('0123456789')
         number = name[len(kind):]
         host = host or (f'node{number or 1}' if kind in HOSTLESS else f'controller{number or 1}')
-        daemon = self.daemons[name] = Daemon(self.folder, name, kind, self.concurrency)
+        daemon = self.daemons[name] = Daemon(self.folder, name, kind, self.concurrency, self.program(name, kind))
+        daemon.health_port, = free_ports(1)
+        daemon.listener = self.held.get(kind)
         groups = self._groups(name, kind, host, daemon)
         for group, options in overrides.items():
             groups.setdefault(group, {}).update(options)
@@ -147,10 +178,15 @@ class Cluster:
         daemon.conf.write_text('\n'.join(lines) + '\n')
         return daemon
 
+    def program(self, name: str, kind: str) -> list[str]:
+        """Return what Python is told to run as a daemon."""
+        return ['-c', _RUN.format(kind)]
+
     def _groups(self, name: str, kind: str, host: str, daemon: Daemon) -> dict[str, dict[str, Any]]:
         groups: dict[str, dict[str, Any]] = {
             'DEFAULT': {'host': host, 'transport_url': self.broker.url, 'log_file': daemon.log, 'debug': True,
-                        'graceful_shutdown_timeout': 10},
+                        'graceful_shutdown_timeout': 10, 'http_idle_grace': 0.2},
+            'health': {'listen_port': daemon.health_port},
             'auth': {'url': self.url('identity')}, 'service_user': {'password': SERVICE_PASSWORD}}
         own = {
             'identity': {'identity': {'key_repository': self.folder / 'keys', 'password_hash_rounds': 4}},
@@ -170,8 +206,10 @@ class Cluster:
         if kind in ('conductor', 'api', 'scheduler'):
             groups['conductor'] = {'lease': 8, 'begin_timeout': 4, 'reaper_interval': 0.5, 'heartbeat_interval': 2,
                                    'service_down_time': 12}
-        services = {**{each: each for each in ('identity', 'image', 'network')}, 'api': 'compute', 'api2': 'compute2'}
-        if name in services:
+        services = {**_SERVES, 'api2': 'compute2'}
+        if kind in self.held:
+            groups.setdefault(kind, {}).update(listen_port=self.ports[_SERVES[kind]], listen_host='127.0.0.1')
+        elif name in services:
             groups.setdefault(kind, {})['listen_port'] = self.ports[services[name]]
             groups[kind]['listen_host'] = '127.0.0.1'
         return groups
@@ -221,6 +259,8 @@ class Cluster:
         for daemon in self.daemons.values():
             if daemon.process is not None:
                 daemon.kill()
+        for listener in self.held.values():
+            listener.close()
         for store in self.stores.values():
             store.dispose()
         self.broker.remove()
@@ -249,18 +289,20 @@ class Cluster:
         """Return what does not agree between ledger, claims, quotas, guests and ports."""
         store = self.stores['compute']
         found = self.open_operations()
-        found += [each.message for each in store.read(claims.audit)]
+        found += [each.message for each in store.read(claims_audit.audit)]
         servers = {row.uuid: row for row in store.rows(sa.select(instances).where(instances.c.deleted == sa.false()))}
         alive = {uuid: [row.host] for uuid, row in servers.items() if row.vm_state in ('active', 'stopped')}
-        if (guests := self.guests()) != alive:
-            found.append(f'guests are {guests}, servers {alive}')
+        guests = self.guests()
+        found += [f'server {uuid}: guests on {guests.get(uuid)}, should be on {alive.get(uuid)}'
+                  for uuid in sorted({*guests, *alive}) if guests.get(uuid) != alive.get(uuid)]
         charged = sum(row.instances for row in store.rows(sa.select(usages)))
         if charged != len(servers):
             found.append(f'quotas say {charged} servers, there are {len(servers)}')
         ports = self.stores['network'].rows(sa.text(
             "SELECT device_id FROM ports WHERE device_owner LIKE 'compute:%'"))  # type: ignore[arg-type]
-        if sorted(row.device_id for row in ports) != sorted(alive):
-            found.append(f'ports of {sorted(row.device_id for row in ports)}, servers {sorted(alive)}')
+        count = collections.Counter(row.device_id for row in ports)
+        found += [f'server {uuid} has {count[uuid]} ports' for uuid in sorted({*count, *alive})
+                  if count[uuid] != (uuid in alive)]
         return found
 
     def settled(self, timeout: float = 60) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import amqp
+import pymysql
 
 from tests.functional.standalone import wait_for
 
@@ -176,6 +177,17 @@ class MariaDb:
                  '--performance-schema=OFF', '--innodb-flush-log-at-trx-commit=2'], stdout=output, stderr=output,
                  start_new_session=True)
         wait_for(lambda: answers(self.port), 60, 'MariaDB')
+
+    def cut_connections(self) -> int:
+        """End every connection of the daemons, at the server's end; return how many there were."""
+        with pymysql.connect(unix_socket=f'{self._folder}/s', user='root', autocommit=True) as connection:
+            cursor = connection.cursor()
+            cursor.execute("SELECT id FROM information_schema.processlist WHERE user = 'compute'")
+            found = [row[0] for row in cursor.fetchall()]
+            for number in found:
+                with contextlib.suppress(pymysql.err.OperationalError):  # it ended by itself
+                    cursor.execute(f'KILL {int(number)}')
+        return len(found)
 
     def kill(self) -> None:
         """End it as a power cut does."""

@@ -16,15 +16,19 @@ from compute.db.tables import metadata
 from tests.api.compute import (
     test_flavors,
     test_groups_and_actions,
+    test_idempotency,
     test_infrastructure,
     test_keypairs,
     test_quota_api,
+    test_sql_counts,
 )
 from tests.api.compute.compute_cloud import ComputeApi
+from tests.api.compute.serving import Servers
 from tests.contract.db.stores import empty
 from tests.unit.db import test_quotas
 
 acted, conf = test_groups_and_actions.acted, test_quotas.conf
+statements = test_sql_counts.statements
 
 
 @pytest.fixture(scope='module', params=['COMPUTE_TEST_MYSQL_URL', 'COMPUTE_TEST_PG_URL'])
@@ -47,6 +51,12 @@ def api(store_url: str) -> Iterator[ComputeApi]:
 
 
 @pytest.fixture
+def servers(api: ComputeApi) -> Servers:
+    """What is needed to have servers in it."""
+    return Servers(api)
+
+
+@pytest.fixture
 def db(api: ComputeApi) -> Database:
     """The store of that API by itself."""
     return api.db
@@ -60,6 +70,6 @@ def _drop(url: str) -> None:
     engine.dispose()
 
 
-for _module in (test_flavors, test_groups_and_actions, test_infrastructure, test_keypairs, test_quota_api,
-                test_quotas):
+for _module in (test_flavors, test_groups_and_actions, test_idempotency, test_infrastructure, test_keypairs,
+                test_quota_api, test_quotas, test_sql_counts):
     globals().update({name: item for name, item in vars(_module).items() if name.startswith('test_')})

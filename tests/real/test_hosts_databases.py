@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from compute.db.session import Database
+from tests.contract.db.audit_contract import AuditContract
 from tests.contract.db.claims_contract import ClaimsContract
 from tests.contract.db.hosts_contract import GroupsContract, HostsContract
 from tests.contract.db.stores import empty, open_store
@@ -41,4 +42,8 @@ class TestHosts(HostsContract):
 
 
 class TestGroups(GroupsContract):
+    """The same store."""
+
+
+class TestAudit(AuditContract):
     """The same store."""

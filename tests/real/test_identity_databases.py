@@ -14,7 +14,12 @@ import sqlalchemy as sa
 
 from compute.builtin.identity.daemon import VERSION_TABLE
 from compute.builtin.identity.db.tables import metadata
-from tests.api.identity import test_identity_credentials, test_identity_nouns, test_identity_revocation
+from tests.api.identity import (
+    test_identity_credentials,
+    test_identity_idempotency,
+    test_identity_nouns,
+    test_identity_revocation,
+)
 from tests.api.identity.cloud import Cloud
 
 alice = test_identity_credentials.alice
@@ -42,5 +47,5 @@ def _drop(url: str) -> None:
     engine.dispose()
 
 
-for _module in (test_identity_credentials, test_identity_nouns, test_identity_revocation):
+for _module in (test_identity_credentials, test_identity_idempotency, test_identity_nouns, test_identity_revocation):
     globals().update({name: item for name, item in vars(_module).items() if name.startswith('test_')})

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import time
 from typing import Any
 
-import requests
 import yaml
+from client import Session
 from measure import Times, together
-
-TIMEOUT = 120
 
 
 class Cloud:
@@ -23,32 +22,40 @@ class Cloud:
                 'name': auth['username'], 'password': auth['password'], 'domain': {'id': 'default'}}}},
             'scope': {'project': {'name': auth['project_name'], 'domain': {'id': 'default'}}}}}
         self._tokens_url = f'{auth["auth_url"]}/auth/tokens'
-        answer = self.log_in(requests.Session())
-        self.headers = {'X-Auth-Token': answer.headers['X-Subject-Token'], 'X-OpenStack-Nova-API-Version': '2.93'}
+        self.session = Session()
+        answer, content = self.log_in(self.session)
+        self.headers = {'X-Auth-Token': str(answer.getheader('X-Subject-Token')),
+                        'X-OpenStack-Nova-API-Version': '2.93'}
         self.urls = {service['type']: next(
             point['url'] for point in service['endpoints'] if point['interface'] == 'public')
-            for service in answer.json()['token']['catalog']}
+            for service in json.loads(content)['token']['catalog']}
         self.flavor = self._find('compute', '/flavors', 'flavors', 'm1.nano')
         self.image = self._find('image', '/v2/images', 'images', 'debian-tiny')
         self._network = ''
 
-    def log_in(self, session: requests.Session) -> requests.Response:
+    def log_in(self, session: Session) -> tuple[Any, bytes]:
         """Get a token by password."""
-        return checked(session.post(self._tokens_url, json=self._login, timeout=TIMEOUT))
+        return session.send('POST', self._tokens_url, {}, self._login)
 
-    def get(self, session: requests.Session, path: str) -> Any:
+    def fetch(self, session: Session, path: str) -> bytes:
+        """Read from the Compute API and leave it as it came: to parse a long list costs as much as to make it."""
+        return session.send('GET', f'{self.urls["compute"]}{path}', self.headers)[1]
+
+    def get(self, session: Session, path: str) -> Any:
         """Read from the Compute API."""
-        return checked(session.get(f'{self.urls["compute"]}{path}', headers=self.headers, timeout=TIMEOUT)).json()
+        return json.loads(self.fetch(session, path))
+
+    def make(self, session: Session, kind: str, path: str, body: Any) -> Any:
+        """Make something."""
+        return json.loads(session.send('POST', f'{self.urls[kind]}{path}', self.headers, body)[1])
 
     def network(self) -> str:
         """Return a network with room for all servers, made once."""
         if not self._network:
-            base = f'{self.urls["network"]}/v2.0'
-            body = {'network': {'name': 'bench'}}
-            made = checked(requests.post(f'{base}/networks', json=body, headers=self.headers, timeout=TIMEOUT)).json()
+            made = self.make(self.session, 'network', '/v2.0/networks', {'network': {'name': 'bench'}})
             self._network = made['network']['id']
-            body = {'subnet': {'network_id': self._network, 'ip_version': 4, 'cidr': '10.64.0.0/16'}}
-            checked(requests.post(f'{base}/subnets', json=body, headers=self.headers, timeout=TIMEOUT))
+            self.make(self.session, 'network', '/v2.0/subnets', {'subnet': {
+                'network_id': self._network, 'ip_version': 4, 'cidr': '10.64.0.0/16'}})
         return self._network
 
     def boot(self, count: int, callers: int, wired: bool) -> tuple[Times, Times, list[str]]:
@@ -57,11 +64,10 @@ class Cloud:
         server = {'flavorRef': self.flavor, 'imageRef': self.image, 'networks': networks}
         asked: dict[str, float] = {}
 
-        def create(session: requests.Session, number: int) -> None:
+        def create(session: Session, number: int) -> None:
             began = time.perf_counter()
-            answer = checked(session.post(f'{self.urls["compute"]}/servers', headers=self.headers, timeout=TIMEOUT,
-                                          json={'server': {**server, 'name': f'bench-{number}'}}))
-            asked[answer.json()['server']['id']] = began
+            made = self.make(session, 'compute', '/servers', {'server': {**server, 'name': f'bench-{number}'}})
+            asked[made['server']['id']] = began
         watcher = Watcher(self, asked, count)
         begin = time.perf_counter()
         answered = together(callers, range(count), create)
@@ -71,19 +77,23 @@ class Cloud:
 
     def delete(self, ids: list[str], callers: int) -> Times:
         """Delete servers and wait until none is listed."""
-        def delete(session: requests.Session, server: str) -> None:
-            checked(session.delete(f'{self.urls["compute"]}/servers/{server}', headers=self.headers, timeout=TIMEOUT))
+        def delete(session: Session, server: str) -> None:
+            session.send('DELETE', f'{self.urls["compute"]}/servers/{server}', self.headers)
         begin = time.perf_counter()
         times = together(callers, ids, delete)
-        with requests.Session() as session:
-            end = time.monotonic() + 60 + len(ids)
-            while self.get(session, '/servers?name=bench-&limit=1')['servers'] and time.monotonic() < end:
-                time.sleep(0.1)
+        self.none_left(len(ids))
         times.total = time.perf_counter() - begin
         return times
 
+    def none_left(self, count: int) -> None:
+        """Wait until no server of these benches is listed."""
+        with Session() as session:
+            end = time.monotonic() + 60 + count
+            while self.get(session, '/servers?name=bench-&limit=1')['servers'] and time.monotonic() < end:
+                time.sleep(0.1)
+
     def _find(self, kind: str, path: str, key: str, name: str) -> str:
-        items = checked(requests.get(f'{self.urls[kind]}{path}', headers=self.headers, timeout=TIMEOUT)).json()[key]
+        items = json.loads(self.session.send('GET', f'{self.urls[kind]}{path}', self.headers)[1])[key]
         return str(next(item['id'] for item in items if item['name'] == name))
 
 
@@ -111,12 +121,12 @@ class Watcher:
         return times
 
     def _run(self) -> None:
-        with requests.Session() as session:
+        with Session() as session:
             while not self._stop:
                 self._look(session)
                 time.sleep(0.1)
 
-    def _look(self, session: requests.Session) -> None:
+    def _look(self, session: Session) -> None:
         path = '/servers?status=ACTIVE&name=bench-&sort_key=launched_at&sort_dir=desc&limit=200'
         rows = self._cloud.get(session, path)['servers']
         moment = time.perf_counter()
@@ -124,10 +134,3 @@ class Watcher:
             if row['id'] in self._asked:
                 self.ended.setdefault(row['id'], moment)
         self.errors = len(self._cloud.get(session, '/servers?status=ERROR&name=bench-')['servers'])
-
-
-def checked(answer: requests.Response) -> requests.Response:
-    """Return an answer that is no error. :raises requests.HTTPError:"""
-    if answer.status_code >= 400:
-        raise requests.HTTPError(f'{answer.request.method} {answer.url}: {answer.status_code} {answer.text[:300]}')
-    return answer

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import requests
+from client import Refused, Session
 
 
 @dataclass
@@ -30,12 +31,12 @@ class Times:
         return len(self.calls) / self.total if self.total else float('nan')
 
 
-def together(callers: int, work: Iterable[Any], call: Callable[[requests.Session, Any], Any]) -> Times:
+def together(callers: int, work: Iterable[Any], call: Callable[[Session, Any], Any]) -> Times:
     """Let ``callers`` threads call once for each item of ``work``, until it is used up."""
     times, items, lock = Times(), iter(work), threading.Lock()
 
     def run() -> None:
-        with requests.Session() as session:
+        with Session() as session:
             while True:
                 with lock:
                     item = next(items, times)
@@ -44,7 +45,7 @@ def together(callers: int, work: Iterable[Any], call: Callable[[requests.Session
                 begin = time.perf_counter()
                 try:
                     call(session, item)
-                except requests.RequestException:
+                except Refused:
                     with lock:
                         times.failed += 1
                 else:
@@ -74,3 +75,8 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> str:
 def milliseconds(seconds: float) -> str:
     """Return a time as tables show it."""
     return f'{seconds * 1000:.1f}'
+
+
+def spread(values: list[float], shown: Callable[[float], str] = milliseconds) -> str:
+    """Return the median of some runs with the least and the most."""
+    return f'{shown(statistics.median(values))} ({shown(min(values))}-{shown(max(values))})'

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Brings up a stack of fake hosts of its own, measures it and takes it down: tools/bench/run.sh [HOSTS [run.py's options]]
+# Brings up a stack of fake hosts of its own, measures it and takes it down: tools/bench/run.sh [HOSTS [options of bench stack]]
 set -euo pipefail
 
 ROOT=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
@@ -10,4 +10,4 @@ trap '"$ROOT/tools/stack.sh" down' EXIT
 
 "$ROOT/tools/stack.sh" --cluster --fake --hosts "$HOSTS" --port-base "${BENCH_PORT_BASE:-24000}"
 echo
-"${STACK_VENV:-$STACK_DIR/venv}/bin/python" "$ROOT/tools/bench/run.py" --stack "$STACK_DIR" "$@"
+"${STACK_VENV:-$STACK_DIR/venv}/bin/python" "$ROOT/tools/bench" stack --stack "$STACK_DIR" "$@"

@@ -5,7 +5,7 @@ write_configuration() {
     instances=$(instances_folder)
     result=$("$(venv)/bin/python" "$PARTS/configuration.py" "$STACK_DIR" --mode "$MODE" --driver "$DRIVER" \
         --hosts "$HOSTS" --port-base "$PORT_BASE" --listen "$LISTEN" --programs "$(venv)/bin" \
-        ${instances:+--instances "$instances"})
+        ${instances:+--instances "$instances"} $(! uses_units || echo --units))
     note "$result"
     echo "${result#changed }" >>"$STACK_DIR/run/changed"
     if [ "$result" = same ]; then
@@ -41,9 +41,14 @@ reach_host() { case $LISTEN in 0.0.0.0 | ::) echo 127.0.0.1 ;; *) echo "$LISTEN"
 start_daemons() {
     local names before
     names=$(sed -n 's/^\([a-z-]*\) = .*/\1/p' "$STACK_DIR/etc/programs.daemons" | xargs)
-    restart_changed
-    before=$(supervise status 2>/dev/null | grep -c '^compute-.* running' || true)
-    run_programs daemons
+    if uses_units; then
+        before=$(units_active)
+        start_units
+    else
+        restart_changed
+        before=$(supervise status 2>/dev/null | grep -c '^compute-.* running' || true)
+        run_programs daemons
+    fi
     "$(venv)/bin/python" "$PARTS/ready.py" "$STACK_DIR" --hosts "$HOSTS"
     if [ "$before" = "$(wc -w <<<"$names")" ]; then
         already "$names"
@@ -55,9 +60,14 @@ start_daemons() {
 # A daemon that runs takes a changed configuration when it starts anew.
 restart_changed() {
     local name
-    for name in $(grep -o 'etc/[a-z-]*\.conf' "$STACK_DIR/run/changed" | sed 's|etc/||; s|\.conf||' | sort -u); do
+    for name in $(changed_daemons); do
         ! runs "compute-$name" || supervise stop "compute-$name"
     done
+}
+
+# The daemons whose configuration has changed since the last time that this was asked.
+changed_daemons() {
+    grep -o 'etc/[a-z-]*\.conf' "$STACK_DIR/run/changed" | sed 's|etc/||; s|\.conf||' | sort -u
     rm -f "$STACK_DIR/run/changed"
 }
 
@@ -90,6 +100,7 @@ fill_cloud() {
 show_status() {
     local worst=0
     supervise status || worst=1
+    ! uses_units || show_units || worst=1
     echo
     "$(venv)/bin/compute-status" --config-file "$(manage_configuration)" "$@" || worst=1
     return "$worst"
@@ -102,6 +113,9 @@ show_logs() {
         return
     fi
     local name
+    if uses_units && systemctl cat "compute-${1#compute-}.service" >/dev/null 2>&1; then
+        exec journalctl -u "compute-${1#compute-}.service" -n 100 -f
+    fi
     for name in "$1" "compute-$1" "stack-$1"; do
         [ ! -f "$LOGS/$name.log" ] || exec tail -n 100 -F "$LOGS/$name.log"
     done

@@ -17,9 +17,12 @@ import socket
 import sys
 
 STANDARD_PORTS = {'identity': 5000, 'image': 9292, 'network': 9696, 'compute': 8774, 'metadata': 8775,
-                  'broker': 15672, 'database': 13306, 'epmd': 14369, 'distribution': 35672}
+                  'broker': 15672, 'database': 13306, 'epmd': 14369, 'distribution': 35672,
+                  'conductor_health': 8781, 'scheduler_health': 8782, 'worker_health': 8783,
+                  'network-agent_health': 8784}
 PASSWORDS = ('admin_password', 'demo_password', 'service_password', 'broker_password', 'database_password',
              'metadata_secret')
+SYSTEM_DATA = '/var/lib/compute'  # where the units of the daemons may write
 STORES = {'compute': 'connection', 'identity': 'identity_connection', 'image': 'image_connection',
           'network': 'network_connection'}
 STORE_USERS = {'identity': ('identity',), 'image': ('image',), 'network': ('network',), 'api': ('compute',),
@@ -35,6 +38,8 @@ class Stack:
     def __init__(self, options: argparse.Namespace) -> None:
         self.folder: pathlib.Path = options.folder
         self.mode, self.driver, self.hosts, self.listen = options.mode, options.driver, options.hosts, options.listen
+        self.units: bool = options.units
+        self.data = pathlib.Path(SYSTEM_DATA) if self.units else self.folder / 'data'
         self.settings = self._settings(options.port_base)
 
     def _settings(self, base: int) -> dict[str, str]:
@@ -76,13 +81,15 @@ class Stack:
 def sections(stack: Stack, daemon: str) -> Sections:
     """Return the configuration of one daemon."""
     every: Sections = {
-        'DEFAULT': {'host': socket.gethostname(), 'transport_url': stack.transport(), 'use_stderr': True,
-                    'debug': False},
+        'DEFAULT': {'host': socket.gethostname(), 'transport_url': stack.transport(),
+                    'use_stderr': not stack.units, 'debug': False},
         'auth': {'url': f'{stack.reach("identity")}/v3'},
         'service_user': {'password': stack.settings['service_password']},
     }
     own = {'identity': identity, 'image': image, 'network': network, 'api': api, 'metadata': metadata,
            'worker': worker, 'network-agent': network_agent}
+    if f'{daemon}_health' in STANDARD_PORTS:
+        every['health'] = {'listen_port': stack.port(f'{daemon}_health')}
     rooms = own if daemon in ('standalone', 'manage') else {daemon: own[daemon]} if daemon in own else {}
     for room in rooms.values():
         every.update(room(stack))
@@ -94,13 +101,13 @@ def sections(stack: Stack, daemon: str) -> Sections:
 def identity(stack: Stack) -> Sections:
     """Return the sections of compute-identity. Hashing is made cheap: these passwords are long and random."""
     return {'identity': {'listen_host': stack.listen, 'listen_port': stack.port('identity'),
-                         'key_repository': f'{stack.folder}/data/identity-keys', 'password_hash_rounds': 8}}
+                         'key_repository': f'{stack.data}/identity-keys', 'password_hash_rounds': 8}}
 
 
 def image(stack: Stack) -> Sections:
     """Return the sections of compute-image."""
     return {'image': {'listen_host': stack.listen, 'listen_port': stack.port('image'),
-                      'store_path': f'{stack.folder}/data/images'}}
+                      'store_path': f'{stack.data}/images'}}
 
 
 def network(stack: Stack) -> Sections:
@@ -127,12 +134,12 @@ def metadata(stack: Stack) -> Sections:
 
 def worker(stack: Stack) -> Sections:
     """Return the sections of compute-worker."""
-    data = stack.folder / 'data'
+    data = stack.data
     found: Sections = {
         'virt': {'driver': stack.driver},
         'worker': {'state_path': f'{data}/worker', 'heartbeat_interval': 5 if stack.hosts < 50 else 10}}
     if stack.driver == 'fake':
-        found['fake'] = {'state_dir': f'{data}/fake'} if stack.hosts < 50 else {}
+        found['fake'] = {'state_dir': f'{data}/worker/fake'} if stack.hosts < 50 else {}
         found['worker'].update(hosts=stack.host_names(), reserved_memory_mb=0)
     else:
         found['libvirt'] = {'instances_path': stack.settings.get('instances_path', f'{data}/instances')}
@@ -142,7 +149,7 @@ def worker(stack: Stack) -> Sections:
 def network_agent(stack: Stack) -> Sections:
     """Return the sections of compute-network-agent."""
     options: dict[str, object] = {
-        'driver': 'linux' if stack.driver == 'libvirt' else 'fake', 'state_dir': f'{stack.folder}/data/network_agent',
+        'driver': 'linux' if stack.driver == 'libvirt' else 'fake', 'state_dir': f'{stack.data}/network_agent',
         'metadata_url': f'http://127.0.0.1:{stack.port("metadata")}',
         'metadata_shared_secret': stack.settings['metadata_secret']}
     if stack.driver == 'fake':
@@ -285,6 +292,7 @@ def main() -> int:
     parser.add_argument('--port-base', type=int, default=0)
     parser.add_argument('--listen', default='127.0.0.1')
     parser.add_argument('--programs', required=True, help='folder with the compute-* programs')
+    parser.add_argument('--units', action='store_true', help='the daemons are units of systemd')
     parser.add_argument('--instances', help='folder for the disks of guests, where the stack\'s own cannot be used')
     options = parser.parse_args()
     stack = Stack(options)

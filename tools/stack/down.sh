@@ -15,6 +15,7 @@ take_down() {
     down_step daemons      stop_daemons
     down_step guests       remove_guests
     down_step interfaces   remove_interfaces
+    ! uses_units || down_step units remove_units
     down_step services     stop_services
     down_step mounts       remove_mounts
     down_step files        remove_files "$keep"
@@ -44,6 +45,10 @@ supervised() { "$(any_python)" "$ROOT/tools/supervise" --dir "$STACK_DIR/run" "$
 
 stop_daemons() {
     local names
+    if uses_units; then
+        stop_units
+        return
+    fi
     names=$(supervised status | sed -n 's/^\(compute-[a-z-]*\) .*/\1/p')
     [ -z "$names" ] || supervised stop $names >/dev/null
     echo "$(wc -w <<<"$names") stopped"

@@ -8,6 +8,7 @@ POLICY=/usr/sbin/policy-rc.d
 
 wanted_packages() {
     [ -n "${STACK_VENV:-}" ] || printf '%s\n' "${BASE_PACKAGES[@]}"
+    [ -n "${STACK_VENV:-}" ] || [ ! -d /run/systemd/system ] || echo libsystemd-dev    # for the extra "journal"
     [ "$DRIVER" = fake ] || printf '%s\n' "${REAL_PACKAGES[@]}"
     [ "$MODE" = standalone ] || printf '%s\n' "${CLUSTER_PACKAGES[@]}"
 }
@@ -98,7 +99,7 @@ make_environment() {
     fi
     [ -x "$venv/bin/pip" ] || "$(find_python)" -m venv "$venv"
     "$venv/bin/pip" install --disable-pip-version-check --no-input --prefer-binary -c "$ROOT/constraints.txt" \
-        -e "$ROOT[client]" $(libvirt_requirement)
+        -e "$ROOT[client$([ ! -d /run/systemd/system ] || echo ,journal)]" $(libvirt_requirement)
     echo "$stamp" >"$venv/stamp"
     done_with "$("$venv/bin/python" -V) with $("$venv/bin/pip" list --format freeze 2>/dev/null | wc -l) packages"
 }

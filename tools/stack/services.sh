@@ -10,6 +10,10 @@ run_programs() {
         [ "$part" != "$1" ] || : >"$STACK_DIR/run/enabled.$part"
         [ ! -f "$STACK_DIR/run/enabled.$part" ] || cat "$STACK_DIR/etc/programs.$part"
     done >"$STACK_DIR/run/programs"
+    if uses_units; then
+        run_services_unit
+        return
+    fi
     supervise up "$STACK_DIR/run/programs"
 }
 
@@ -82,7 +86,9 @@ instances_folder() {
     local folder=$STACK_DIR/data/instances user
     [ "$DRIVER" = libvirt ] || return 0
     user=$(qemu_user)
-    if [ "$(id -u)" != 0 ] || [ -z "$user" ] || runuser -u "$user" -- test -x "$STACK_DIR"; then
+    if uses_units; then
+        echo /var/lib/compute/instances
+    elif [ "$(id -u)" != 0 ] || [ -z "$user" ] || runuser -u "$user" -- test -x "$STACK_DIR"; then
         echo "$folder"
     else
         echo "/var/lib/libvirt/compute-stack-$(sha256sum <<<"$STACK_DIR" | cut -c1-8)"

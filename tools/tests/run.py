@@ -15,7 +15,8 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-PARALLEL = {'unit': 2, 'contract': 2, 'api': 2}  # tiers whose tests share nothing, and in how many processes they run
+# In how many processes a tier runs; a file stays together. Real tests share the machine, so they go one by one.
+PARALLEL = {'unit': 2, 'contract': 2, 'api': 2, 'functional': 2}
 LINT = ('ruff', 'measures', 'layers', 'mypy')
 
 

@@ -1,8 +1,9 @@
 # What the tests need on the machine, on top of what a stack needs (tools/stack/*.sh).
 
-TEST_PACKAGES=(postgresql tcpdump procps curl)
+TEST_PACKAGES=(postgresql tcpdump procps curl systemd-sysv systemd-container dbus)
 
 install_test_packages() {
+    BASE_PACKAGES+=(systemd libsystemd-dev)
     if chosen real; then
         BASE_PACKAGES+=("${TEST_PACKAGES[@]}")
     else
@@ -25,7 +26,7 @@ make_test_environment() {
     fi
     [ -x "$VENV/bin/pip" ] || "$(find_python)" -m venv "$VENV"
     "$VENV/bin/pip" install --disable-pip-version-check --no-input --prefer-binary -c "$ROOT/constraints.txt" \
-        -e "$ROOT[client,test]" "$(libvirt_requirement)"
+        -e "$ROOT[client,test,journal]" "$(libvirt_requirement)"
     echo "$stamp" >"$VENV/stamp"
     done_with "$("$VENV/bin/python" -V) in $VENV"
 }

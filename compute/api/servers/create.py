@@ -9,7 +9,7 @@ from typing import Any
 from compute.api.schema import is_true
 from compute.api.servers import fields
 from compute.control.instances import create as control
-from compute.control.instances.request import CreateRequest
+from compute.control.instances.request import Created, CreateRequest
 from compute.exception import Invalid
 from compute.objects.nic import NicRequest
 from compute.policies import create as policy
@@ -29,14 +29,23 @@ def create(call: Call) -> Any:
     body = call.body
     password = body.get('adminPass') or ''.join(secrets.choice(_ALPHABET) for _ in range(12))
     request = request_of(call, password)
-    created = control.create(call.app, call.context, request)
+    return _answer(call, request, control.create(call.app, call.context, request), password)
+
+
+def again(call: Call, request_id: str) -> Any:
+    """Answer as the request did that began it. The password was told with the answer that is lost, and is not kept."""
+    request = request_of(call, '')
+    return _answer(call, request, control.created_by(call.app, call.context, request, request_id))
+
+
+def _answer(call: Call, request: CreateRequest, created: Created, password: str | None = None) -> Any:
     if request.return_reservation_id:
         return {'reservation_id': created.reservation_id}
     uuid = created.uuids[0]
     groups = [{'name': name} for name in created.security_groups or ('default',)]
     answer = {'id': uuid, 'links': call.links(f'/servers/{uuid}'), 'OS-DCF:diskConfig': request.disk_config,
               'security_groups': groups}
-    if not created.repeated:  # the password of the first answer is the one that was set
+    if password is not None:
         answer['adminPass'] = password
     return Reply({'server': answer}, headers={'Location': call.link(f'/servers/{uuid}')})
 
@@ -56,7 +65,7 @@ def request_of(call: Call, password: str) -> CreateRequest:
         min_count=minimum, max_count=maximum, hints=_hints(call), admin_pass=password,
         disk_config=body.get('OS-DCF:diskConfig', 'MANUAL'), access_ip_v4=body.get('accessIPv4') or None,
         access_ip_v6=body.get('accessIPv6') or None, trusted_image_certificates=_certificates(call),
-        client_token=_token(call), may_use_external_networks=call.may(policy.EXTERNAL_NETWORK),
+        may_use_external_networks=call.may(policy.EXTERNAL_NETWORK),
         may_use_no_disk=call.may(policy.ZERO_DISK_FLAVOR),
         return_reservation_id=is_true(body.get('return_reservation_id', False)))
 
@@ -171,10 +180,3 @@ def _certificates(call: Call) -> tuple[str, ...] | None:
         return None
     call.demand(policy.TRUSTED_CERTS)
     return tuple(ids)
-
-
-def _token(call: Call) -> str | None:
-    token = call.headers.get('Idempotency-Key')
-    if token is not None and not 1 <= len(token) <= 128:
-        raise Invalid(f'Idempotency-Key has {len(token)} characters; it takes 1 to 128')
-    return token

@@ -7,9 +7,8 @@ from typing import Any
 
 from compute.api.servers import show, view
 from compute.api.servers.filters import filter_of
-from compute.db import instance_list, services
+from compute.db import instance_list
 from compute.exception import Forbidden
-from compute.objects.instance import Instance
 from compute.policies import servers as policy
 from compute.rest.call import Call
 from compute.rest.fields import Since, fields
@@ -48,11 +47,15 @@ def index(call: Call) -> Any:
 
 def detail(call: Call) -> Any:
     """List everything that the caller may see."""
-    found, links = _page(call, '/servers/detail', policy.DETAIL_ALL, instance_list.page)
-    sight = view.sight_of(call, found)
-    status = _host_statuses(call, found) if sight.host_status or sight.unknown_only else {}
-    return {'servers': [view.full(call, instance, sight, status.get(instance.host or '', ''))
-                        for instance in found], **links}
+    if not view.sees_hosts(call):
+        found, links = _page(call, '/servers/detail', policy.DETAIL_ALL, instance_list.page)
+        sight = view.sight_of(call, found)
+        return {'servers': [view.full(call, instance, sight) for instance in found], **links}
+    pairs, links = _page(call, '/servers/detail', policy.DETAIL_ALL, instance_list.page_with_hosts)
+    sight = view.sight_of(call, [instance for instance, _ in pairs])
+    down_after = call.app.conf.conductor.service_down_time
+    return {'servers': [view.full(call, instance, sight, show.status_of(service, down_after) if instance.host else '')
+                        for instance, service in pairs], **links}
 
 
 def _page(call: Call, path: str, rule_all: str, read: Callable[..., list[Any]]) -> tuple[list[Any], dict[str, Any]]:
@@ -65,14 +68,6 @@ def _page(call: Call, path: str, rule_all: str, read: Callable[..., list[Any]]) 
     if wanted is None:
         return [], {}
     found = call.app.db.read(lambda connection: read(connection, wanted, page.limit, page.marker, page.sort))
-    return found, next_links(call, 'servers', path, found, page, found[-1].uuid if found else None)
-
-
-def _host_statuses(call: Call, found: list[Instance]) -> dict[str, str]:
-    hosts = {instance.host for instance in found if instance.host}
-    if not hosts:
-        return {}
-    known = {service.host: service for service in call.app.db.read(
-        lambda connection: services.page(connection, binary='nova-compute'))}
-    down_after = call.app.conf.conductor.service_down_time
-    return {host: show.status_of(known.get(host), down_after) for host in hosts}
+    last = found[-1] if found else None
+    marker = last[0].uuid if type(last) is tuple else last.uuid if last else None
+    return found, next_links(call, 'servers', path, found, page, marker)

@@ -19,7 +19,9 @@ def show(call: Call) -> Any:
 
 def one(call: Call, instance: Instance) -> dict[str, Any]:
     """Return a server as ``show`` and ``update`` answer it: with its server groups, which lists leave out."""
-    shown = view.full(call, instance, view.sight_of(call, [instance]), host_status(call, instance))
+    sight = view.sight_of(call, [instance])
+    status = host_status(call, instance) if sight.host_status or sight.unknown_only else ''
+    shown = view.full(call, instance, sight, status)
     shown['server_groups'] = [instance.server_group] if instance.server_group else []
     return shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ def sight_of(call: Call, shown: Iterable[Instance]) -> Sight:
                  extra_specs=call.may(policy.FLAVOR_EXTRA_SPECS),
                  host_status=call.may(policy.HOST_STATUS), unknown_only=call.may(policy.HOST_STATUS_UNKNOWN),
                  admin=bool(call.context.is_admin))
+
+
+def sees_hosts(call: Call) -> bool:
+    """Tell whether the caller may see how the hosts of servers are doing, be it only that it is not known."""
+    return call.may(policy.HOST_STATUS) or call.may(policy.HOST_STATUS_UNKNOWN)
 
 
 def brief(call: Call, instance: Instance | Brief) -> dict[str, Any]:
@@ -80,7 +86,12 @@ def host_id(instance: Instance) -> str:
     """Return the opaque id of the host: the same for all servers of a project there, and telling nothing more."""
     if not instance.host:
         return ''
-    return hashlib.sha224(f'{instance.project_id}{instance.host}'.encode()).hexdigest()
+    return _host_id(instance.project_id, instance.host)
+
+
+@functools.lru_cache(maxsize=4096)
+def _host_id(project_id: str, host: str) -> str:
+    return hashlib.sha224(f'{project_id}{host}'.encode()).hexdigest()
 
 
 def addresses(instance: Instance) -> dict[str, list[dict[str, Any]]]:

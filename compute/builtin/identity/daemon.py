@@ -8,14 +8,18 @@ from typing import Any
 
 from oslo_config import cfg
 
+from compute import metrics
 from compute.builtin.identity.app import Identity
 from compute.builtin.identity.db import revocations
+from compute.builtin.identity.db.exporter import identity
+from compute.builtin.identity.db.tables import idempotency
 from compute.builtin.identity.routes import RESOURCES, ROOT
 from compute.concurrency import Periodic
 from compute.db.migrate import upgrade
-from compute.exception import ComputeError
+from compute.health import DOWN, Health, Probe, timed
 from compute.policies.identity import RULES
 from compute.rest.errors import identity_shape
+from compute.rest.idempotency import Answers
 from compute.rest.kernel import Api, Kernel
 from compute.rest.mount import Mount, Wsgi
 from compute.rest.policy import Policy
@@ -35,7 +39,12 @@ class IdentityDaemon:
     def __init__(self, conf: cfg.ConfigOpts, rpc: Any = None) -> None:
         self._conf = conf
         self.app = Identity(conf)
+        self._answers = Answers(self.app.database, idempotency)
         self._prune: Periodic | None = None
+        self._unwatch: Callable[[], Any] = bool
+        self.watch = Health([self.app.database.probe(), Probe(
+            'keys', timed(self.app.keys.public), failing=DOWN, public='The signing keys cannot be read')],
+            conf.health.interval)
 
     def prepare(self) -> None:
         """Bring the schema up to date and make the signing keys if there are none."""
@@ -51,7 +60,7 @@ class IdentityDaemon:
         policy = Policy(self._conf, RULES)
 
         def kernel(resources: Any, prefix: str) -> Kernel:
-            return Kernel(Api('identity', resources, self.app, policy, identity_shape, prefix))
+            return Kernel(Api('identity', resources, self.app, policy, identity_shape, prefix, answers=self._answers))
         return {'identity': Mount({'/v3': kernel(RESOURCES, '/v3'), '': kernel((ROOT,), '')})}
 
     def check_token(self) -> TokenChecker:
@@ -63,25 +72,24 @@ class IdentityDaemon:
         return self._conf.identity.listen_host, self._conf.identity.listen_port
 
     def start(self) -> None:
-        """Begin to forget old revocations from time to time."""
-        self._prune = Periodic(lambda: self.app.write(revocations.prune), _PRUNE_EVERY, name='prune-revocations')
+        """Begin to forget old revocations and answers from time to time."""
+        self._prune = Periodic(self._forget, _PRUNE_EVERY, name='prune')
         self._prune.start()
+        self.watch.start()
+        self._unwatch = metrics.source('identity', lambda: identity(self.app.database), slow=True, fresh=15.0)
 
     def stop(self) -> None:
         """Stop periodic work and close the store."""
+        self.watch.stop()
+        self._unwatch()
         if self._prune is not None:
             self._prune.stop()
         self.app.database.dispose()
 
     def health(self) -> list[str]:
         """Return what does not work now: the store, the keys."""
-        checks: tuple[Callable[[], Any], ...] = (self.app.database.ping, self.app.keys.public)
-        return [reason for reason in map(_problem, checks) if reason]
+        return self.watch.public_problems()
 
-
-def _problem(check: Callable[[], Any]) -> str | None:
-    try:
-        check()
-    except ComputeError as error:
-        return error.message
-    return None
+    def _forget(self) -> None:
+        self.app.write(revocations.prune)
+        self._answers.forget(self._conf.idempotency_retention)

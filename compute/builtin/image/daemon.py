@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from compute import metrics
 from compute.builtin.image import data, discovery, images, members, schemas
 from compute.builtin.image.application import App
+from compute.builtin.image.db.exporter import glance
+from compute.builtin.image.db.tables import idempotency
 from compute.builtin.image.store import FileStore
 from compute.builtin.image.sweep import sweep
 from compute.concurrency import Periodic
 from compute.db.migrate import upgrade
 from compute.db.session import Database
-from compute.exception import ComputeError
+from compute.exception import Unavailable
+from compute.health import DOWN, Health, Probe, timed, writable
 from compute.policies.image import RULES
 from compute.rest.errors import image_shape
+from compute.rest.idempotency import Answers
 from compute.rest.kernel import Api, Kernel
 from compute.rest.middleware.auth import CheckToken
 from compute.rest.mount import Mount, Wsgi
@@ -35,7 +41,12 @@ class ImageDaemon:
         self._options = conf.image
         self.db = Database(conf.database.image_connection, conf.database)
         self.store = FileStore(conf.image.store_path)
+        self._answers = Answers(self.db, idempotency)
         self._periodic: Periodic | None = None
+        self._unwatch: Callable[[], Any] = bool
+        self.watch = Health([self.db.probe(), writable('disk', self.store.uploads), Probe(
+            'store', timed(self._look_at_store), failing=DOWN, public='The image store cannot be written')],
+            conf.health.interval)
 
     def prepare(self) -> None:
         """Bring schema and store up to date, and clean up after a death. :raises Unavailable: a store is missing."""
@@ -52,7 +63,8 @@ class ImageDaemon:
         policy = Policy(self._conf, RULES)
         app = App(self.db, self.store, self._options)
         return {'image': Mount({
-            '/v2': Kernel(Api('image', RESOURCES, app, policy, image_shape, '/v2')),
+            '/v2': Kernel(Api('image', RESOURCES, app, policy, image_shape, '/v2',
+                              answers=self._answers)),
             '': Kernel(Api('image versions', discovery.ROOT, app, policy, image_shape, '')),
         })}
 
@@ -69,9 +81,13 @@ class ImageDaemon:
         """Begin to clean up regularly."""
         self._periodic = Periodic(self._sweep, self._options.cleanup_interval, name='image-sweep',
                                   immediately=False).start()
+        self.watch.start()
+        self._unwatch = metrics.source('image', lambda: glance(self.db), slow=True, fresh=15.0)
 
     def stop(self) -> None:
         """Stop cleaning up; connections are closed."""
+        self.watch.stop()
+        self._unwatch()
         if self._periodic is not None:
             self._periodic.stop()
             self._periodic.join(5)
@@ -79,14 +95,12 @@ class ImageDaemon:
 
     def health(self) -> list[str]:
         """Return what does not work now."""
-        problems = []
-        try:
-            self.db.ping()
-        except ComputeError as error:
-            problems.append(error.message)
+        return self.watch.public_problems()
+
+    def _look_at_store(self) -> None:
         if problem := self.store.problem():
-            problems.append(problem)
-        return problems
+            raise Unavailable(problem, code='store_unavailable')
 
     def _sweep(self) -> None:
         sweep(self.db, self.store)
+        self._answers.forget(self._conf.idempotency_retention)

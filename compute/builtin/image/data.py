@@ -20,7 +20,7 @@ from compute.builtin.image.store import BLOCK, Upload
 from compute.exception import Conflict, Forbidden, Gone, Invalid, TooLarge
 from compute.objects.value import now
 from compute.rest.call import Call
-from compute.rest.op import Op, Resource
+from compute.rest.op import Op, Resource, nothing
 from compute.rest.reply import Reply, Stream
 
 LOG = logging.getLogger(__name__)
@@ -168,6 +168,8 @@ _ONE = '/images/{image_id}'
 RESOURCE = Resource('image data', (
     Op('PUT', f'{_ONE}/file', upload, policy='upload_image', loads=load_image, raw=True, status=204),
     Op('GET', f'{_ONE}/file', download, policy='download_image', loads=load_image),
-    Op('POST', f'{_ONE}/actions/deactivate', deactivate, policy='deactivate', loads=load_image, status=204),
-    Op('POST', f'{_ONE}/actions/reactivate', reactivate, policy='reactivate', loads=load_image, status=204),
+    Op('POST', f'{_ONE}/actions/deactivate', deactivate, policy='deactivate', loads=load_image, status=204,
+       again=nothing),
+    Op('POST', f'{_ONE}/actions/reactivate', reactivate, policy='reactivate', loads=load_image, status=204,
+       again=nothing),
 ))

@@ -28,6 +28,7 @@ class FileStore:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.uploads = os.path.join(path, _UPLOADS)
 
     def prepare(self) -> None:
         """Make the directories. :raises Unavailable: they cannot be made or written."""

@@ -5,6 +5,7 @@ It keeps Neutron's JSON, so that the translation to the core's values is the sam
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import itertools
 import threading
@@ -39,6 +40,7 @@ class FakeNetworks:
         self._error: exception.ComputeError | None = None
         self._on_wired, self.port_quota = on_wired, port_quota
         self.broken_hosts: set[str] = set()
+        self.agents: set[str] = set()
 
     def add_network(self, *, project_id: str = '', name: str = 'net', shared: bool = False, external: bool = False,
                     cidr: str | None = '10.0.0.0/24', **more: Any) -> str:
@@ -169,6 +171,17 @@ class FakeNetworks:
         found = [nic.port_id for nic in self.nics_of(context, device_id)]
         with self._locked():
             return [port_id for port_id in found if host is None or self._ports[port_id]['binding:host_id'] == host]
+
+    def all_ports(self) -> list[Port]:
+        """Return every port."""
+        with self._locked():
+            return [dataclasses.replace(nics.port_of(port), owned=port.get('description') == MADE)
+                    for port in self._ports.values()]
+
+    def agent_hosts(self) -> list[str]:
+        """Return the hosts of ``agents``."""
+        with self._locked():
+            return sorted(self.agents)
 
     def auto_network(self, context: RequestContext) -> str:
         """Return the project's automatic network."""

@@ -14,6 +14,7 @@ from compute.control.instances.request import AUTO, NONE, CreateRequest
 from compute.db import flavors, hosts, keypairs, server_group_list
 from compute.objects.flavor import Flavor
 from compute.objects.image import Image
+from compute.objects.network import Network
 from compute.objects.nic import NicRequest
 
 GIB = 1024 ** 3
@@ -37,7 +38,8 @@ def image_of(cloud: Cloud, context: RequestContext, image_id: str | None) -> Ima
     if not image_id:
         raise exception.Invalid('imageRef is missing: a server boots from an image', code='image_missing')
     try:
-        image: Image = cloud.images.get(context, image_id)
+        image: Image = cloud.recent.get(context, ('image', image_id), lambda: cloud.images.get(context, image_id),
+                                        lambda found: found.status == 'active')
     except exception.NotFound:
         raise exception.Invalid(f'imageRef {image_id}: image could not be found.', code='image_not_found') from None
     if image.status != 'active':
@@ -163,7 +165,7 @@ def _networks_usable(cloud: Cloud, context: RequestContext, request: CreateReque
                      wanted: tuple[NicRequest, ...]) -> None:
     for network_id in {nic.network_id for nic in wanted if nic.network_id and not nic.port_id}:
         try:
-            network = cloud.networks.network(context, network_id)
+            network = _network(cloud, context, network_id)
         except exception.NotFound:
             raise exception.Invalid(f'Network {network_id} could not be found.', code='network_not_found') from None
         if not network.has_subnets:
@@ -172,6 +174,13 @@ def _networks_usable(cloud: Cloud, context: RequestContext, request: CreateReque
         if network.external and not network.shared and not request.may_use_external_networks:
             raise exception.Forbidden(f'It is not allowed to create an interface on external network {network_id}.',
                                       code='external_network')
+
+
+def _network(cloud: Cloud, context: RequestContext, network_id: str) -> Network:
+    found: Network = cloud.recent.get(context, ('network', network_id),
+                                      lambda: cloud.networks.network(context, network_id),
+                                      lambda network: network.has_subnets)
+    return found
 
 
 def _port_is_free(cloud: Cloud, context: RequestContext, port_id: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid as uuids
 from collections.abc import Callable
 from typing import Any
@@ -26,18 +24,12 @@ from compute.objects.operation import Work
 from compute.objects.value import encode, now
 from compute.rpc.conductor import Build
 
-# Parts of a request that may differ when it is repeated.
-_NOT_ASKED = ('admin_pass', 'client_token', 'may_use_external_networks', 'may_use_no_disk')
-
 
 def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Created:
     """Begin to create ``max_count`` servers, or as many down to ``min_count`` as quota allows.
 
     :raises Invalid: a field is wrong, or names what is not there. :raises OverQuota: not even ``min_count`` fit.
-    :raises Conflict: the client token was used for a different request.
     """
-    if (repeated := _repeated(cloud, context, request)) is not None:
-        return repeated
     flavor = checks.flavor_of(cloud, context, request.flavor_id)
     image = checks.image_of(cloud, context, request.image_id)
     checks.disk_allowed(request, flavor)
@@ -53,22 +45,24 @@ def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Cre
 
     def plan(count: int) -> list[Instance]:
         return _plan(context, request, count, flavor, image, key, groups)
-    try:
-        works = cloud.db.transaction(lambda connection: _write(cloud, connection, context, request, flavor, plan, args))
-    except _Repeated as earlier:
-        return earlier.created
+    works = cloud.db.transaction(lambda connection: _write(cloud, connection, context, request, flavor, plan, args))
     for work in works:
         operation.hint(cloud, context, work, send)
     return Created(uuids=tuple(work.instance.uuid for work in works),
                    reservation_id=works[0].instance.reservation_id, security_groups=request.security_groups)
 
 
-class _Repeated(Exception):
-    """The same request was faster; nothing was written."""
-
-    def __init__(self, created: Created) -> None:
-        super().__init__()
-        self.created = created
+def created_by(cloud: Cloud, context: RequestContext, request: CreateRequest, request_id: str) -> Created:
+    """Return what a request of that id created. :raises NotFound: nothing, or it is forgotten."""
+    def read(connection: Connection) -> Created:
+        found = [each for each in operations.of_request(connection, request_id, kind.KIND.name)
+                 if each.project_id == context.project_id]
+        if not found:
+            raise exception.NotFound(f'No server that request {request_id} created could be found.')
+        first = instances.find(connection, found[0].instance_uuid, deleted=True)
+        return Created(uuids=tuple(each.instance_uuid for each in found), security_groups=request.security_groups,
+                       reservation_id=first.reservation_id if first else '')
+    return cloud.db.read(read)
 
 
 def send(cloud: Cloud, context: RequestContext, work: Work) -> None:
@@ -103,15 +97,11 @@ def _plan(context: RequestContext, request: CreateRequest, count: int, flavor: F
 
 def _args(request: CreateRequest, nics: tuple[NicRequest, ...]) -> dict[str, Any]:
     return {'nics': encode(nics), 'admin_pass': request.admin_pass, 'zone': request.availability_zone,
-            'host': request.host, 'node': request.node, 'fingerprint': _fingerprint(request)}
+            'host': request.host, 'node': request.node}
 
 
 def _write(cloud: Cloud, connection: Connection, context: RequestContext, request: CreateRequest,
            flavor: Flavor, plan: Callable[[int], list[Instance]], args: dict[str, Any]) -> list[Work]:
-    # Whoever makes servers holds the project's row: of two equal requests at once the second sees what the first wrote.
-    quotas.lock_project(connection, context.project_id or '')
-    if (repeated := _earlier(connection, context, request)) is not None:
-        raise _Repeated(repeated)
     limits = quotas.limits_of(connection, cloud.conf, context.project_id or '', context.user_id)
     _check_metadata(limits, request)
     planned = plan(_charge(connection, limits, context, flavor, request))
@@ -119,11 +109,10 @@ def _write(cloud: Cloud, connection: Connection, context: RequestContext, reques
         server_groups.add_members(connection, group, [instance.uuid for instance in planned], limits)
     works = []
     for instance in planned:
-        instances.insert(connection, instance)
         opened = operations.insert(connection, operation.new(
             context, instance, kind.KIND, args, host=None,
-            begin_within=cloud.conf.conductor.begin_timeout), request.client_token)
-        instances.update(connection, instance.uuid, operation_id=opened.id)
+            begin_within=cloud.conf.conductor.begin_timeout))
+        instances.insert(connection, instance, opened.id)
         works.append(Work(operation=opened, instance=instance))
     return works
 
@@ -132,10 +121,13 @@ def _charge(connection: Connection, limits: dict[str, int], context: RequestCont
             request: CreateRequest) -> int:
     """Charge quota for as many servers as fit and return how many. :raises OverQuota: fewer than ``min_count``."""
     project, each = context.project_id or '', {'instances': 1, 'cores': flavor.vcpus, 'ram': flavor.memory_mb}
-    used = quotas.usage_of(connection, project)
-    room = [(limits[name] - used[name]) // amount for name, amount in each.items()
-            if amount > 0 and limits[name] != quotas.UNLIMITED]
-    count = max(request.min_count, min([request.max_count, *room]))
+    count = request.min_count
+    if request.max_count > count:  # what is counted here must still be so when it is charged
+        quotas.lock_project(connection, project)
+        used = quotas.usage_of(connection, project)
+        room = [(limits[name] - used[name]) // amount for name, amount in each.items()
+                if amount > 0 and limits[name] != quotas.UNLIMITED]
+        count = max(count, min([request.max_count, *room]))
     quotas.charge(connection, limits, project, **{name: count * amount for name, amount in each.items()})
     return count
 
@@ -168,30 +160,3 @@ def _security_groups(cloud: Cloud, context: RequestContext, names: tuple[str, ..
 def _group_hint(request: CreateRequest) -> str | None:
     group = request.hints.get('group')
     return str(group) if group else None
-
-
-def _fingerprint(request: CreateRequest) -> str:
-    values = {key: value for key, value in encode(request).items() if key not in _NOT_ASKED}
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def _repeated(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Created | None:
-    """Return what an earlier request with the same token made, None when there was none."""
-    if request.client_token is None:
-        return None
-    return cloud.db.read(lambda connection: _earlier(connection, context, request))
-
-
-def _earlier(connection: Connection, context: RequestContext, request: CreateRequest) -> Created | None:
-    token = request.client_token
-    if token is None:
-        return None
-    found = operations.by_key(connection, context.project_id or '', token)
-    if not found:
-        return None
-    if found[0].args.get('fingerprint') != _fingerprint(request):
-        raise exception.Conflict(f'Idempotency-Key {token!r} was used for a different request',
-                                 code='idempotency_key_reused')
-    first = instances.find(connection, found[0].instance_uuid, deleted=True)
-    return Created(uuids=tuple(each.instance_uuid for each in found), security_groups=request.security_groups,
-                   reservation_id=first.reservation_id if first else '', repeated=True)

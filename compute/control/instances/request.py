@@ -14,8 +14,7 @@ class CreateRequest:
     """``networks`` is a tuple of requests, ``auto``, ``none``, or None (as before 2.37: the only network there is).
 
     ``host`` and ``node`` name a destination; ``force_host`` is the ``zone:host:node`` form of the zone, which skips
-    nothing but the choice. ``may_...`` say what policy allows this caller. ``client_token`` makes a repeated request
-    give the same servers.
+    nothing but the choice. ``may_...`` say what policy allows this caller.
     """
 
     name: str
@@ -41,7 +40,6 @@ class CreateRequest:
     access_ip_v4: str | None = None
     access_ip_v6: str | None = None
     trusted_image_certificates: tuple[str, ...] | None = None
-    client_token: str | None = None
     return_reservation_id: bool = False
     may_use_external_networks: bool = False
     may_use_no_disk: bool = False
@@ -54,4 +52,3 @@ class Created:
     uuids: tuple[str, ...]
     reservation_id: str
     security_groups: tuple[str, ...]
-    repeated: bool = False

@@ -10,6 +10,7 @@ operations = sa.Table(
     'operations', metadata,
     sa.Column('id', BigId, primary_key=True, autoincrement=True),
     sa.Column('request_id', sa.String(64), nullable=False),
+    # TEMPORARY: daemons of before revision 0002 write it while they are replaced; it goes in the release after.
     sa.Column('idempotency_key', sa.String(128)),
     sa.Column('kind', sa.String(40), nullable=False),
     uuid_column('instance_uuid', nullable=False),
@@ -31,6 +32,7 @@ operations = sa.Table(
     sa.Column('error', Json),
     sa.UniqueConstraint('project_id', 'idempotency_key', 'instance_uuid', name='one_answer_per_key'),
     sa.Index('operations_of_instance', 'instance_uuid', 'id'),
+    sa.Index('operations_of_request', 'request_id'),
     sa.Index('operations_open', 'state', 'lease_until'),
     sa.Index('operations_of_host', 'host', 'state'),
 )

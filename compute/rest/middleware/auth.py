@@ -5,6 +5,7 @@ So what comes after it is the same with a real Keystone. Identity headers that a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -20,9 +21,13 @@ IDENTITY_HEADERS = (
     'X-Is-Admin-Project', 'X-Service-Catalog', 'OpenStack-System-Scope')
 
 
+@functools.cache
 def environ_name(header: str) -> str:
     """Return the WSGI name of a header."""
     return 'HTTP_' + header.upper().replace('-', '_')
+
+
+_IDENTITY_NAMES = tuple(environ_name(header) for header in IDENTITY_HEADERS)
 
 
 class Authenticate:
@@ -32,8 +37,8 @@ class Authenticate:
         self._app, self._check = app, check
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        for header in IDENTITY_HEADERS:
-            environ.pop(environ_name(header), None)
+        for name in _IDENTITY_NAMES:
+            environ.pop(name, None)
         token = environ.get('HTTP_X_AUTH_TOKEN') or environ.get('HTTP_X_STORAGE_TOKEN')
         if token:
             self._identify(environ, token)

@@ -25,6 +25,10 @@ class ComputeFilter(Filter):
             return 'has never reported'
         return f'is down: its last report came {request.now - host.last_seen:.0f} s ago'
 
+    def passing(self, hosts: Sequence[HostState], request: Request) -> list[HostState]:
+        now = request.now
+        return [host for host in hosts if host.alive_until >= now and not host.disabled]
+
     def summary(self, dropped: Sequence[HostState], request: Request) -> str:
         disabled = sum(host.disabled for host in dropped)
         down = len(dropped) - disabled

@@ -26,6 +26,10 @@ class CoreFilter(Filter):
         return (f'needs {asked} VCPUs, {max(0, host.vcpus_free)} of {host.vcpus_limit} are free '
                 f'(ratio {host.cpu_ratio})')
 
+    def passing(self, hosts: Sequence[HostState], request: Request) -> list[HostState]:
+        asked = request.vcpus
+        return [host for host in hosts if asked <= host.vcpus_free and asked <= host.vcpus]
+
     def summary(self, dropped: Sequence[HostState], request: Request) -> str:
         most = max(0, *(min(host.vcpus_free, host.vcpus) for host in dropped))
         return f'{number(len(dropped), "lacks", "lack")} VCPUs (needs {request.vcpus}, at most {most} free)'

@@ -30,6 +30,11 @@ class DiskFilter(Filter):
         return (f'needs {asked} GB of disk, {host.real_free_disk_gb} are free on its file system '
                 f'(ratio {host.disk_ratio})')
 
+    def passing(self, hosts: Sequence[HostState], request: Request) -> list[HostState]:
+        asked = request.disk_gb
+        return [host for host in hosts
+                if asked <= host.disk_gb_free and asked <= host.real_free_disk_gb * host.disk_ratio]
+
     def summary(self, dropped: Sequence[HostState], request: Request) -> str:
         most = max(0, *(min(host.disk_gb_free, int(host.real_free_disk_gb * host.disk_ratio)) for host in dropped))
         return f'{number(len(dropped), "lacks", "lack")} disk (needs {request.disk_gb} GB, at most {most} GB free)'

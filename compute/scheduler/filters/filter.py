@@ -31,6 +31,15 @@ class Filter:
         """Return why the host may not take the request, or None."""
         raise NotImplementedError
 
+    def passing(self, hosts: Sequence[HostState], request: Request) -> list[HostState]:
+        """Return the hosts for which ``check`` returns None, in their order.
+
+        A filter that is asked for every request says the same in one expression: with 10,000 hosts the calls of
+        ``check`` alone take milliseconds. Reasons are asked for afterwards, for those hosts that are told of.
+        """
+        check = self.check
+        return [host for host in hosts if check(host, request) is None]
+
     def summary(self, dropped: Sequence[HostState], request: Request) -> str:
         """Say in a few words, fit for any tenant (no host names), what the dropped hosts lack."""
         return f'{len(dropped)} did not pass {self.name}'

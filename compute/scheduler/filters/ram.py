@@ -26,6 +26,10 @@ class RamFilter(Filter):
         return (f'needs {asked} MB of RAM, {max(0, host.memory_mb_free)} of {host.memory_mb_limit} are free '
                 f'(ratio {host.ram_ratio})')
 
+    def passing(self, hosts: Sequence[HostState], request: Request) -> list[HostState]:
+        asked = request.memory_mb
+        return [host for host in hosts if asked <= host.memory_mb_free and asked <= host.memory_mb]
+
     def summary(self, dropped: Sequence[HostState], request: Request) -> str:
         most = max(0, *(min(host.memory_mb_free, host.memory_mb) for host in dropped))
         return (f'{number(len(dropped), "lacks", "lack")} RAM (needs {request.memory_mb} MB, at most {most} MB free)')

@@ -23,6 +23,10 @@ class ServerGroupAntiAffinityFilter(Filter):
             return None
         return f'has {number(count, "member", "members")} of the anti-affinity group, at most {request.seats} may be'
 
+    def passing(self, hosts: Sequence[HostState], request: Request) -> list[HostState]:
+        full = {name for name, count in request.members.items() if count >= request.seats}
+        return [host for host in hosts if host.host not in full]
+
     def summary(self, dropped: Sequence[HostState], request: Request) -> str:
         return (f'{number(len(dropped), "has", "have")} servers of the anti-affinity group already '
                 f'(at most {request.seats} on each)')

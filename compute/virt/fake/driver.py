@@ -43,6 +43,7 @@ class FakeDriver:
         self._lock = threading.Lock()
         self._on_event: Callable[[GuestEvent], None] | None = None
         self._started_at = time.time()
+        self._left: set[str] = set()
 
     # -- Driver --
 
@@ -54,6 +55,10 @@ class FakeDriver:
     def stop(self) -> None:
         """Deliver no more events; the guests stay."""
         self._on_event = None
+
+    def storage(self) -> str | None:
+        """Return the folder of ``[fake] state_dir``, if there is one."""
+        return self._conf.fake.state_dir or None
 
     def healthy(self) -> str | None:
         """Return the reason given to ``set_down``, if any."""
@@ -100,6 +105,7 @@ class FakeDriver:
         with self._lock:
             self._own(instance.uuid)
             self._store.remove(instance.uuid)
+            self._left.discard(instance.uuid)
 
     def power_on(self, guest: Guest) -> None:
         """Start a stopped guest."""
@@ -108,18 +114,18 @@ class FakeDriver:
             if fake.power_state in _STOPPED:
                 self._boot(_fake_guest(guest, fake))
 
-    def power_off(self, instance: Instance, timeout: float) -> None:
+    def power_off(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> None:
         """Stop a guest, waiting as long as it takes to obey but no longer than ``timeout``."""
         fake = self._get('power_off', instance.uuid)
         if fake.power_state not in _STOPPED:
-            self._obeys(fake, timeout)
+            self._obeys(fake, timeout, cancelled)
             with self._lock:
                 self._set_state(fake, states.SHUTDOWN)
 
-    def reboot_soft(self, instance: Instance, timeout: float) -> bool:
+    def reboot_soft(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> bool:
         """Start a guest again if it obeys."""
         fake = self._get('reboot_soft', instance.uuid)
-        if fake.power_state != states.RUNNING or not self._obeys(fake, timeout):
+        if fake.power_state != states.RUNNING or not self._obeys(fake, timeout, cancelled):
             return False
         with self._lock:
             self._boot(fake)
@@ -140,6 +146,12 @@ class FakeDriver:
         self._faults.check('guests')
         with self._lock:
             return [_info(fake) for fake in self._store.guests.values()]
+
+    def stored(self) -> list[str]:
+        """Return all guests of ours, and what was left."""
+        self._faults.check('stored')
+        with self._lock:
+            return sorted({fake.uuid for fake in self._store.guests.values() if fake.ours} | self._left)
 
     # -- Consoles --
 
@@ -196,6 +208,10 @@ class FakeDriver:
             fake.listens = False
             self._store.put(fake)
 
+    def leave_files(self, uuid: str) -> None:
+        """Let files of a guest lie on this host that has no such guest."""
+        self._left.add(uuid)
+
     def add_foreign(self, uuid: str, name: str) -> None:
         """Add a running guest that somebody else made on this host."""
         with self._lock:
@@ -226,10 +242,11 @@ class FakeDriver:
         fake.power_state = power_state
         self._store.put(fake)
 
-    def _obeys(self, fake: FakeGuest, timeout: float) -> bool:
+    def _obeys(self, fake: FakeGuest, timeout: float, cancelled: threading.Event | None) -> bool:
         """Wait until the guest has shut itself down; return False when it did not within ``timeout``."""
         delay = self._conf.fake.shutdown_delay if fake.listens else timeout + 1
-        _pause(min(delay, timeout))
+        if (cancelled or threading.Event()).wait(min(delay, timeout)):
+            raise exception.Stale(f'the wait for guest {fake.uuid} to shut down was cancelled')
         return fake.listens and delay <= timeout
 
     def _free_port(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from oslo_config import cfg
@@ -52,6 +53,10 @@ class LibvirtDriver:
         """Close the connection. Guests go on."""
         self._host.stop()
 
+    def storage(self) -> str | None:
+        """Return ``[libvirt] instances_path``."""
+        return str(self._paths.root)
+
     def healthy(self) -> str | None:
         """Return why libvirtd does not answer, or None."""
         return self._host.healthy()
@@ -76,13 +81,13 @@ class LibvirtDriver:
         """Define anew and start."""
         self._lifecycle.power_on(guest)
 
-    def power_off(self, instance: Instance, timeout: float) -> None:
+    def power_off(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> None:
         """ACPI shutdown, then cut power."""
-        self._lifecycle.power_off(instance, timeout)
+        self._lifecycle.power_off(instance, timeout, cancelled)
 
-    def reboot_soft(self, instance: Instance, timeout: float) -> bool:
+    def reboot_soft(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> bool:
         """ACPI shutdown, then start."""
-        return self._lifecycle.reboot_soft(instance, timeout)
+        return self._lifecycle.reboot_soft(instance, timeout, cancelled)
 
     def reboot_hard(self, guest: Guest) -> None:
         """Cut power, define anew, start."""
@@ -95,6 +100,10 @@ class LibvirtDriver:
     def guests(self) -> list[GuestInfo]:
         """Return all domains."""
         return self._lifecycle.guests()
+
+    def stored(self) -> list[str]:
+        """Return the guests that have a folder."""
+        return self._paths.stored()
 
     def console_output(self, instance: Instance, max_bytes: int) -> bytes:
         """Return the end of the serial log."""

@@ -6,6 +6,7 @@ and removed in the reverse one; a definition is written anew at each start, so t
 
 from __future__ import annotations
 
+import threading
 import time
 
 import libvirt
@@ -94,16 +95,16 @@ class Lifecycle:
         if domain.power_state() in OFF:
             self._start_again(guest, domain)
 
-    def power_off(self, instance: Instance, timeout: float) -> None:
+    def power_off(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> None:
         """See the contract."""
         domain = self._ours(instance)
-        if not (timeout > 0 and domain.power_state() == states.RUNNING and self._shut_down(domain, timeout)):
+        if not (timeout > 0 and domain.power_state() == states.RUNNING and self._shut_down(domain, timeout, cancelled)):
             self._kill(domain)
 
-    def reboot_soft(self, instance: Instance, timeout: float) -> bool:
+    def reboot_soft(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> bool:
         """See the contract."""
         domain = self._ours(instance)
-        if domain.power_state() != states.RUNNING or not self._shut_down(domain, timeout):
+        if domain.power_state() != states.RUNNING or not self._shut_down(domain, timeout, cancelled):
             return False
         domain.start()
         return True
@@ -129,8 +130,9 @@ class Lifecycle:
             raise exception.Failed(f'guest {domain.uuid} cannot be started: {error.message}',
                                    code='guest_start') from error
 
-    def _shut_down(self, domain: Domain, timeout: float) -> bool:
+    def _shut_down(self, domain: Domain, timeout: float, cancelled: threading.Event | None) -> bool:
         """Press the power button, and again from time to time: a guest that is still booting misses the first."""
+        cancelled = cancelled or threading.Event()
         now = time.monotonic()
         deadline, press_at, pause = now + timeout, now, _PRESS_AGAIN
         while now < deadline:
@@ -139,7 +141,8 @@ class Lifecycle:
                 press_at, pause = now + pause, min(2 * pause, _PRESS_AGAIN_MOST)
             if domain.power_state() in OFF:
                 return True
-            time.sleep(min(_POLL, max(0.0, deadline - now)))
+            if cancelled.wait(min(_POLL, max(0.0, deadline - now))):
+                raise exception.Stale(f'the wait for guest {domain.uuid} to shut down was cancelled')
             now = time.monotonic()
         return domain.power_state() in OFF
 

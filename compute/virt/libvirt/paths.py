@@ -30,6 +30,10 @@ class Paths:
         """Return the names of a guest's files."""
         return GuestPaths(self.root / instance.uuid)
 
+    def stored(self) -> list[str]:
+        """Return the uuids of all guests that have a folder, with anything in it or not."""
+        return sorted(path.name for path in self.root.glob('*-*-*-*-*') if path.is_dir())
+
     def disks(self) -> list[pathlib.Path]:
         """Return the root disks of all guests that have a folder, running or not."""
         return list(self.root.glob('*-*-*-*-*/disk'))

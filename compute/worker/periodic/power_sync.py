@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 
 from compute import concurrency, exception, states
+from compute.objects.instance import Instance
 from compute.virt.driver import Driver, GuestEvent
+from compute.worker import departed
 from compute.worker.reports import Reporter
 from compute.worker.runner import Runner
 
@@ -13,12 +16,13 @@ LOG = logging.getLogger(__name__)
 
 
 class PowerSync:
-    """Reports how guests are; stops those that the conductor says should be off. Servers that are worked on are
-    skipped."""
+    """Reports how guests are; stops those that the conductor says should be off, and removes those whose servers are
+    gone from here. Servers that are worked on are skipped."""
 
     def __init__(self, reporter: Reporter, driver: Driver, runner: Runner) -> None:
         self._reporter, self._driver, self._runner = reporter, driver, runner
         self._pool = concurrency.Pool('guest-events', 1, queue=1000)
+        self._seen: Counter[int] = Counter()
 
     def noticed(self, event: GuestEvent) -> None:
         """Take an event of the hypervisor in."""
@@ -29,7 +33,15 @@ class PowerSync:
 
     def run(self) -> None:
         """Compare all guests."""
-        self._report({guest.uuid: guest.power_state for guest in self._driver.guests() if guest.ours})
+        found = {guest.uuid: guest.power_state for guest in self._driver.guests() if guest.ours}
+        self._seen = Counter(found.values())
+        self._report(found)
+
+    def seen(self) -> list[tuple[str, float, str]]:
+        """Return how many guests there were at the last comparison, by power state: name of the metric, number, state.
+        """
+        return [('compute_worker_guests', number, states.POWER_NAMES.get(power, 'unknown'))
+                for power, number in self._seen.items()]
 
     def _report_one(self, uuid: str) -> None:
         try:
@@ -44,8 +56,17 @@ class PowerSync:
                 if not self._runner.busy(uuid) and power != states.NOSTATE}
         if not idle:
             return
-        to_stop = set(self._reporter.observed(idle))
-        for instance in (self._reporter.instances() if to_stop else ()):
-            if instance.uuid in to_stop and not self._runner.busy(instance.uuid):
-                LOG.warning('server %s is stopped and its guest runs; it is stopped again', instance.uuid)
-                self._driver.power_off(instance, 0)
+        if wrong := set(self._reporter.observed(idle)):
+            here = {instance.uuid: instance for instance in self._reporter.instances()}
+            for uuid in wrong:
+                if not self._runner.busy(uuid):
+                    self._mend(uuid, here.get(uuid))
+
+    def _mend(self, uuid: str, instance: Instance | None) -> None:
+        if instance is None:
+            guest = self._driver.guest_info(uuid)
+            if guest.ours:
+                departed.remove(self._driver, guest)
+            return
+        LOG.warning('server %s is stopped and its guest runs; it is stopped again', uuid)
+        self._driver.power_off(instance, 0)

@@ -15,6 +15,7 @@ from compute.clients.fake.identity import FakeIdentity
 from compute.clients.fake.image import FakeImages
 from compute.clients.fake.network import FakeNetworks
 from compute.clients.group_names import GroupNames
+from compute.clients.recent import Recent
 from compute.db import hosts, migrate, services
 from compute.db.session import Database
 from compute.exception import Unauthorized
@@ -56,7 +57,7 @@ class ComputeApi:
         self.images, self.networks, self.rpc = FakeImages(), FakeNetworks(), RecordedRpc()
         self.cloud = SimpleNamespace(conf=self.conf, db=self.db, rpc=self.rpc, images=self.images,
                                      networks=self.networks, identity=FakeIdentity(), host='api1',
-                                     group_names=GroupNames(self.networks))
+                                     group_names=GroupNames(self.networks), recent=Recent(0))
         self.wsgi = Authenticate(MakeContext(make_app(self.cloud)), check_token)
 
     def __call__(self, method: str, path: str, body: Any = None, *, version: str | None = None,

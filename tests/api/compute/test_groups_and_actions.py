@@ -142,7 +142,7 @@ def test_steps_of_an_action(acted: ComputeApi, version: str, token: str, keys: s
     event, = shown['events']
     assert set(event) == keys
     assert (event['event'], event['result']) == ('spawning', 'Error')
-    assert event.get('details', 'no room') == 'no room'
+    assert event.get('details', 'no room [internal]') == 'no room [internal]'
     assert event.get('host', 'h1') == 'h1'
 
 

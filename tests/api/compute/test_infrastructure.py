@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from compute.db import instances, services
 from compute.db.tables import services as services_table
+from compute.health import DEGRADED, Finding, Report
 from compute.objects.flavor import Flavor
 from compute.objects.instance import Instance
 from compute.objects.value import now
@@ -96,6 +97,34 @@ def test_changing_a_service_by_uuid(api: ComputeApi) -> None:
     api('PUT', f'/os-services/{uuid}', {'status': 'enabled', 'disabled_reason': 'x'}, version='2.53', token=ADMIN,
         status=400)
     api('PUT', f'/os-services/{uuid}', {'forced_down': False}, version='2.53', token=MEMBER, status=403)
+
+
+def test_health_of_services(api: ComputeApi) -> None:
+    said = Report(findings=(Finding(probe='disk', state=DEGRADED, reason='writing took 4.0 s', value=4.0),
+                            Finding(probe='database', value=0.001))).to_wire()
+
+    def write(connection: sa.Connection) -> None:
+        services.beat(connection, 'c1', 'nova-conductor', 'conductor', 'x', health=said)
+        services.beat(connection, 'c2', 'nova-conductor', 'conductor', 'y')
+        connection.execute(services_table.update().where(services_table.c.host == 'c2').values(
+            last_seen_at=now() - datetime.timedelta(hours=1), problems=['as an older release says it']))
+    api.add_host('h1')
+    api.db.transaction(write)
+    shown = {row['host']: row for row in api('GET', '/service-health', token=ADMIN, status=200)['service_health']}
+    assert {host: row['state'] for host, row in shown.items()} == {'h1': 'up', 'c1': 'degraded', 'c2': 'down'}
+    assert set(shown['c1']) == {'id', 'host', 'binary', 'zone', 'state', 'reasons', 'status', 'disabled_reason',
+                                'last_seen_at', 'incarnation', 'release'}
+    assert shown['c1']['reasons'] == [
+        {'probe': 'disk', 'state': 'degraded', 'reason': 'writing took 4.0 s', 'value': 4.0, 'unit': 's'}]
+    silent, told = shown['c2']['reasons']
+    assert silent['probe'] == 'heartbeat' and silent['value'] >= 3600
+    assert told['reason'] == 'as an older release says it'
+    found = api('GET', '/service-health?state=degraded&binary=nova-conductor', token=ADMIN, status=200)
+    assert [row['host'] for row in found['service_health']] == ['c1']
+    api('GET', '/service-health?state=ill', token=ADMIN, status=400)
+    api('GET', '/service-health', token=MEMBER, status=403)
+    listed = api('GET', '/os-services', token=ADMIN, status=200)['services']
+    assert {row['host']: row['state'] for row in listed} == {'h1': 'up', 'c1': 'up', 'c2': 'down'}, 'as Nova has it'
 
 
 def test_only_workers_are_changed(api: ComputeApi) -> None:

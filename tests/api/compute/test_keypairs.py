@@ -145,4 +145,5 @@ def test_quota(api: ComputeApi) -> None:
     api.conf.set_override('key_pairs', 1, 'quota')
     add(api)
     assert add(api, 'k2', status=403) == {
-        'forbidden': {'code': 403, 'message': 'Quota exceeded, too many key pairs.'}}
+        'forbidden': {'code': 403, 'message': 'Quota exceeded, too many key pairs.', 'reason': 'over_quota',
+                      'retryable': False}}

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from compute.api.servers import ops
+from compute.db import operations, tables
 from compute.objects.instance import Fault
 from compute.objects.nic import FixedIp, Nic
+from compute.objects.operation import FAILED, Operation, OperationError
 from compute.rest.op import Op
 from compute.rest.versions import Version
 from tests.api.compute.compute_cloud import ADMIN
@@ -151,3 +153,31 @@ def test_actions(one: Servers, action: str, version: str) -> None:
     keep(f'actions/{action}-{version}', 'request', {action: value})
     if answer is not None:
         keep(f'actions/{action}-{version}', 'response', answer)
+
+
+def test_operations(one: Servers) -> None:
+    """The ledger's view of a server: a creation that failed in its third stage, and its stages."""
+    key = key_of(one)
+    with_times(one, key)
+    listed = one.api('GET', f'/servers/{key}/operations', token=TOKEN, status=200)
+    keep('operations/list', 'response', listed)
+    number = listed['operations'][0]['id']
+    keep('operations/show', 'response', one.api('GET', f'/servers/{key}/operations/{number}', token=TOKEN, status=200))
+    keep('operations/all', 'response', one.api('GET', '/operations?state=failed', token=TOKEN, status=200))
+
+
+def with_times(servers: Servers, key: str) -> None:
+    """Put an operation with stages into the ledger, at times that do not change."""
+    def write(connection: Any) -> None:
+        opened = operations.insert(connection, Operation(
+            request_id='req-30000000-0000-4000-8000-000000000001', kind='create', instance_uuid=key, project_id='p1',
+            user_id='root', host='h1', owner='nova-compute@h1', deadline_at=TIME))
+        for stage in ('networking', 'block_device_mapping'):
+            operations.begin_stage(connection, operations.get(connection, opened.id), stage, 'h1')
+        operations.end(connection, opened, FAILED, OperationError(
+            code='image_too_large', message='Image has 20 GiB; the disk has 10', stage='block_device_mapping',
+            hint='take a flavor with a larger disk'))
+        times = {'created_at': TIME, 'started_at': TIME, 'updated_at': TIME, 'finished_at': TIME}
+        connection.execute(tables.operations.update().values(times))
+        connection.execute(tables.operation_events.update().values(started_at=TIME, finished_at=TIME))
+    servers.api.db.transaction(write)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -218,22 +217,3 @@ def test_hints_of_every_form(servers: Servers) -> None:
     assert 'group' in message(servers.create(400, beside={'os:scheduler_hints': {'group': 'x'}}))
     missing = '99999999-0000-4000-8000-000000000000'
     assert missing in message(servers.create(400, beside={'os:scheduler_hints': {'group': missing}}))
-
-
-def test_the_same_key_makes_one_server(servers: Servers) -> None:
-    def send(**changes: Any) -> Any:
-        import json
-
-        import webob
-        request = webob.Request.blank('/v2.1/servers', method='POST', headers={
-            'X-Auth-Token': MEMBER, 'Idempotency-Key': 'once', 'OpenStack-API-Version': f'compute {LATEST}'})
-        request.content_type, request.body = 'application/json', json.dumps(servers.request(**changes)).encode()
-        return request.get_response(servers.api.wsgi)
-    servers.api.conf.set_override('instances', 1, 'quota')
-    with ThreadPoolExecutor(4) as pool:
-        answers = [future.result() for future in [pool.submit(send) for _ in range(4)]]
-    assert {answer.status_int for answer in answers} == {202}
-    assert len({answer.json['server']['id'] for answer in answers}) == 1
-    assert sum('adminPass' in answer.json['server'] for answer in answers) == 1
-    assert send(name='other').status_int == 409
-    assert len(servers.api('GET', '/servers')['servers']) == 1

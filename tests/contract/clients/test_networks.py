@@ -43,10 +43,11 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
     if request.param == 'fake':
         fake = FakeNetworks()
         fake.broken_hosts.add('broken')
+        fake.agents.add('host1')
         yield Bed(fake, functools.partial(fake_network, fake), functools.partial(fake_port, fake), lambda port_id: None,
                   lambda number: setattr(fake, 'port_quota', number))
         return
-    site = Site()
+    site = Site(max_limit=4)  # so that long lists have several pages
     site.agent('host1')
     conf = make_conf()
     connect(conf, {'identity': TinyIdentity({'network': 'http://network'}, 'service'), 'network': site.wsgi})
@@ -214,6 +215,21 @@ def test_ports_of_a_server_are_listed_and_deleted_once_or_twice(bed: Bed) -> Non
         bed.client.delete_port(None, port_id)
     assert bed.client.nics_of(None, 's1') == []
     bed.client.unbind_port(None, made[0])
+
+
+def test_ports_are_listed_whole(bed: Bed) -> None:
+    network_id, other = bed.network(), bed.network(project=OTHER, cidr='10.8.0.0/24')
+    made = {bed.create(network_id, f's{number}').port_id for number in range(5)}
+    mine, foreign = bed.port(network_id), bed.port(other, project=OTHER)
+    found = {port.id: port for port in bed.client.all_ports()}
+    assert set(found) == made | {mine, foreign}
+    assert {port.id for port in found.values() if port.owned} == made
+    assert {(port.host, port.of_server) for port in found.values() if port.owned} == {('host1', True)}
+    assert found[foreign].project_id == OTHER and not found[foreign].of_server
+
+
+def test_hosts_with_an_agent_that_lives(bed: Bed) -> None:
+    assert bed.client.agent_hosts() == ['host1']
 
 
 def test_the_automatic_network_is_made_once(bed: Bed) -> None:

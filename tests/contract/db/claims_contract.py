@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from compute import exception
-from compute.db import claims, hosts, instances, server_groups, services
+from compute.db import claims, claims_audit, hosts, instances, server_groups, services
 from compute.db.session import Database
 from compute.db.tables import claims as claims_table
 from compute.db.tables import group_seats
@@ -52,7 +52,7 @@ def make_group(database: Database, policy: str, rules: dict[str, int] | None = N
 
 
 def assert_sound(database: Database) -> None:
-    assert database.read(claims.audit) == []
+    assert database.read(claims_audit.audit) == []
 
 
 class ClaimsContract:
@@ -265,9 +265,10 @@ class ClaimsContract:
             connection.execute(group_seats.insert().values(
                 group_uuid=str(uuid.uuid4()), host_id=place, seat=0, instance_uuid=str(uuid.uuid4())))
         database.transaction(spoil)
-        found = database.read(claims.audit)
+        found = database.read(claims_audit.audit)
         assert {(each.kind, each.resource) for each in found} == {
             ('usage', 'vcpus'), ('usage', 'memory_mb'), ('usage', 'disk_gb'), ('usage', 'running_vms'),
             ('no_instance', None), ('wrong_host', None), ('no_host', None), ('seat', None)}
+        assert {each.kind for each in database.read(claims_audit.missing)} == {'no_claim'}
         memory = next(each for each in found if each.resource == 'memory_mb')
         assert (memory.recorded, memory.counted) == (99, 1024)

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from compute import exception
-from compute.db import claims, hosts, instances, operations, server_groups, services
+from compute.db import claims, claims_audit, hosts, instances, operations, server_groups, services
 from compute.db.session import Database
 from compute.objects.host import Host
 from compute.objects.operation import Operation
@@ -188,7 +188,7 @@ class GroupsContract:
             lambda connection: server_groups.for_scheduler(connection, uuid_)))
         database.transaction(lambda connection: claims.claim(connection, spec, place))
         database.transaction(lambda connection: server_groups.delete(connection, uuid_))
-        assert database.read(claims.audit) == []
+        assert database.read(claims_audit.audit) == []
         assert find(database, 'one').running_vms == 1
         with pytest.raises(exception.NotFound):
             database.transaction(lambda connection: server_groups.delete(connection, uuid_))

@@ -35,6 +35,16 @@ class PlumbingContract:
         assert plumbing.sync([kept]).changes
         assert plumbing.cleanup() and not plumbing.cleanup()
 
+    def test_wires_are_those_of_the_ports_that_are_stated(self, plumbing: Plumbing) -> None:
+        first, second = make_network(make_port(1), make_port(2)), make_network(make_port(3))
+        plumbing.sync([first, second])
+        assert {(wire.network_id, wire.port_id) for wire in plumbing.wires()} == {
+            (network.id, port.id) for network in (first, second) for port in network.ports}
+        plumbing.apply({second.id: None})
+        assert {wire.network_id for wire in plumbing.wires()} == {first.id}
+        plumbing.sync([])
+        assert plumbing.wires() == []
+
     def test_network_that_leaves_the_host_is_refused(self, plumbing: Plumbing) -> None:
         fine = make_network(make_port(1))
         far = make_network(make_port(2), kind='vxlan', segment=7)

@@ -115,6 +115,15 @@ class LifecycleContract:
             bed.driver.guest_info(guest.instance.uuid)
         assert guest.instance.uuid not in [info.uuid for info in bed.driver.guests()]
 
+    def test_files_come_and_go_with_their_guest(self, bed: Bed) -> None:
+        guest, other = bed.spawned(), make_guest()
+        bed.driver.power_off(guest.instance, 0)
+        assert guest.instance.uuid in bed.driver.stored() and other.instance.uuid not in bed.driver.stored()
+        bed.driver.destroy(guest.instance)
+        with pytest.raises(exception.Retry):
+            bed.driver.spawn(make_guest(bed.image()))
+        assert not {guest.instance.uuid, other.instance.uuid} & set(bed.driver.stored())
+
     def test_power_off_and_on(self, bed: Bed) -> None:
         guest = bed.spawned()
         for _ in range(2):

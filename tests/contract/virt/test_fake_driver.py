@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -72,6 +73,17 @@ def test_soft_reboot_obeyed_or_not(bed: Bed, driver: FakeDriver) -> None:
     assert bed.state(guest) == states.RUNNING
     driver.power_off(guest.instance, 0.05)
     assert bed.state(guest) == states.SHUTDOWN
+
+
+def test_a_wait_for_a_guest_can_be_cancelled(bed: Bed, driver: FakeDriver) -> None:
+    guest = bed.spawned()
+    driver.ignore_shutdown(guest.instance.uuid)
+    cancelled = threading.Event()
+    cancelled.set()
+    for wait in (driver.power_off, driver.reboot_soft):
+        with pytest.raises(exception.Stale):
+            wait(guest.instance, 600, cancelled)  # type: ignore[operator]
+    assert bed.state(guest) == states.RUNNING
 
 
 def test_a_strangers_guest_is_shown_and_never_touched(bed: Bed, driver: FakeDriver) -> None:

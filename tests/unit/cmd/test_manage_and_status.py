@@ -100,6 +100,7 @@ def test_schemas_are_missing_then_there_and_stay(control: Control) -> None:
     assert again.stdout.count('is at the newest schema') == len(STORES)
     assert control.run('manage', 'db', 'version').returncode == 0
     assert control.run('status', 'upgrade', 'check').returncode == 0
+    assert 'data forget_idempotency_keys: done' in control.run('status', 'upgrade', 'check').stdout
 
 
 def test_bootstrap_makes_a_first_login_once(control: Control) -> None:
@@ -172,6 +173,8 @@ def test_status_as_json_tells_of_daemons_services_and_old_operations(synced: Con
     assert state['operations'][0]['age'] >= 3600
     listed = synced.run('manage', 'service', 'list').stdout
     assert 'nova-compute' in listed and 'there' in listed
+    titles, _, *work = synced.run('manage', 'operations', '--older', '600').stdout.splitlines()
+    assert [line.split()[2] for line in work] == ['old'] and {'owner', 'age', 'lease_until'} <= set(titles.split())
 
 
 def insert_service(control: Control, host: str, seen: datetime.datetime) -> None:
@@ -188,3 +191,39 @@ def insert_operation(control: Control, name: str, opened: datetime.datetime) -> 
                       "deadline_at, created_at, updated_at) "
                       "VALUES ('r', 'create', ?, 'p', 'u', '{}', 'running', ?, ?, ?)",
                       (name, *[str(opened)] * 3))
+
+
+def test_data_of_the_version_before_is_changed_in_steps(control: Control) -> None:
+    control.run('manage', 'db', 'sync', '--store', 'compute')
+    with control.store('compute') as store:
+        for number in range(5):
+            store.execute("INSERT INTO operations (request_id, idempotency_key, kind, instance_uuid, project_id, "
+                          "user_id, args, state, deadline_at, created_at, updated_at) VALUES ('r', ?, 'create', ?, "
+                          "'p', 'u', '{}', 'done', '2026-01-01', '2026-01-01', '2026-01-01')",
+                          (f'key{number}', f'uuid{number}'))
+    control.run('manage', 'db', 'sync')
+    told = json.loads(control.run('status', '--json', 'upgrade', 'check').stdout)
+    data = next(check for check in told if check['what'] == 'data forget_idempotency_keys')
+    assert data['result'] == 1 and data['told'].startswith('5 rows')
+    done = control.run('manage', 'db', 'migrate-data', '--batch', '2')
+    assert (done.returncode, done.stdout.strip()) == (0, 'forget_idempotency_keys: 5 rows changed')
+    assert control.run('status', 'upgrade', 'check').returncode == 0
+    assert control.run('manage', 'db', 'migrate-data', '--batch', '0').returncode == 2
+
+
+def test_audit_finds_fixes_and_says_so_with_its_status(synced: Control) -> None:
+    words = ('audit', '--no-hosts', '--pause', '0')
+    clean = synced.run('manage', *words)
+    assert clean.returncode == 0 and '0 findings' in clean.stdout, clean.stderr
+    insert_operation(synced, 'old', datetime.datetime.now(datetime.UTC).replace(tzinfo=None))
+    found = synced.run('manage', *words, '--json')
+    finding, = json.loads(found.stdout)['findings']
+    assert found.returncode == 3 and finding['code'] == 'operation_without_server' and finding['done'] is None
+    assert finding['about']['server'] == 'old' and finding['evidence']['state'] == 'running'
+    assert synced.run('manage', *words, '--only', 'quota_usage_wrong', '--fix').returncode == 0
+    fixed = synced.run('manage', *words, '--fix')
+    assert fixed.returncode == 0 and 'done: it was cancelled' in fixed.stdout
+    assert '1 findings, 0 of them not fixed' in fixed.stdout
+    assert synced.run('manage', *words).returncode == 0
+    wrong = synced.run('manage', *words, '--only', 'nonsense')
+    assert wrong.returncode == 2 and 'operation_past_deadline' in wrong.stderr

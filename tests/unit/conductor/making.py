@@ -13,12 +13,13 @@ from oslo_config import cfg
 from compute import conf as options
 from compute import context as ctx
 from compute.clients.fake.network import FakeNetworks
+from compute.clients.recent import Recent
 from compute.conductor.conductor import Conductor
 from compute.conductor.reaper import Reaper
 from compute.conductor.reports import ReportsEndpoint
 from compute.control.instances import create, delete
 from compute.control.instances.request import CreateRequest
-from compute.db import claims, flavors, instances, migrate, operations, quotas
+from compute.db import claims, claims_audit, flavors, instances, migrate, operations, quotas
 from compute.db.session import Database
 from compute.db.tables import hosts as hosts_table
 from compute.db.tables import instances as instances_table
@@ -59,7 +60,7 @@ class Controller:
         migrate.upgrade(self.db, 'compute.db.versions', 'compute_version')
         self.rpc, self.networks = RecordedRpc(), FakeNetworks()
         self.cloud = SimpleNamespace(conf=self.conf, db=self.db, rpc=self.rpc, host='c1', networks=self.networks,
-                                     images=self, identity=None)
+                                     images=self, identity=None, recent=Recent(0))
         self.conductor = AtOnce(self.cloud)  # type: ignore[arg-type]
         self.conductor.hearing.can_judge = lambda: self.hears  # type: ignore[method-assign]
         self.reports, self.reaper = ReportsEndpoint(self.conductor), Reaper(self.conductor)
@@ -149,7 +150,7 @@ class Controller:
 
     def check(self) -> None:
         """Assert what always holds: claims are use, quota is servers, and nobody is nobody's."""
-        assert self.db.read(claims.audit) == []
+        assert self.db.read(claims_audit.audit) == [] == self.db.read(claims_audit.missing)
         living = self.db.rows(sa.select(instances_table).where(instances_table.c.deleted == sa.false()))
         used = self.db.read(lambda connection: quotas.usage_of(connection, 'p1'))
         assert (used['instances'], used['ram']) == (len(living), sum(row.memory_mb for row in living))

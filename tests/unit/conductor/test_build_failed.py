@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compute.conductor import create
-from compute.db import claims, operations
+from compute.db import claims_audit, operations
 from compute.objects.operation import Operation, OperationError, Work
 from tests.unit.conductor.making import USER, Controller
 
@@ -24,7 +24,7 @@ def begun(controller: Controller) -> Operation:
 
 def fail(controller: Controller, operation: Operation) -> Operation:
     controller.reports.fail(USER, operation_id=operation.id, error=FULL, **controller.who(operation.host or ''))
-    assert controller.db.read(claims.audit) == []
+    assert controller.db.read(claims_audit.audit) == []
     return controller.operation(operation.id)
 
 
@@ -45,7 +45,7 @@ def test_a_conductor_that_lost_its_lease_changes_nothing(controller: Controller)
     work = Work(operation=operation, instance=controller.instance(operation.instance_uuid))
     told = len(controller.builds())
     create.failed(controller.conductor, USER, work, FULL)
-    create.hand_over(controller.conductor, USER, operation, 'a', [])
+    create.hand_over(controller.conductor, USER, operation, work.instance, 'a', [])
     controller.conductor.release(operation, 0)
     after = controller.operation(operation.id)
     assert (after.host, after.owner, after.attempt, after.lease_until) == (

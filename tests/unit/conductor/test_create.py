@@ -9,7 +9,17 @@ import pytest
 from compute import exception
 from compute.conductor import create
 from compute.conductor.reaper import Reaper
-from compute.objects.operation import CANCELLED, DONE, FAILED, QUEUED, RUNNING, InstanceUpdate, OperationError
+from compute.db import operations
+from compute.objects.operation import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    QUEUED,
+    RUNNING,
+    InstanceUpdate,
+    OperationError,
+    StageBegan,
+)
 from tests.unit.conductor.making import LONG_AGO, USER, AtOnce, Controller
 
 
@@ -25,8 +35,8 @@ def test_placed_and_built(controller: Controller) -> None:
     assert (instance.host, controller.claimed(key), controller.builds()) == ('b', ['b'], ['b'])
     assert (operation.host, operation.owner, operation.args['alternates']) == ('b', None, ['a'])
     work = controller.rpc.of('build')[-1].arguments['work']
-    assert work.instance == controller.instance(key) and work.operation.args['admin_pass'] == 'x'
-    controller.begin(operation.id, 'b')
+    assert (work.instance.uuid, work.instance.host, work.operation.args['admin_pass']) == (key, 'b', 'x')
+    assert controller.begin(operation.id, 'b').instance == controller.instance(key)
     controller.reports.progress(USER, operation_id=operation.id, stage='spawning', **controller.who('b'))
     assert controller.instance(key).task_state == 'spawning'
     controller.finish(operation.id, 'b')
@@ -34,6 +44,41 @@ def test_placed_and_built(controller: Controller) -> None:
     assert (instance.vm_state, instance.task_state, operation.state) == ('active', None, DONE)
     assert instance.launched_at is not None and 'admin_pass' not in operation.args
     controller.finish(operation.id, 'b')  # said twice, its answer was lost
+
+
+def test_stages_are_written_with_the_lease_and_with_the_end(controller: Controller) -> None:
+    operation = controller.create()
+    place(controller, operation.id)
+    who = controller.who('b')
+    work = controller.reports.begin(USER, operation_id=operation.id, stage='networking', **who)
+    assert (work.operation.stage, work.noted, work.operation.state) == ('scheduling', 'networking', RUNNING)
+    assert controller.operation(operation.id).stage == 'networking'
+    assert controller.instance(operation.instance_uuid).task_state == 'networking'
+    untold = (StageBegan(name='block_device_mapping', ago=2.0), StageBegan(name='spawning', ago=0.5))
+    for _ in range(2):  # said twice, its answer was lost
+        controller.reports.finish(USER, operation_id=operation.id, update=InstanceUpdate(vm_state='active'),
+                                  stages=untold, **who)
+    ended = controller.operation(operation.id)
+    events = controller.db.read(lambda connection: operations.events_of(connection, operation.id))
+    assert (ended.state, ended.stage) == (DONE, 'spawning')
+    assert [(event.name, event.result) for event in events] == [
+        (name, 'Success') for name in ('scheduling', 'networking', 'block_device_mapping', 'spawning')]
+    assert [event.finished_at for event in events[1:]] == [*(event.started_at for event in events[2:]),
+                                                           events[-1].finished_at]
+    assert 1.4 < (events[3].started_at - events[2].started_at).total_seconds() < 1.6
+
+
+def test_a_failure_closes_the_stages_that_it_tells(controller: Controller) -> None:
+    controller.add_host('a')
+    operation = controller.create()
+    place(controller, operation.id)
+    who = controller.who(controller.builds()[-1] or '')
+    controller.reports.begin(USER, operation_id=operation.id, stage='networking', **who)
+    controller.reports.fail(USER, operation_id=operation.id, error=OperationError(message='no', stage='spawning'),
+                            stages=(StageBegan(name='spawning', ago=-5.0),), **who)
+    events = controller.db.read(lambda connection: operations.events_of(connection, operation.id))
+    assert [(event.name, event.result) for event in events] == [
+        ('scheduling', 'Success'), ('networking', 'Success'), ('spawning', 'Error')]
 
 
 def test_the_message_twice_places_once(controller: Controller) -> None:
@@ -80,7 +125,8 @@ def test_a_conductor_that_dies_between_claim_and_hand_over(controller: Controlle
     operation = controller.create()
     work = controller.conductor.lease(operation.id)
     assert work is not None
-    assert create._select(controller.conductor, USER, work) == ('b', ['a'])
+    spec = controller.db.read(lambda connection: create.spec_of(connection, work.instance, work.operation))
+    assert create._select(controller.conductor, USER, spec) == ('b', ['a'])
     assert controller.reaper.sweep() == 0  # it holds its lease
     controller.overdue(operation.id)
     controller.reaper.sweep()

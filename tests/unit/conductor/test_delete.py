@@ -6,6 +6,7 @@ import pytest
 
 from compute import exception
 from compute.conductor import create, delete
+from compute.db import operations
 from compute.objects.nic import NicRequest
 from compute.objects.operation import DONE, FAILED, InstanceUpdate
 from tests.unit.conductor.making import LONG_AGO, USER, Controller
@@ -92,6 +93,46 @@ def test_a_host_that_went_down_is_not_waited_for(controller: Controller) -> None
     assert controller.instance(key).deleted
     controller.add_host('b')
     assert key in controller.register('b').deleted
+
+
+def test_a_conductor_that_was_slow_does_not_end_what_the_host_does_by_now(
+        controller: Controller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it freed the ports its lease ran out, the host came back, and another conductor gave it to the host."""
+    key = built(controller)
+    controller.down('b')
+    operation = controller.delete(key)
+
+    def slow(*arguments: object, **options: object) -> None:
+        def pass_on(connection: object) -> None:
+            delete.operations.hand_over(connection, operation.id, 'b', 15)  # type: ignore[arg-type]
+        controller.db.transaction(pass_on)
+        controller.register('b')
+        controller.begin(operation.id, 'b')
+    monkeypatch.setattr(delete.ports, 'release', slow)
+    controller.conductor.submit(delete.remove, USER, operation.id)
+    assert not controller.instance(key).deleted and controller.operation(operation.id).owner == 'nova-compute@b'
+    controller.finish(operation.id, 'b', InstanceUpdate())
+    assert controller.instance(key).deleted
+def test_a_host_that_was_only_cut_off_is_told_which_guests_to_remove(controller: Controller) -> None:
+    key = built(controller)
+    stays = {'a stranger': 1, controller.create().instance_uuid: 1}
+    remove(controller, key)
+    controller.down('b')
+    number = controller.newest(key).id
+    controller.overdue(number)
+    controller.reaper.sweep()
+    assert controller.instance(key).deleted
+    assert controller.reports.observed(USER, power_states={key: 1, **stays},
+                                       **controller.who('b')) == (key,)
+
+
+def test_a_conductor_that_lost_it_writes_nothing(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = controller.create().instance_uuid
+    operation = controller.delete(key)
+    monkeypatch.setattr(controller.conductor, 'holds', lambda connection, number: False)
+    controller.conductor.submit(delete.remove, USER, operation.id)
+    assert not controller.instance(key).deleted and controller.operation(operation.id).stage == ''
+    assert controller.db.read(lambda connection: operations.events_of(connection, operation.id)) == []
 
 
 def test_past_its_deadline_the_server_says_why_and_can_be_deleted_again(controller: Controller) -> None:

@@ -1,4 +1,4 @@
-"""What a store says of values that no column can hold, and who may read its files."""
+"""What a store says of values that no column can hold and of commits without an answer, and who may read its files."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from oslo_config import cfg
+from sqlalchemy import exc
+from sqlalchemy.engine.base import RootTransaction
 
 from compute import conf as options
 from compute.db.session import Database
-from compute.exception import Invalid
+from compute.exception import Invalid, Unavailable
 
 
 @pytest.fixture
@@ -33,3 +35,30 @@ def test_the_files_of_a_store_are_its_owners_only(database: Database, tmp_path: 
     database.transaction(lambda connection: connection.execute(sa.text('CREATE TABLE t (x INTEGER)')))
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
     assert 'x.sqlite' in modes and set(modes.values()) == {0o600}, modes
+
+
+@pytest.mark.parametrize(('said', 'runs'), [('Lost connection to server during query', 1), ('Deadlock found', 2)])
+def test_what_may_have_been_committed_is_not_done_again(database: Database, monkeypatch: pytest.MonkeyPatch, said: str,
+                                                        runs: int) -> None:
+    database.transaction(lambda connection: connection.exec_driver_sql('CREATE TABLE t (n INTEGER)'))
+    commit, failures, begun = RootTransaction.commit, [said], []
+
+    def broken(transaction: RootTransaction) -> None:
+        if failures:
+            error = exc.OperationalError('COMMIT', {}, Exception(2013, failures.pop()))
+            if runs == 1:
+                commit(transaction)
+            raise error
+        commit(transaction)
+    monkeypatch.setattr(RootTransaction, 'commit', broken)
+
+    def write(connection: sa.Connection) -> None:
+        begun.append(1)
+        connection.exec_driver_sql('INSERT INTO t VALUES (1)')
+    if runs == 1:
+        with pytest.raises(Unavailable) as caught:
+            database.transaction(write)
+        assert caught.value.code == 'database_unsure'
+    else:
+        database.transaction(write)
+    assert len(begun) == runs and len(database.rows(sa.text('SELECT n FROM t'))) == 1  # type: ignore[arg-type]

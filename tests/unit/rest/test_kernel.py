@@ -11,8 +11,8 @@ from oslo_config import cfg
 from oslo_policy import policy as oslo_policy
 
 from compute import context as ctx
-from compute.exception import NotFound
-from compute.rest.errors import compute_shape
+from compute.exception import Conflict, NotFound, Unauthorized, Unavailable
+from compute.rest.errors import compute_shape, identity_shape, image_shape, network_shape
 from compute.rest.fields import ListOf, Required, Since, Until, fields
 from compute.rest.kernel import Api, Kernel
 from compute.rest.op import Body, Op, Query, Resource, View
@@ -189,3 +189,24 @@ def test_a_nul_in_a_body_is_refused(kernel: Kernel, body: bytes, status: int) ->
 def test_a_body_that_is_nested_too_deep_is_refused(kernel: Kernel, depth: int, refused: bool) -> None:
     answer = send(kernel, 'POST', '/things', b'{"thing": {"name": "a"}, "more": ' + b'[' * depth + b']' * depth + b'}')
     assert answer.status_int == 400 and ('nested' in answer.text) is refused
+
+
+@pytest.mark.parametrize(('shape', 'path'), [
+    (compute_shape, 'conflictingRequest'), (identity_shape, 'error'), (network_shape, 'NeutronError'),
+    (image_shape, None)])
+def test_errors_say_why_to_programs_too(shape: Any, path: str | None) -> None:
+    """Beside the keys that each API's clients expect; the code of Compute's and Identity's is the status, a number."""
+    error = Conflict('It is locked', code='server_locked', hint='unlock it')
+    body = shape(409, error.message, error)
+    inner = body[path] if path else body
+    assert (inner['message'], inner['reason'], inner['retryable'], inner['hint']) == (
+        'It is locked', 'server_locked', False, 'unlock it')
+    later = shape(503, 'Later', Unavailable('Later'))
+    assert (later if path is None else next(iter(later.values())))['retryable'] is True
+    refused = shape(401, 'No', Unauthorized('No', code='token_revoked', hint='log in'))
+    assert 'reason' not in str(refused) and 'log in' not in str(refused)
+
+
+def test_what_may_be_sent_again_after_a_while_is_retryable() -> None:
+    error = Conflict('Wait', code='idempotency_key_in_use', details={'retry_after': 1})
+    assert compute_shape(409, 'Wait', error)['conflictingRequest']['retryable'] is True

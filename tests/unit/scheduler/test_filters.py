@@ -148,3 +148,14 @@ def test_an_installed_filter_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return [types.SimpleNamespace(load=lambda: Own)] if (group, name) == (filters.ENTRY_POINTS, 'Own') else []
     monkeypatch.setattr(filters.metadata, 'entry_points', points)
     assert isinstance(filters.load(make_conf(enabled_filters=['Own']))[0], Own)
+
+
+@pytest.mark.parametrize('name', sorted(filters.FILTERS))
+def test_many_hosts_are_judged_as_one_is(name: str) -> None:
+    """``passing`` and ``check`` say the same, whatever the table above has asked for."""
+    judge = filters.FILTERS[name](make_conf())
+    hosts = [make_host('one', **host) for _, host, _, _ in TABLE]
+    for _, _, asked, _ in TABLE:
+        request = make_request(**asked)
+        if judge.applies(request):
+            assert judge.passing(hosts, request) == [host for host in hosts if judge.check(host, request) is None]

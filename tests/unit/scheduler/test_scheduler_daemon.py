@@ -35,4 +35,6 @@ def test_a_database_that_does_not_answer_is_a_problem() -> None:
     conf = make_conf()
     conf.set_override('connection', 'mysql+pymysql://nobody@127.0.0.1:1/none', group='database')
     conf.set_override('max_retries', 0, group='database')
-    assert SchedulerDaemon(conf, None).health() == ['The database does not answer']
+    daemon = SchedulerDaemon(conf, None)
+    daemon.watch.look_now()
+    assert daemon.health() == ['The database does not answer']

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from compute import exception
-from compute.db import claims, hosts, instances, server_groups, services
+from compute.db import claims, claims_audit, hosts, instances, server_groups, services
 from compute.db.session import Database
 from compute.objects.request_spec import RequestSpec, Selection
 from compute.scheduler.select import SelectEndpoint
@@ -119,7 +119,7 @@ def test_parallel_requests_spread_and_fill_exactly(database: Database) -> None:
     assert sorted(placed(results)) == sorted([f'h{number}' for number in range(6)] * 2)
     refused = [result for result in results if isinstance(result, exception.NoValidHost)]
     assert all('0 of 6 hosts fit' in error.message for error in refused)
-    assert database.read(claims.audit) == []
+    assert database.read(claims_audit.audit) == []
 
 
 def test_parallel_requests_do_not_run_for_the_same_host(database: Database) -> None:
@@ -135,7 +135,7 @@ def test_schedulers_that_do_not_see_each_other_fill_exactly(database: Database) 
     schedulers = [endpoint(database, refresh_interval=3600.0) for _ in range(3)]
     results = all_at_once(schedulers, [add_server(database) for _ in range(16)])
     assert len(placed(results)) == 12
-    assert database.read(claims.audit) == []
+    assert database.read(claims_audit.audit) == []
 
 
 def test_in_memory_figures_agree_with_the_store_after_a_storm(database: Database) -> None:

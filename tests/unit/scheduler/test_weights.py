@@ -20,6 +20,8 @@ TABLE: list[tuple[str, float, dict[str, Any], dict[str, Any]]] = [
     ('disk_weight_multiplier', 1.0, {}, {'disk_gb_used': 1}),
     ('io_ops_weight_multiplier', -1.0, {'io_ops': 1}, {'io_ops': 2}),
     ('build_failure_weight_multiplier', 1.0, {}, {'failed_builds': 1}),
+    ('health_weight_multiplier', 1.0, {}, {'sickness': 1}),
+    ('health_weight_multiplier', 1.0, {'sickness': 1}, {'sickness': 2}),
 ]
 
 
@@ -55,5 +57,12 @@ def test_a_multiplier_of_nothing_switches_off() -> None:
 def test_a_failed_build_outweighs_everything_by_default() -> None:
     loaded = weights.load(make_conf())
     hosts = [make_host('large', failed_builds=1), make_host('small', memory_mb_used=6000, vcpus_used=14)]
+    decision = decide(hosts, make_request(), Rules(filters=(), weights=loaded), random.Random(1))
+    assert [host.host for host in decision.ranked] == ['small', 'large']
+
+
+def test_a_degraded_host_comes_after_a_fuller_healthy_one_and_still_comes() -> None:
+    loaded = weights.load(make_conf())
+    hosts = [make_host('large', sickness=1), make_host('small', memory_mb_used=6000, vcpus_used=14)]
     decision = decide(hosts, make_request(), Rules(filters=(), weights=loaded), random.Random(1))
     assert [host.host for host in decision.ranked] == ['small', 'large']

@@ -45,20 +45,21 @@ class Conductor:
         self.stale = False
         self.at: dict[str, Callable[[], None]] = {}
 
-    def begin(self, context: Any, operation_id: int) -> Work:
+    def begin(self, context: Any, operation_id: int, stage: str) -> Work:
         return self.works[operation_id]
 
-    def progress(self, context: Any, operation_id: int, stage: str, update: Any = None) -> None:
+    def progress(self, context: Any, operation_id: int, stage: str, update: Any, stages: Any, *,
+                 once: bool = False) -> None:
         self.stages.append(stage)
         self.at.get(stage, lambda: None)()
         self._check()
 
-    def finish(self, context: Any, operation_id: int, update: InstanceUpdate) -> None:
+    def finish(self, context: Any, operation_id: int, update: InstanceUpdate, stages: Any) -> None:
         self._check()
         self.ended.append(('finish', update))
 
-    def fail(self, context: Any, operation_id: int, error: OperationError,
-             update: InstanceUpdate | None = None) -> None:
+    def fail(self, context: Any, operation_id: int, error: OperationError, update: InstanceUpdate | None,
+             stages: Any) -> None:
         self.ended.append(('fail', (error, update)))
 
     def holds(self, operation_id: int) -> bool:
@@ -335,9 +336,34 @@ def test_a_guest_that_does_not_listen_is_rebooted_hard(host: Host) -> None:
     assert ended is not None and ended[0] == 'finish' and host.conductor.stages[-1] == 'reboot_started_hard'
 
 
+def test_a_soft_reboot_that_comes_again_is_done_hard(host: Host) -> None:
+    """Its first stage is noted with the lease: whoever began it may have come further than that."""
+    host.run(host.work('create'))
+    ended = host.run(host.work('reboot', stage='rebooting', args={'type': 'SOFT'}))
+    assert ended is not None and ended[0] == 'finish' and host.conductor.stages[-1] == 'reboot_started_hard'
+
+
 def test_after_a_failure_the_host_says_how_the_guest_is(host: Host) -> None:
     host.run(host.work('create'))
     host.driver.fail_next('power_off', exception.Failed('stuck'))
     ended = host.run(host.work('stop'))
     assert ended is not None and ended[0] == 'fail'
     assert ended[1][1] == InstanceUpdate(vm_state='active', power_state=1)
+
+
+@pytest.mark.parametrize(('waits', 'args', 'then', 'more'), [
+    ('stop', {}, 'delete', {}), ('reboot', {'type': 'SOFT'}, 'delete', {}),
+    ('reboot', {'type': 'SOFT'}, 'reboot', {'type': 'HARD'})])
+def test_a_guest_that_does_not_shut_down_holds_nothing_up(host: Host, waits: str, args: dict[str, Any], then: str,
+                                                          more: dict[str, Any]) -> None:
+    """The wait for a guest, of up to 480 s, is over when a delete or a hard reboot comes."""
+    host.run(host.work('create'))
+    host.driver.ignore_shutdown(UUID)
+    host.conf.set_override('shutdown_timeout', 300, 'worker')
+    waiting = threading.Event()
+    host.conductor.at = dict.fromkeys(('powering_off', 'reboot_started'), waiting.set)
+    host.runner.submit(ctx.internal(), host.work(waits, args=args))
+    assert waiting.wait(10)
+    ended = host.run(host.work(then, args={'nics': [], **more}))
+    assert ended is not None and ended[0] == 'finish'
+    assert len(host.driver.guests()) == (then == 'reboot')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from compute import exception
 from compute.objects.flavor import Flavor
 from compute.objects.instance import Instance
 from compute.objects.operation import InstanceUpdate, Operation, OperationError, Work
-from compute.worker.runner import Job, Runner
+from compute.worker.job import Job
+from compute.worker.runner import Runner
 
 
 class Recorder:
@@ -23,22 +25,23 @@ class Recorder:
         self.stale: set[int] = set()
         self.ended = threading.Condition()
 
-    def begin(self, context: Any, operation_id: int) -> Work:
+    def begin(self, context: Any, operation_id: int, stage: str) -> Work:
         self._refuse(operation_id)
         self.said.append(('begin', operation_id))
         return self.works[operation_id]
 
     works: dict[int, Work] = {}
 
-    def progress(self, context: Any, operation_id: int, stage: str, update: Any = None) -> None:
+    def progress(self, context: Any, operation_id: int, stage: str, update: Any, stages: Any, *,
+                 once: bool = False) -> None:
         self._refuse(operation_id)
         self.said.append(('progress', operation_id, stage))
 
-    def finish(self, context: Any, operation_id: int, update: InstanceUpdate) -> None:
+    def finish(self, context: Any, operation_id: int, update: InstanceUpdate, stages: Any) -> None:
         self._refuse(operation_id)
         self._say(('finish', operation_id))
 
-    def fail(self, context: Any, operation_id: int, error: OperationError, update: Any = None) -> None:
+    def fail(self, context: Any, operation_id: int, error: OperationError, update: Any, stages: Any) -> None:
         self._say(('fail', operation_id, error))
 
     def holds(self, operation_id: int) -> bool:
@@ -62,8 +65,11 @@ class Recorder:
 class Handler:
     """Does what the test says."""
 
-    def __init__(self, run: Any = None) -> None:
-        self._run, self.undone = run, threading.Event()
+    def __init__(self, run: Any = None, first: str = 'scheduling') -> None:
+        self._run, self.undone, self._first = run, threading.Event(), first
+
+    def first(self, job: Job) -> str:
+        return 'deleting' if job.work.operation.kind == 'delete' else self._first
 
     def run(self, job: Job) -> InstanceUpdate:
         job.stage('deleting' if job.work.operation.kind == 'delete' else 'scheduling')
@@ -178,9 +184,24 @@ def test_an_operation_that_is_not_ours_is_left_alone() -> None:
     assert recorder.said == [] and not handler.undone.is_set()
 
 
+def test_before_it_changes_anything_it_is_sure_that_the_operation_is_still_its_own() -> None:
+    changed: list[bool] = []
+
+    def run(job: Job) -> None:
+        recorder.stale.add(1)  # what a process finds that was paused here
+        job.sure()
+        changed.append(True)
+    handler = Handler(run)
+    recorder, runner = make({'create': handler})
+    runner.submit(ctx.internal(), work(1))
+    idle(runner)
+    assert not changed and not any(said[0] in ('finish', 'fail') for said in recorder.said)
+
+
 def test_recovery_undoes_a_stage_that_may_not_be_repeated() -> None:
-    for stage, undone in (('spawning', True), ('networking', False)):
-        handler = Handler()
+    # The ledger's stage may be behind: after any that a host began with, the next ones may have been reached as well.
+    for stage, undone in (('spawning', True), ('networking', True), ('scheduling', False)):
+        handler = Handler(first='networking')
         recorder, runner = make({'create': handler})
         runner.submit(ctx.internal(), work(1, stage=stage), recover=True)
         recorder.wait('finish')
@@ -248,3 +269,41 @@ def test_a_full_disk_is_named() -> None:
     runner.submit(ctx.internal(), work(1))
     told = recorder.wait('fail')[2]
     assert (told.code, told.retryable) == ('disk_full', True) and 'No space left' in told.message
+
+
+def test_a_stop_lets_running_work_end_and_drops_what_waits() -> None:
+    gate, begun = threading.Event(), threading.Event()
+
+    def run(job: Job) -> None:
+        begun.set()
+        gate.wait(5)
+    recorder = Recorder()
+    runner = Runner(recorder, {'create': Handler(run)}, 1, 1)  # type: ignore[arg-type]
+    runner.submit(ctx.internal(), work(1, uuid='a'))
+    assert begun.wait(5)
+    runner.submit(ctx.internal(), work(2, uuid='b'))
+    threading.Timer(0.2, gate.set).start()
+    assert runner.finish(time.monotonic() + 5)
+    assert [said[:2] for said in recorder.said] == [('begin', 1), ('progress', 1), ('finish', 1)]
+    runner.submit(ctx.internal(), work(3, uuid='c'))
+    assert ('begin', 3) not in recorder.said
+
+
+def test_what_a_stop_cuts_off_is_neither_failed_nor_undone() -> None:
+    gate, begun = threading.Event(), threading.Event()
+
+    def run(job: Job) -> None:
+        begun.set()
+        gate.wait(5)
+        raise exception.Failed('the connection to the hypervisor was closed')
+    handler = Handler(run)
+    recorder, runner = make({'create': handler})
+    runner.submit(ctx.internal(), work(1))
+    assert begun.wait(5)
+    assert not runner.finish(time.monotonic() + 0.1)
+    assert runner.running() == (1,)
+    runner.stop()
+    gate.set()
+    idle(runner)
+    assert not handler.undone.is_set()
+    assert [said[0] for said in recorder.said] == ['begin', 'progress']

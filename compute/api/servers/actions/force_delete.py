@@ -6,7 +6,7 @@ from compute.api.servers.load import load
 from compute.control.instances import delete as control
 from compute.policies import force_delete as policy
 from compute.rest.call import Call
-from compute.rest.op import Op
+from compute.rest.op import Op, nothing
 
 
 def force_delete(call: Call) -> None:
@@ -14,4 +14,4 @@ def force_delete(call: Call) -> None:
     control.delete(call.app, call.context, call.target)
 
 
-OP = Op('ACTION', 'forceDelete', force_delete, policy=policy.FORCE_DELETE, loads=load, status=202)
+OP = Op('ACTION', 'forceDelete', force_delete, policy=policy.FORCE_DELETE, loads=load, status=202, again=nothing)

@@ -7,7 +7,7 @@ from compute.control.instances import reboot as control
 from compute.policies import reboot as policy
 from compute.rest.call import Call
 from compute.rest.fields import Required, fields
-from compute.rest.op import Body, Op
+from compute.rest.op import Body, Op, nothing
 
 _TYPE = {'type': 'string', 'enum': ['HARD', 'Hard', 'hard', 'SOFT', 'Soft', 'soft']}
 
@@ -17,5 +17,5 @@ def reboot(call: Call) -> None:
     control.reboot(call.app, call.context, call.target, call.body['type'].upper())
 
 
-OP = Op('ACTION', 'reboot', reboot, policy=policy.REBOOT, loads=load, status=202,
+OP = Op('ACTION', 'reboot', reboot, policy=policy.REBOOT, loads=load, status=202, again=nothing,
         body=Body('reboot', fields(type=Required(_TYPE))))

@@ -8,7 +8,7 @@ from compute.control.instances import unlock as control
 from compute.policies import unlock as policy
 from compute.rest.call import Call
 from compute.rest.fields import Either, Since, Until, fields
-from compute.rest.op import Body, Op
+from compute.rest.op import Body, Op, nothing
 
 
 def unlock(call: Call) -> None:
@@ -18,5 +18,5 @@ def unlock(call: Call) -> None:
     control.unlock(call.app, call.context, call.target)
 
 
-OP = Op('ACTION', 'unlock', unlock, policy=policy.UNLOCK, loads=load, status=202, body=Body(None, fields(
+OP = Op('ACTION', 'unlock', unlock, policy=policy.UNLOCK, loads=load, status=202, again=nothing, body=Body(None, fields(
     unlock=Either(Until('2.73', NULL, required=True), Since('2.73', {}, required=True)))))

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from compute.db.tables.idempotency import idempotency_table
+
 metadata = sa.MetaData()
+idempotency = idempotency_table(metadata, 'identity')
 _ID = sa.String(64)
 _NAME = sa.String(255)
 

@@ -7,7 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
+from compute.db.tables.idempotency import idempotency_table
+
 metadata = sa.MetaData()
+idempotency = idempotency_table(metadata, 'image')
 _BINARY: dict[str, Any] = {f'{kind}_{key}': value for kind in ('mysql', 'mariadb')
                            for key, value in (('charset', 'utf8mb4'), ('collate', 'utf8mb4_bin'))}
 

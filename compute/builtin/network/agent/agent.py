@@ -19,6 +19,7 @@ from compute.builtin.network.agent.fake import FakePlumbing
 from compute.builtin.network.agent.metadata.service import MetadataService
 from compute.builtin.network.agent.plumbing import Outcome, Plumbing
 from compute.builtin.network.agent.reporter import Reporter
+from compute.objects.residue import Wire
 from compute.objects.value import now
 from compute.objects.wiring import AgentReport, NetworkWiring, PortWiring
 from compute.rpc.interface import Interface
@@ -63,6 +64,11 @@ class Agent:
         self._beat: concurrency.Periodic | None = None
         self._resync: concurrency.Periodic | None = None
         self._worker: threading.Thread | None = None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What the last pass could not make so."""
+        return self._problems
 
     def endpoints(self) -> list[Interface]:
         """Return what the RPC server of topic network_agent, server ``host``, answers for."""
@@ -228,3 +234,6 @@ class WiringEndpoint(Wiring):
 
     def refresh(self, context: Any) -> None:
         self._agent.refresh()
+
+    def wires(self, context: Any) -> list[Wire]:
+        return self._agent.plumbing.wires()

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from compute.builtin.network.agent.agent import Agent
+from compute.concurrency import all_at_once
+from compute.exception import Failed
+from compute.health import Health, Probe, timed
 from compute.rpc.interface import Interface
+from compute.rpc.probe import broker
 
 
 class NetworkAgentDaemon:
@@ -16,6 +20,18 @@ class NetworkAgentDaemon:
 
     def __init__(self, conf: Any, rpc: Any) -> None:
         self.agents = {host: Agent(conf, rpc, host) for host in (conf.network_agent.hosts or [conf.host])}
+        self.watch = Health([broker(rpc, self.topic, next(iter(self.agents))),
+                             Probe('wiring', timed(self._look_at_wires), quick=True)], conf.health.interval)
+
+    @staticmethod
+    def before_threads(conf: Any) -> None:
+        """Start what needs privileges in a process of its own; this one needs none and gives up what it has."""
+        if conf.network_agent.driver == 'fake':
+            from compute.builtin.network.agent.linux import capabilities
+            capabilities.give_up()
+        else:
+            from compute.builtin.network.agent.linux import privileged
+            privileged.before_threads()
 
     def prepare(self) -> None:
         """Nothing to do before serving."""
@@ -26,14 +42,19 @@ class NetworkAgentDaemon:
 
     def start(self) -> None:
         """Fetch what should be, make it so, and begin to report."""
+        self.watch.start()
         for agent in self.agents.values():
             agent.start()
 
     def stop(self) -> None:
         """Stop reporting; what was made stays, so that guests go on."""
-        for agent in self.agents.values():
-            agent.stop()
+        self.watch.stop()
+        all_at_once([agent.stop for agent in self.agents.values()], name='agent-stop')
 
     def health(self) -> list[str]:
-        """Return nothing: an agent says what is wrong in its heartbeats."""
-        return []
+        """Return what keeps it from wiring."""
+        return self.watch.public_problems()
+
+    def _look_at_wires(self) -> None:
+        if problems := [problem for agent in self.agents.values() for problem in agent.problems]:
+            raise Failed('; '.join(problems[:5]))

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 
 from compute.builtin.network.agent.plumbing import Outcome, refusal
+from compute.objects.residue import Wire
 from compute.objects.wiring import NetworkWiring
 
 
@@ -37,6 +38,11 @@ class FakePlumbing:
         """Remember these networks and forget all others."""
         gone: dict[str, NetworkWiring | None] = {known: None for known in self.networks}
         return self.apply({**gone, **{network.id: network for network in networks}})
+
+    def wires(self) -> list[Wire]:
+        """Return the ports of the networks."""
+        return [Wire(port_id=port.id, network_id=network.id) for network in list(self.networks.values())
+                for port in network.ports if port.id not in self.broken]
 
     def listen(self, network_id: str) -> socket.socket | None:
         """Return nothing: fake guests do not ask for metadata."""

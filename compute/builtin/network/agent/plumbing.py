@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from compute.objects.residue import Wire
 from compute.objects.wiring import NetworkWiring
 
 
@@ -45,6 +46,12 @@ class Plumbing(Protocol):
         """Make all networks of this host as stated, repair what drifted, and remove everything else of ours.
 
         :raises exception.Unavailable: when nothing could be done now.
+        """
+
+    def wires(self) -> list[Wire]:
+        """Return the ports for which there is something of ours on this host, told to be here or not.
+
+        :raises exception.Unavailable: when it cannot be seen now.
         """
 
     def listen(self, network_id: str) -> socket.socket | None:

@@ -12,7 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
+from compute.db.tables.idempotency import idempotency_table
+
 metadata = sa.MetaData()
+idempotency = idempotency_table(metadata, 'network')
 
 
 def text(length: int) -> Any:

@@ -100,4 +100,6 @@ def test_a_daemon_cleans_up_when_it_starts(daemon: ImageDaemon, tmp_path: pathli
 def test_health_tells_what_is_missing(daemon: ImageDaemon) -> None:
     assert daemon.health() == []
     os.rmdir(os.path.join(daemon.store.path, 'uploads'))
-    assert 'image store' in daemon.health()[0]
+    report = daemon.watch.look_now()
+    assert daemon.health() == ['The image store cannot be written'], 'no path for the public'
+    assert any(daemon.store.path in reason for reason in report.reasons())

@@ -24,6 +24,7 @@ from compute.builtin.network.agent.linux.indexes import Indexes
 from compute.builtin.network.agent.linux.links import Links, set_sysctl
 from compute.builtin.network.agent.linux.settings import Settings
 from compute.builtin.network.agent.plumbing import Outcome, refusal
+from compute.objects.residue import Wire
 from compute.objects.wiring import NetworkWiring
 
 LOG = logging.getLogger(__name__)
@@ -90,6 +91,12 @@ class Plumber:
             this.problems.append('the iptables chain FORWARD of this host drops by default (Docker sets this): guests '
                                  'reach neither each other nor the world until a rule there lets their bridges pass')
         return this.outcome()
+
+    def wires(self) -> list[Wire]:
+        """Return the ports that have a tap of ours."""
+        with IPRoute() as ipr:
+            owners = {link.owner for link in Links(ipr, []) if link.owner is not None and link.owner[1]}
+        return [Wire(port_id=port_id, network_id=network_id) for network_id, port_id in sorted(owners)]
 
     def cleanup(self) -> tuple[str, ...]:
         """Remove everything."""

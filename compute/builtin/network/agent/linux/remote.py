@@ -1,7 +1,6 @@
-"""The Linux plumbing as the agent sees it: a helper process does the work, the metadata sockets are opened here.
+"""The Linux plumbing as the agent sees it: what takes privileges is done by ``privileged``, in a process of its own.
 
-The helper is started when it is needed and again when it has died. A new one knows nothing, and refuses single
-networks until it was told all.
+A process that was started anew knows nothing, and refuses single networks until it was told all.
 """
 
 from __future__ import annotations
@@ -10,26 +9,25 @@ import json
 import logging
 import os
 import shutil
+import signal
 import socket
-import subprocess
-import sys
+import tempfile
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 
-import compute
+from oslo_privsep.daemon import FailedToDropPrivileges
+
 from compute import exception
 from compute.builtin.network.agent import names
-from compute.builtin.network.agent.linux.listener import listen_in
+from compute.builtin.network.agent.linux import capabilities, privileged
 from compute.builtin.network.agent.linux.settings import from_conf
 from compute.builtin.network.agent.plumbing import Outcome
+from compute.objects.residue import Wire
 from compute.objects.value import decode, encode
 from compute.objects.wiring import NetworkWiring
 
 LOG = logging.getLogger(__name__)
-HELPER = 'compute.builtin.network.agent.linux.helper'
-PATIENCE = 600.0
 
 
 class RemotePlumbing:
@@ -38,29 +36,37 @@ class RemotePlumbing:
     def __init__(self, conf: Any) -> None:
         self._settings = from_conf(conf)
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._connection: socket.socket | None = None
+        self._name = ''
+        self._joined = False
 
     def start(self) -> None:
         """Check what can be checked before there is any work."""
-        if os.geteuid():
-            raise exception.Failed('the network agent needs root to make interfaces and namespaces',
-                                   hint='run it as root, or set [network_agent] driver = fake')
+        if not privileged.ready():
+            raise exception.Failed(
+                f'the network agent needs {capabilities.names(capabilities.MAKING)} to make interfaces and namespaces',
+                hint='run it as root or under systemd (doc/systemd.rst), or set [network_agent] driver = fake')
         for program in ('nft', self._settings.dnsmasq):
             if shutil.which(program, path=f'{os.environ.get("PATH", os.defpath)}:/usr/sbin:/sbin') is None:
                 raise exception.Failed(f'the network agent needs the program {program}',
                                        hint='install nftables and dnsmasq-base')
+        privileged.join()
+        self._joined = True
 
     def apply(self, networks: Mapping[str, NetworkWiring | None]) -> Outcome:
-        """Have the helper make these networks."""
+        """Have these networks made."""
         return self._outcome('apply', networks)
 
     def sync(self, networks: list[NetworkWiring]) -> Outcome:
-        """Have the helper make exactly these networks."""
+        """Have exactly these networks made."""
         return self._outcome('sync', networks)
 
+    def wires(self) -> list[Wire]:
+        """Have the helper look for taps."""
+        found: list[Wire] = decode(list[Wire], self._call('wires', None))
+        return found
+
     def cleanup(self) -> tuple[str, ...]:
-        """Have the helper remove everything, and remove the state directory."""
+        """Have everything removed, and remove the state directory."""
         removed = tuple(self._call('cleanup', None))
         shutil.rmtree(os.path.join(self._settings.state_dir, 'networks'), ignore_errors=True)
         for name in ('indexes.json', 'indexes.json.new'):
@@ -69,84 +75,50 @@ class RemotePlumbing:
         return removed
 
     def listen(self, network_id: str) -> socket.socket | None:
-        """Open the metadata socket inside the network's namespace."""
-        return listen_in(_path(network_id))
+        """Have the metadata socket opened inside the network's namespace."""
+        with tempfile.TemporaryDirectory(prefix='compute-network-agent-') as folder, \
+                socket.socket(socket.AF_UNIX) as answer:
+            address = os.path.join(folder, 'answer')
+            answer.bind(address)
+            answer.listen(1)
+            privileged.listen(names.namespace(network_id), address)
+            connection, _ = answer.accept()
+            with connection:
+                _, descriptors, _, _ = socket.recv_fds(connection, 1, 1)
+        return socket.socket(fileno=descriptors[0])
 
     def generation(self, network_id: str) -> int:
         """Return the number of the network's namespace."""
         try:
-            return os.stat(_path(network_id)).st_ino
+            return os.stat(f'/run/netns/{names.namespace(network_id)}').st_ino
         except FileNotFoundError:
             return 0
 
     def stop(self) -> None:
-        """Let the helper end."""
+        """Let the privileged process end, unless another agent of this process uses it."""
         with self._lock:
-            self._end()
+            if self._joined:
+                self._joined, self._name = False, ''
+                privileged.leave()
 
     def _outcome(self, method: str, argument: Any) -> Outcome:
         outcome: Outcome = decode(Outcome, self._call(method, encode(argument)))
         return outcome
 
     def _call(self, method: str, argument: Any) -> Any:
+        text = json.dumps(argument)
         with self._lock:
             try:
-                connection = self._connect()
-                _send(connection, {'method': method, 'argument': argument})
-                reply = _receive(connection)
-            except (OSError, ValueError) as error:
-                self._end()
-                raise exception.Unavailable(f'the network helper process failed: {error}') from error
+                reply = json.loads(privileged.plumb(self._name, method, text))
+                if privileged.UNKNOWN in reply:
+                    self._name = privileged.begin(json.dumps(encode(self._settings)))
+                    reply = json.loads(privileged.plumb(self._name, method, text))
+            except (OSError, ValueError, FailedToDropPrivileges) as error:
+                raise exception.Unavailable(f'the privileged network process failed: {error}') from error
+            except exception.Failed:
+                LOG.critical('this agent ends, so that whoever started it gives it a new privileged process')
+                os.kill(os.getpid(), signal.SIGTERM)
+                raise
         if 'error' in reply:
             raise exception.Unavailable(reply['error'])
         return reply['result']
-
-    def _connect(self) -> socket.socket:
-        if self._connection is not None and self._process is not None and self._process.poll() is None:
-            return self._connection
-        self._end()
-        ours, theirs = socket.socketpair()
-        root = os.path.dirname(os.path.dirname(os.path.abspath(compute.__file__)))
-        environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(
-            filter(None, [root, os.environ.get('PYTHONPATH')]))}
-        environment['PATH'] = f'{environment.get("PATH", os.defpath)}:/usr/sbin:/sbin'
-        with theirs:
-            self._process = subprocess.Popen([sys.executable, '-m', HELPER], stdin=theirs.fileno(),
-                                             stdout=subprocess.DEVNULL, env=environment)
-        ours.settimeout(PATIENCE)
-        self._connection = ours
-        _send(ours, encode(self._settings))
-        return ours
-
-    def _end(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        process, self._process = self._process, None
-        if process is None:
-            return
-        # It ends by itself at the end of its input, after what it is doing now.
-        deadline = time.monotonic() + 10
-        while process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
-def _path(network_id: str) -> str:
-    return f'/run/netns/{names.namespace(network_id)}'
-
-
-def _send(connection: socket.socket, value: Any) -> None:
-    connection.sendall(json.dumps(value).encode() + b'\n')
-
-
-def _receive(connection: socket.socket) -> Any:
-    parts: list[bytes] = []
-    while not parts or not parts[-1].endswith(b'\n'):
-        data = connection.recv(1 << 20)
-        if not data:
-            raise ConnectionError('it has ended')
-        parts.append(data)
-    return json.loads(b''.join(parts))

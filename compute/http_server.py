@@ -1,0 +1,166 @@
+"""The HTTP server of every daemon, and the shape of its end: no request is lost because a process stops.
+
+It stops in steps. Answers say ``Connection: close`` first, so that clients look for another connection while this one
+still works; then no connection is taken any more; what runs is finished; and connections on which nothing came for a
+while are closed last, since a request may be on its way on each of them.
+
+The listening socket may be given by systemd or by a supervising parent (``inherited``). Then it outlives this process:
+what is not accepted here waits for the next one, and nothing is refused while a daemon is restarted. Green threads use
+eventlet's protocol (``concurrency.GreenHttp``), native ones cheroot.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from compute import concurrency
+
+PARENT = 'COMPUTE_SUPERVISOR'
+_FIRST = 3  # the number of the first descriptor that systemd passes
+_LOOK = 0.05
+_BACKLOG = 512
+_given: dict[int, int] | None = None
+
+
+def inherited(host: str, port: int) -> socket.socket | None:
+    """Return the listening socket on this port that the process was started with (LISTEN_FDS), if there is one.
+
+    It came from systemd, or from the parent of several processes (``supervisor.py``).
+
+    The variables are taken out of the environment, so that no child believes they are meant for it.
+    """
+    global _given
+    if _given is None:
+        _given = _read_given()
+    descriptor = _given.pop(port, None)
+    if descriptor is None:
+        return None
+    return socket.socket(_family(host), socket.SOCK_STREAM, 0, fileno=descriptor)
+
+
+def _read_given() -> dict[int, int]:
+    pid, count = os.environ.pop('LISTEN_PID', ''), os.environ.pop('LISTEN_FDS', '')
+    os.environ.pop('LISTEN_FDNAMES', None)
+    mine = pid == str(os.getpid()) or os.environ.get(PARENT) == str(os.getppid())
+    if not mine or not count.isdigit():
+        return {}
+    found = {}
+    for descriptor in range(_FIRST, _FIRST + int(count)):
+        os.set_inheritable(descriptor, False)
+        with suppress(OSError):
+            probe = socket.socket(fileno=os.dup(descriptor)) if not concurrency.is_green() else socket.socket(
+                socket.AF_INET, socket.SOCK_STREAM, 0, fileno=os.dup(descriptor))
+            with probe:
+                found[int(probe.getsockname()[1])] = descriptor
+    return found
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ':' in host else socket.AF_INET
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. :raises OSError: why not, with the address."""
+    listener = socket.socket(_family(host), socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f'cannot listen on {host}:{port}: {error.strerror}') from error
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.listen(_BACKLOG)
+    return listener
+
+
+class Backend(Protocol):
+    """What serves connections: eventlet's protocol or cheroot."""
+
+    def start(self) -> None:
+        """Begin to accept."""
+
+    def refuse(self, empty: bool) -> None:
+        """Accept no more; with ``empty`` after all that wait already."""
+
+    def last_answers(self) -> None:
+        """Make every further answer the last one of its connection."""
+
+    def busy(self) -> int:
+        """Return how many requests run."""
+
+    def connections(self) -> int:
+        """Return how many connections are open."""
+
+    def close(self) -> None:
+        """Close connections on which nothing runs."""
+
+
+def _backend(app: Callable[..., Any], listener: socket.socket, size: int) -> Backend:
+    if concurrency.is_green():
+        return concurrency.GreenHttp(app, listener, size)
+    from compute.http_threads import ThreadedHttp
+    return ThreadedHttp(app, listener, size)
+
+
+class HttpServer:
+    """Serves a WSGI application. The socket is bound when the object is made: a port in use is known at once.
+
+    Clients may connect from then on; they are answered after ``start``.
+    """
+
+    def __init__(self, app: Callable[..., Any], host: str, port: int, size: int) -> None:
+        given = inherited(host, port)
+        self.shared = given is not None
+        self._listener = given or listen(host, port)
+        self.port = self._listener.getsockname()[1]
+        self._backend = _backend(app, self._listener, size)
+        self._started = self._refuses = False
+        self._once = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to answer; a second call changes nothing."""
+        with self._once:
+            if not self._started and not self._refuses:
+                self._started = True
+                self._backend.start()
+
+    def last_answers(self) -> None:
+        """Tell clients with each answer to connect anew."""
+        self._backend.last_answers()
+
+    def refuse(self) -> None:
+        """Take no more connections. Those that wait on a socket of our own are taken first."""
+        if self._refuses:
+            return
+        self._refuses = True
+        if self._started:
+            self._backend.refuse(empty=not self.shared)
+        self._listener.close()
+
+    def drain(self, idle: float, until: float) -> bool:
+        """End in order, at ``until`` (of ``time.monotonic``) at the latest; tell whether all requests were answered.
+
+        :param idle: seconds that connections without a request are kept: one may be on its way.
+        """
+        self.last_answers()
+        self.refuse()
+        if not self._started:
+            return True
+        grace = min(time.monotonic() + idle, until)
+        while self._backend.connections() and time.monotonic() < grace:
+            time.sleep(_LOOK)
+        while self._backend.busy() and time.monotonic() < until:
+            time.sleep(_LOOK)
+        answered = not self._backend.busy()
+        self._backend.close()
+        return answered
+
+    def stop(self) -> None:
+        """End at once, but for requests that run."""
+        self.drain(0, time.monotonic())

@@ -1,0 +1,67 @@
+"""A cloud that is busy and well has no findings, however often it is audited; what is spoilt is found and shown."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.functional.standalone import Client, Cloud, running, wait_for
+
+SECONDS, CALLERS = 8.0, 6
+
+
+def audits(folder: Path) -> list[dict[str, Any]]:
+    """Return the audits that were kept, the oldest first."""
+    with sqlite3.connect(folder / 'db.sqlite') as store:
+        return [json.loads(report) for report, in store.execute('SELECT report FROM audits ORDER BY id')]
+
+
+def be_busy(client: Client, cloud: Cloud, number: int, until: float) -> None:
+    """Create, reboot and delete, some of it before it is done."""
+    turn = 0
+    while time.monotonic() < until:
+        key = cloud.create(name=f's{number}')
+        if turn % 2:
+            client.wait(key, 'ACTIVE')
+            client.act(key, 'reboot', {'type': 'HARD'})
+        client.call('DELETE', 'compute', f'/servers/{key}')
+        turn += 1
+
+
+def test_a_busy_cloud_that_is_well_has_no_findings(tmp_path: Path) -> None:
+    options = {'conductor': {'lease': 15, 'begin_timeout': 5, 'reaper_interval': 0.5, 'audit_interval': 0.5,
+                             'audit_pause': 1}}
+    with running(tmp_path, overrides=options) as stack:
+        client = Client(stack)
+        cloud = Cloud(client)
+        until = time.monotonic() + SECONDS
+        busy = [threading.Thread(target=be_busy, args=(client, cloud, number, until)) for number in range(CALLERS)]
+        for thread in busy:
+            thread.start()
+        for thread in busy:
+            thread.join()
+        kept = cloud.create(name='kept')
+        client.wait(kept, 'ACTIVE')
+        count = len(audits(tmp_path))
+        done = wait_for(lambda: (found := audits(tmp_path))[count + 1:] and found, 30, 'another audit')
+        assert len(done) > 4
+        assert [report for report in done if report['findings'] or report['unseen']] == []
+        assert {'ports', 'guests', 'wires', 'shown', 'quota'} <= set(done[-1]['looked_at'])
+        _spoil(tmp_path, kept)
+        found = wait_for(lambda: client.ok('GET', 'compute', '/audit')['audit']['findings'], 30, 'findings')
+        assert {finding['code'] for finding in found} == {'guest_unknown', 'port_without_server'}
+        assert {finding['about'].get('guest', finding['about'].get('server')) for finding in found} == {kept}
+        assert found[0]['about']['host'] == 'node1'
+
+
+def _spoil(folder: Path, key: str) -> None:
+    """Let a server be gone for the ledger, and for nobody else."""
+    with sqlite3.connect(folder / 'db.sqlite', timeout=30) as store:
+        store.execute('UPDATE instances SET deleted = 1, vm_state = ? WHERE uuid = ?', ('deleted', key))
+        store.execute('DELETE FROM claims')
+        store.execute('UPDATE hosts SET vcpus_used = 0, memory_mb_used = 0, disk_gb_used = 0, running_vms = 0')
+        store.execute('UPDATE usages SET instances = 0, cores = 0, ram = 0')

@@ -1,0 +1,48 @@
+"""What stands in the place of a broken image service: it answers 500 to everything, and later nothing at all."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    hangs: threading.Event
+    stopped: threading.Event
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        if self.server.hangs.is_set():
+            self.server.stopped.wait(120)
+            return
+        self.send_response(500)
+        self.send_header('Content-Length', '0')
+        self.end_headers()
+
+    do_POST = do_PUT = do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+class BadImageService:
+    """Listens until it is stopped. ``hangs``: when set it takes requests and answers none."""
+
+    def __init__(self, port: int) -> None:
+        self.hangs, self._stopped = threading.Event(), threading.Event()
+        self._server = _Server(('127.0.0.1', port), _Handler)
+        self._server.hangs, self._server.stopped = self.hangs, self._stopped
+        threading.Thread(target=self._server.serve_forever, kwargs={'poll_interval': 0.05}, daemon=True).start()
+
+    def stop(self) -> None:
+        """Drop every connection and listen no more."""
+        self._stopped.set()
+        self._server.shutdown()
+        self._server.server_close()

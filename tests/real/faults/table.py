@@ -1,0 +1,239 @@
+"""The faults. To add one, add a ``Fault`` to ``FAULTS``; it is tried at every stage of every kind."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+from compute.db.tables import instances, operations
+from tests.real.cluster import Cloud, wait_for
+from tests.real.faults import broken
+from tests.real.faults.bad_image_service import BadImageService
+from tests.real.faults.bed import VICTIM, Bed
+from tests.real.faults.rows import Fault
+from tests.real.faults.ways import Cell
+
+LEASE = 8
+"""What ``cluster.py`` gives a lease: who is paused for longer has lost it."""
+MINUTE = 60
+DOWN = ('host_down',)
+
+
+KILLED_DAEMONS = ('conductor', 'scheduler', 'api', 'network', 'image', 'identity', 'network_agent', 'worker')
+
+
+def elapse(seconds: float) -> None:
+    """Let a fault last."""
+    until = time.monotonic() + seconds
+    wait_for(lambda: time.monotonic() > until, seconds + 5, 'the time')
+
+
+def ended(bed: Bed, points: list[Cell], timeout: float = 50) -> None:
+    """Wait until all operations have ended while the fault lasts; what has not is found by what comes after."""
+    left: list[Cell] = []
+
+    def none() -> bool:
+        left[:] = bed.open(points)
+        return not left
+    try:
+        wait_for(none, timeout, 'the end of all operations')
+    except AssertionError:
+        raise AssertionError(f'open while the fault lasts: {[cell.title for cell in left]}; '
+                             f'{bed.open_operations()}') from None
+
+
+# -- daemons --
+
+
+def killed(name: str, lasts: float = 1.5) -> Fault:
+    """SIGKILL of a daemon; work goes on against its absence, then it is started again."""
+    return Fault(f'kill -9 {name}', inject=lambda bed, points: bed.kill(name), lift=lambda bed: bed.begin(name),
+                 meanwhile=lambda bed, points: elapse(lasts))
+
+
+def _conductor_paused() -> Fault:
+    """Another conductor takes over what the paused one held; when that wakes it must not go on with it."""
+    def inject(bed: Bed, points: list[Cell]) -> None:
+        if 'conductor2' not in bed.daemons:
+            bed.add('conductor2')
+        bed.begin('conductor2')
+        bed.pause('conductor')
+
+    def meanwhile(bed: Bed, points: list[Cell]) -> None:
+        elapse(LEASE + 2)
+        ended(bed, points)
+
+    def check(bed: Bed) -> list[str]:
+        told = 'another conductor goes on with it' in bed.said('conductor')
+        return [] if told else ['the conductor that came back was not refused, or did not say so']
+    return Fault('conductor paused for longer than its lease', inject, lift=lambda bed: bed.resume('conductor'),
+                 meanwhile=meanwhile, check=check, clean=lambda bed: bed.kill('conductor2'))
+
+
+def _worker_replaced(patience: float = 30) -> Fault:
+    """A second process acts as the host of a paused one, which is refused when it wakes, and stops."""
+    def inject(bed: Bed, points: list[Cell]) -> None:
+        bed.pause('worker')
+        bed.add('worker9', host=VICTIM).start()
+
+    def check(bed: Bed) -> list[str]:
+        old = bed['worker'].process
+        assert old is not None
+        try:
+            wait_for(lambda: old.poll() is not None, patience, 'its end')
+        except AssertionError:
+            return ['the worker that was replaced goes on']
+        refused = 'refused' in bed.said('conductor') and 'newer incarnation' in bed.said('worker')
+        return [] if refused else ['the worker that was replaced was not refused, or nobody said so']
+
+    def clean(bed: Bed) -> None:
+        bed.kill('worker9', 'worker')
+        bed.begin('worker')
+    return Fault('worker paused, and replaced', inject, lift=lambda bed: bed.resume('worker'),
+                 meanwhile=ended, check=check, clean=clean)
+
+
+def _worker_paused() -> Fault:
+    """Its host is given up for down. When it wakes it is refused what others did meanwhile, and cleans up."""
+    def check(bed: Bed) -> list[str]:
+        return [] if 'refused' in bed.said('conductor') else ['the worker that came back was not refused']
+    return Fault('worker paused until its host counts as down', inject=lambda bed, points: bed.pause('worker'),
+                 meanwhile=ended, lift=lambda bed: bed.resume('worker'), check=check,
+                 may_fail={'start': DOWN, 'stop': DOWN, 'reboot': DOWN, 'hard reboot': DOWN})
+
+
+# -- broker --
+
+
+def _broker_killed() -> Fault:
+    return Fault('broker killed', inject=lambda bed, points: bed.broker.kill(),
+                 meanwhile=lambda bed, points: elapse(1.5), lift=lambda bed: bed.broker.start())
+
+
+def _queues_purged() -> Fault:
+    """What the conductor has not taken is lost: casts of the API and reports of hosts."""
+    def meanwhile(bed: Bed, points: list[Cell]) -> None:
+        wait_for(lambda: bed.broker.waiting('conductor') >= 5, 20, 'messages')
+        assert bed.broker.purge(['conductor']) >= 5
+    return Fault('queue of the conductor purged', inject=lambda bed, points: bed.kill('conductor'),
+                 meanwhile=meanwhile, lift=lambda bed: bed.begin('conductor'))
+
+
+def _messages_doubled() -> Fault:
+    return Fault('messages delivered three times', prepare=lambda bed: bed.points.switch('doubled'),
+                 inject=lambda bed, points: None, meanwhile=ended, lift=lambda bed: elapse(2.5),
+                 clean=lambda bed: bed.points.off('doubled'))
+
+
+# -- database --
+
+
+def _database_killed() -> Fault:
+    return Fault('database killed', inject=lambda bed, points: bed.mariadb.kill(),
+                 meanwhile=lambda bed, points: elapse(1.5), lift=lambda bed: bed.mariadb.start())
+
+
+def _connections_cut() -> Fault:
+    def meanwhile(bed: Bed, points: list[Cell]) -> None:
+        until = time.monotonic() + 4
+        wait_for(lambda: bed.mariadb.cut_connections() < 0 or time.monotonic() > until, 20, 'many cuts')
+    return Fault('database connections cut', inject=lambda bed, points: bed.mariadb.cut_connections(),
+                 meanwhile=meanwhile, lift=lambda bed: None)
+
+
+def _commits_lost() -> Fault:
+    return Fault('connection lost at commits', inject=lambda bed, points: bed.points.switch('commits-lost'),
+                 meanwhile=lambda bed, points: elapse(8), lift=lambda bed: bed.points.off('commits-lost'))
+
+
+def _rows_locked() -> Fault:
+    """Somebody locks rows in the other order, again and again: deadlocks, and waits for locks."""
+    def meanwhile(bed: Bed, points: list[Cell]) -> None:
+        uuids = [cell.uuid for cell in points if cell.uuid]
+        engine = bed.stores['compute'].engine
+        for _ in range(4):
+            with engine.connect() as connection:
+                connection.execute(instances.select().where(instances.c.uuid.in_(uuids)).with_for_update()).all()
+                elapse(0.7)
+                try:
+                    connection.execute(operations.update().where(operations.c.instance_uuid.in_(uuids)).values(
+                        attempt=operations.c.attempt))
+                    elapse(0.5)
+                except Exception as error:
+                    assert 'eadlock' in str(error), error
+                connection.rollback()
+    return Fault('rows locked, and deadlocks', inject=lambda bed, points: None, meanwhile=meanwhile,
+                 lift=lambda bed: None)
+
+
+# -- hosts and neighbours --
+
+
+def _disk_full() -> Fault:
+    return Fault('disk full on the host', inject=lambda bed, points: bed.points.switch('disk-full-worker'),
+                 meanwhile=ended, lift=lambda bed: bed.points.off('disk-full-worker'),
+                 may_fail={'start': ('disk_full',), 'hard reboot': ('disk_full',)})
+
+
+def _new_image(bed: Bed) -> dict[str, Any]:
+    """Let creates use an image that no host has yet."""
+    return {'imageRef': Cloud.image_of(bed.client, 'fresh', b'z' * 4096)}
+
+
+def _image_service_broken() -> Fault:
+    servers: list[BadImageService] = []
+
+    def inject(bed: Bed, points: list[Cell]) -> None:
+        bed.kill('image')
+        servers.append(BadImageService(bed.ports['image']))
+
+    def meanwhile(bed: Bed, points: list[Cell]) -> None:
+        elapse(2)
+        servers[-1].hangs.set()
+        elapse(4)
+
+    def lift(bed: Bed) -> None:
+        servers.pop().stop()
+        bed.begin('image')
+    return Fault('image service answers 500, then hangs', prepare=_new_image, inject=inject, meanwhile=meanwhile,
+                 lift=lift)
+
+
+def _clock_off(seconds: int) -> Fault:
+    daemons = ('worker', 'network_agent')
+
+    def inject(bed: Bed, points: list[Cell]) -> None:
+        for name in daemons:
+            bed.points.switch(f'clock-{name}', str(seconds))
+
+    def clean(bed: Bed) -> None:
+        for name in daemons:
+            bed.points.off(f'clock-{name}')
+    return Fault(f'clock of the host {"ahead" if seconds > 0 else "behind"} by a minute', prepare=_new_image,
+                 inject=inject, meanwhile=ended, lift=lambda bed: None, clean=clean)
+
+
+KILLED = tuple(killed(name) for name in KILLED_DAEMONS)
+PAUSED = (_conductor_paused(), _worker_replaced(), _worker_paused())
+FAULTS: tuple[Fault, ...] = (
+    *KILLED, *PAUSED, _broker_killed(), _queues_purged(), _messages_doubled(), _database_killed(), _connections_cut(),
+    _commits_lost(), _rows_locked(), _disk_full(), _image_service_broken(), _clock_off(MINUTE), _clock_off(-MINUTE))
+
+
+def _without(check: str, fault: Fault) -> Fault:
+    """Return a fault that meets a product without one of the ledger's checks."""
+    def inject(bed: Bed, points: list[Cell]) -> None:
+        bed.points.switch(check)
+        fault.inject(bed, points)
+
+    def clean(bed: Bed) -> None:
+        bed.points.off(check)
+        fault.clean(bed)
+    return dataclasses.replace(fault, name=f'{fault.name}, {check}', inject=inject, clean=clean)
+
+
+WITHOUT = {broken.INCARNATION: _without(broken.INCARNATION, _worker_replaced(patience=6)),
+           broken.LEASE: _without(broken.LEASE, _conductor_paused()),
+           broken.EXPIRY: _without(broken.EXPIRY, killed('conductor', lasts=0))}
+"""What the matrix must find wrong."""

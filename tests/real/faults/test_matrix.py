@@ -1,0 +1,48 @@
+"""Every fault at every stage of every operation: afterwards nothing is stuck, lost, twice or left over.
+
+The rows are ``table.FAULTS``, the columns come from the kinds' stages. The table is printed at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.real.cluster_services import missing
+from tests.real.faults import rows
+from tests.real.faults.bed import Bed, bed
+from tests.real.faults.table import FAULTS
+from tests.real.faults.ways import unreachable
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f'not installed: {", ".join(missing())}')
+MODE = os.environ.get('COMPUTE_CONCURRENCY', 'threading')
+
+
+@pytest.fixture(scope='module')
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    with bed(tmp_path_factory.mktemp('m'), MODE) as it:
+        yield it
+
+
+@pytest.fixture(scope='module')
+def done(request: pytest.FixtureRequest) -> Iterator[list[rows.Row]]:
+    """Collects the rows, and prints the table."""
+    found: list[rows.Row] = []
+    yield found
+    capture = request.config.pluginmanager.get_plugin('capturemanager')
+    with capture.global_and_fixture_disabled():
+        sys.stdout.write(f'\n{rows.table(found)}\n')
+
+
+@pytest.mark.parametrize('fault', FAULTS, ids=lambda fault: fault.name.replace(' ', '_'))
+def test_fault_at_every_stage(cluster: Bed, done: list[rows.Row], fault: rows.Fault) -> None:
+    row = rows.run(cluster, fault)
+    done.append(row)
+    assert not row.wrong, '\n'.join(row.wrong)
+
+
+def test_every_declared_stage_has_a_way() -> None:
+    assert unreachable() == []

@@ -1,0 +1,88 @@
+"""A handler that is blocked for 20 s in a C call delays no other RPC of its process, on green and on native threads.
+
+The connection to the broker lives on meanwhile: its heartbeats are due every two seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from compute import context as ctx
+from compute import exception
+from compute.rpc.transport import Rpc
+from tests.functional.standalone import ROOT, free_ports, wait_for
+from tests.real.blocked_process import Blocking, connect
+from tests.real.cluster_services import Broker, missing
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f'not installed: {", ".join(missing())}')
+LOG = logging.getLogger(__name__)
+MODES = ('threading', 'eventlet')
+BLOCKED, HANDLERS = 20, 4
+
+
+@pytest.fixture
+def rpc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rpc]:
+    """Both processes run, one of each mode; the result reaches them."""
+    broker = Broker(tmp_path_factory.mktemp('b') / 'mq', free_ports(3))
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        broker.start()
+        for mode in MODES:
+            running.append(subprocess.Popen(
+                [sys.executable, '-W', 'ignore', '-m', 'tests.real.blocked_process', broker.url, mode, str(BLOCKED)],
+                cwd=ROOT, env={**os.environ, 'COMPUTE_CONCURRENCY': mode}))
+        connection = connect(broker.url)
+        for mode in MODES:
+            wait_for(lambda mode=mode: answers(connection, mode), 60, mode)  # type: ignore[misc]
+        yield connection
+        connection.close()
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+        broker.remove()
+
+
+def answers(rpc: Rpc, mode: str) -> bool:
+    try:
+        return rpc.client(Blocking, mode).blocked(ctx.internal()) == [0, 0]
+    except exception.Unavailable:
+        return False
+
+
+def longest(rpc: Rpc, mode: str, seconds: float) -> float:
+    """Call again and again for so long and return what the slowest call took."""
+    client, found, end = rpc.client(Blocking, mode), 0.0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        client.blocked(ctx.internal())
+        found = max(found, time.monotonic() - begin)
+        threading.Event().wait(0.02)  # the machine is shared with what is measured
+    return found
+
+
+@pytest.mark.timeout(200)
+def test_a_blocked_handler_delays_no_other_call(rpc: Rpc) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        usual = dict(zip(MODES, pool.map(lambda mode: longest(rpc, mode, 3), MODES), strict=True))
+        for mode in MODES:
+            for _ in range(HANDLERS):
+                rpc.client(Blocking, mode).block(ctx.internal())
+        for mode in MODES:
+            wait_for(lambda mode=mode: rpc.client(Blocking, mode).blocked(ctx.internal()) == [HANDLERS, 0],  # type: ignore[misc]
+                     10, 'blocked handlers')
+        found = dict(zip(MODES, pool.map(lambda mode: longest(rpc, mode, BLOCKED - 3), MODES), strict=True))
+    LOG.info('slowest call: usual %s, beside %d blocked handlers %s', usual, HANDLERS, found)
+    for mode in MODES:
+        assert found[mode] < usual[mode] + 1, f'{mode}: a call took {found[mode]:.2f} s, usually {usual[mode]:.2f} s'
+        wait_for(lambda mode=mode: rpc.client(Blocking, mode).blocked(ctx.internal()) == [HANDLERS] * 2,  # type: ignore[misc]
+                 30, 'the end of the C calls')

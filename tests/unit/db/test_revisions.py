@@ -1,0 +1,112 @@
+"""Every store's revisions end in the tables that the code uses, and each only adds to what the one before it left.
+
+Daemons of the version before go on writing while the first new one has already changed the schema. So a later revision
+may add tables, and columns that those daemons need not fill; it may take nothing away and make nothing stricter.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from oslo_config import cfg
+
+from compute.cmd.stores import STORES, Store
+from compute.conf import database as options
+from compute.db import migrate, revisions
+from compute.db.session import Database
+
+TABLES = {'compute': 'compute.db.tables', **{name: f'compute.builtin.{name}.db.tables'
+                                             for name in ('identity', 'image', 'network')}}
+Schema = dict[str, dict[str, Any]]
+
+
+def database(path: Path) -> Database:
+    conf = cfg.ConfigOpts()
+    conf.register_opts(options.OPTS, options.GROUP)
+    conf([])
+    return Database(f'sqlite:///{path}', conf.database)
+
+
+def schema(store: Database, versions_table: str) -> Schema:
+    """Return what is there: of each table its columns, what is unique and what is indexed."""
+    looked = sa.inspect(store.engine)
+    return {table: {
+        'columns': {column['name']: (str(column['type']), column['nullable'], column['default'])
+                    for column in looked.get_columns(table)},
+        'key': looked.get_pk_constraint(table)['constrained_columns'],
+        'unique': {tuple(each['column_names']) for each in looked.get_unique_constraints(table)},
+        'indexes': {(each['name'], tuple(each['column_names']), bool(each['unique']))
+                    for each in looked.get_indexes(table)},
+        'foreign': {(tuple(each['constrained_columns']), each['referred_table'])
+                    for each in looked.get_foreign_keys(table)},
+    } for table in looked.get_table_names() if table != versions_table}
+
+
+@pytest.fixture(params=STORES, ids=lambda store: store.name)
+def store(request: pytest.FixtureRequest) -> Store:
+    found: Store = request.param
+    return found
+
+
+def test_revisions_end_in_the_tables_of_the_code(store: Store, tmp_path: Path) -> None:
+    stepped, whole = database(tmp_path / 'stepped'), database(tmp_path / 'whole')
+    store.upgrade(stepped)
+    importlib.import_module(TABLES[store.name]).metadata.create_all(whole.engine)
+    assert schema(stepped, store.table) == schema(whole, store.table)
+
+
+def test_names_of_files_are_those_of_revisions(store: Store, tmp_path: Path) -> None:
+    """Whether there is something to apply is told from the names of the files, without alembic."""
+    fresh = database(tmp_path / 'fresh')
+    names = [each.revision for each in revisions.script(store.versions).iterate_revisions('heads', 'base')][::-1]
+    assert migrate.pending(fresh, store.versions, store.table) == names
+    assert store.upgrade(fresh) == names
+    assert migrate.pending(fresh, store.versions, store.table) == store.upgrade(fresh) == []
+
+
+def steps(store: Store, target: Database) -> Iterator[tuple[str, Schema]]:
+    """Apply one revision after the other and yield what each leaves."""
+    for revision in reversed(list(revisions.script(store.versions).iterate_revisions('heads', 'base'))):
+        revisions._apply(target, store.table, revision)
+        yield revision.revision, schema(target, store.table)
+
+
+def taken_away(before: Schema, after: Schema) -> list[str]:
+    """Name what daemons of the version before would miss, or be refused for."""
+    found = [f'table {table} is gone' for table in before if table not in after]
+    for table in before.keys() & after.keys():
+        old, new = before[table], after[table]
+        found += [f'{table}.{name} was {column}, is {new["columns"].get(name)}'
+                  for name, column in old['columns'].items() if new['columns'].get(name) != column]
+        found += [f'{table}.{name} is new and must be filled'
+                  for name, (_, nullable, default) in new['columns'].items()
+                  if name not in old['columns'] and not nullable and default is None]
+        found += [f'{table}: {each} must be unique now' for each in new['unique'] - old['unique']]
+        found += [f'{table}: {each[1]} must be unique now' for each in new['indexes'] - old['indexes'] if each[2]]
+        found += [f'{table}: {each} is a new foreign key' for each in new['foreign'] - old['foreign']]
+    return found
+
+
+def test_each_revision_only_adds(store: Store, tmp_path: Path) -> None:
+    before: Schema = {}
+    for revision, after in steps(store, database(tmp_path / 'store')):
+        assert not taken_away(before, after), revision
+        before = after
+    assert before
+
+
+def test_what_is_taken_away_is_found() -> None:
+    def tables(columns: dict[str, Any], unique: set[Any] | None = None) -> Schema:
+        return {'t': {'columns': columns, 'key': [], 'unique': unique or set(), 'indexes': set(), 'foreign': set()}}
+    old = tables({'a': ('TEXT', True, None)})
+    assert taken_away(old, {}) == ['table t is gone']
+    assert taken_away(old, tables({}))
+    assert taken_away(old, tables({'a': ('TEXT', False, None)}))
+    assert taken_away(old, tables({**old['t']['columns'], 'b': ('TEXT', False, None)}))
+    assert taken_away(old, tables(old['t']['columns'], {('a',)}))
+    assert not taken_away(old, tables({**old['t']['columns'], 'b': ('TEXT', True, None)}))

@@ -1,0 +1,173 @@
+"""When the stages of an operation are told: late while it is surely ours, at once when that is not sure any more."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from compute import context as ctx
+from compute import exception
+from compute.objects.flavor import Flavor
+from compute.objects.instance import Instance
+from compute.objects.nic import Nic
+from compute.objects.operation import InstanceUpdate, Operation, OperationError, StageBegan, Work
+from compute.worker import job as module
+from compute.worker.job import Job, Moment
+from compute.worker.runner import Runner
+
+NOW = datetime.datetime(2026, 1, 1)
+NIC = Nic(port_id='p', network_id='n', mac='fa:16:3e:00:00:01')
+
+
+class Ledger:
+    """Stands for the reporter: notes what is told. ``old``: a conductor of before, which takes no stage with begin."""
+
+    def __init__(self, lease: float = 30.0, *, old: bool = False) -> None:
+        self._lease, self._old = lease, old
+        self.said: list[tuple[str, Any, tuple[str, ...]]] = []
+        self.stale = False
+        self.told = threading.Event()
+
+    def begin(self, context: Any, operation_id: int, stage: str) -> Work:
+        self.said.append(('begin', stage, ()))
+        operation = Operation(id=1, request_id='r', kind='create', instance_uuid='u', stage='scheduling',
+                              updated_at=NOW, lease_until=NOW + datetime.timedelta(seconds=self._lease))
+        instance = Instance(uuid='u', project_id='p', user_id='x', name='n',
+                            flavor=Flavor(flavorid='1', name='f', vcpus=1, memory_mb=64))
+        return Work(operation=operation, instance=instance, noted=None if self._old else stage)
+
+    def progress(self, context: Any, operation_id: int, stage: str, update: Any, stages: Any, *,
+                 once: bool = False) -> None:
+        if self.stale:
+            raise exception.Stale('another has it')
+        self._note('progress', update, stages())
+        self.told.set()
+
+    def finish(self, context: Any, operation_id: int, update: Any, stages: Any) -> None:
+        self._note('finish', update, stages())
+
+    def fail(self, context: Any, operation_id: int, error: Any, update: Any, stages: Any) -> None:
+        self._note('fail', update, stages())
+
+    def _note(self, what: str, update: Any, stages: tuple[StageBegan, ...]) -> None:
+        assert all(each.ago >= 0 for each in stages)
+        self.said.append((what, update, tuple(each.name for each in stages)))
+
+
+def begun(ledger: Ledger) -> Job:
+    job = Job(ctx.internal(), ledger.begin(None, 1, ''), ledger)  # type: ignore[arg-type]
+    ledger.said.clear()
+    job.begin('networking')
+    return job
+
+
+def test_stages_travel_with_the_end() -> None:
+    ledger = Ledger()
+    job = begun(ledger)
+    job.stage('networking')
+    job.stage('block_device_mapping', InstanceUpdate(nics=(NIC,)))
+    job.stage('spawning')
+    job.finish(InstanceUpdate(vm_state='active'))
+    assert ledger.said == [('begin', 'networking', ()), (
+        'finish', InstanceUpdate(vm_state='active', nics=(NIC,)), ('block_device_mapping', 'spawning'))]
+
+
+def test_a_failure_tells_what_was_not_told() -> None:
+    ledger = Ledger()
+    job = begun(ledger)
+    job.stage('networking')
+    job.stage('block_device_mapping', InstanceUpdate(nics=(NIC,)))
+    job.fail(OperationError(), InstanceUpdate(nics=()))
+    assert ledger.said[1:] == [('fail', InstanceUpdate(nics=()), ('block_device_mapping',))]
+
+
+def test_after_a_pause_it_asks_before_it_acts(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger()
+    job = begun(ledger)
+    job.stage('networking')
+    later = time.monotonic() + 11
+    monkeypatch.setattr(module.time, 'monotonic', lambda: later)
+    ledger.stale = True
+    with pytest.raises(exception.Stale):
+        job.stage('spawning')
+    assert job.current == 'networking'
+
+
+def test_a_clock_that_stood_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger()
+    job = begun(ledger)
+    later = time.time() + 11
+    monkeypatch.setattr(module.time, 'time', lambda: later)
+    job.stage('block_device_mapping')
+    assert ledger.said[1:] == [('progress', None, ('block_device_mapping',))]
+
+
+def test_a_heartbeat_makes_it_sure_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger()
+    job = begun(ledger)
+    later = time.monotonic() + 11
+    monkeypatch.setattr(module.time, 'monotonic', lambda: later)
+    job.confirm(Moment())
+    job.stage('spawning')
+    assert [said[0] for said in ledger.said] == ['begin']
+
+
+def test_a_conductor_of_before_is_told_each_stage() -> None:
+    ledger = Ledger(old=True)
+    job = begun(ledger)
+    for name in ('networking', 'block_device_mapping', 'spawning'):
+        job.stage(name)
+    assert [said[0] for said in ledger.said] == ['begin', 'progress', 'progress', 'progress']
+
+
+def test_what_is_done_again_is_told_at_once() -> None:
+    ledger = Ledger()
+    job = begun(ledger)
+    job.recovering = True
+    job.stage('networking')
+    job.stage('spawning')
+    assert [said[2] for said in ledger.said] == [(), ('spawning',)]
+
+
+class Slow:
+    """A handler whose second stage lasts until it is told or cancelled."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger, self.undone = ledger, threading.Event()
+
+    def first(self, job: Job) -> str:
+        return 'networking'
+
+    def run(self, job: Job) -> InstanceUpdate:
+        job.stage('networking')
+        job.stage('spawning')
+        deadline = time.monotonic() + 10
+        while not self._ledger.told.is_set() and time.monotonic() < deadline:
+            job.cancelled.wait(0.01)
+            job.check()
+        return InstanceUpdate()
+
+    def undo(self, job: Job) -> None:
+        self.undone.set()
+
+    def after_failure(self, job: Job) -> InstanceUpdate | None:
+        return None
+
+
+@pytest.mark.parametrize('stale', [False, True])
+def test_a_stage_that_lasts_is_told_while_it_does(stale: bool) -> None:
+    ledger = Ledger()
+    ledger.stale = stale
+    handler = Slow(ledger)
+    runner = Runner(ledger, {'create': handler}, 1, 1)  # type: ignore[arg-type, dict-item]
+    runner.submit(ctx.internal(), ledger.begin(None, 1, ''))
+    deadline = time.monotonic() + 10
+    while runner.running() and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    runner.stop()
+    told = [said[0] for said in ledger.said[1:]]
+    assert (told, handler.undone.is_set()) == ((['begin'], True) if stale else (['begin', 'progress', 'finish'], False))
