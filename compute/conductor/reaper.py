@@ -75,7 +75,7 @@ class Reaper:
             self._fail(module, context, work, OperationError(
                 code='host_down', retryable=True, stage=operation.stage, status=503,
                 message=f'Its host {operation.host} is down', hint='start it when the host is back'))
-        else:
+        elif operation.id not in conductor.working():  # else a thread of ours is at it, and waits for something
             if self._postpone(operation):
                 metrics.count('compute_reaper_actions_total', operation.kind, 'resent')
                 conductor.submit(module.resend, context, work)

@@ -160,12 +160,16 @@ class ReportsEndpoint(Reports):
         self._conductor.submit(module_of(work.operation.kind).failed, context, work, error)
 
     def observed(self, context: ctx.RequestContext, *, host: str, incarnation: str,
-                 power_states: dict[str, int]) -> tuple[str, ...]:
+                 power_states: dict[str, int], after: dict[str, int] | None = None) -> tuple[str, ...]:
         def write(connection: Connection) -> tuple[str, ...]:
             self._current(connection, host, incarnation)
-            here = {uuid: instance for uuid in power_states
-                    if (instance := instances.find(connection, uuid)) is not None and instance.host == host}
-            stop = [uuid for uuid, instance in here.items() if _observe(connection, instance, power_states[uuid])]
+            here = {uuid: instance for uuid, instance in instances.of_uuids(connection, power_states).items()
+                    if instance.host == host}
+            told = {uuid for uuid, instance in here.items() if _differs(instance, power_states[uuid])}
+            if after is not None and told:
+                newest = operations.newest_of_worker(connection, told, owner_of(host), incarnation)
+                told = {uuid for uuid in told if newest.get(uuid, 0) <= after.get(uuid, 0)}
+            stop = [uuid for uuid in told if _observe(connection, here[uuid], power_states[uuid])]
             if len(here) < len(power_states):
                 stop += set(power_states) & self._departed(connection, host) - set(here)
             return tuple(stop)
@@ -203,19 +207,28 @@ class ReportsEndpoint(Reports):
         return operation, instance
 
 
+def _went_off(instance: Instance, power_state: int) -> bool:
+    return power_state in (states.SHUTDOWN, states.CRASHED) and instance.vm_state == states.ACTIVE
+
+
+def _should_be_off(instance: Instance, power_state: int) -> bool:
+    return power_state == states.RUNNING and instance.vm_state == states.STOPPED
+
+
+def _differs(instance: Instance, power_state: int) -> bool:
+    """Tell whether an observation says more than is known of a server on which no operation goes on."""
+    return instance.task_state is None and (instance.power_state != power_state or _went_off(instance, power_state)
+                                            or _should_be_off(instance, power_state))
+
+
 def _observe(connection: Connection, instance: Instance, power_state: int) -> bool:
-    """Write what a guest is now, unless something goes on with it; tell whether it should be off and is not."""
-    if instance.task_state is not None:
-        return False
-    if instance.vm_state == states.STOPPED and power_state == states.RUNNING:
+    """Write what a guest is now, unless it should be off and is not: tell that."""
+    if _should_be_off(instance, power_state):
         return True
-    values: dict[str, object] = {'power_state': power_state}
-    off = power_state in (states.SHUTDOWN, states.CRASHED)
-    if off and instance.vm_state == states.ACTIVE:
-        values['vm_state'] = states.STOPPED
-    if instance.power_state != power_state or len(values) > 1:
-        # Only if nothing began meanwhile: what an operation writes is newer.
-        instances.swap(connection, instance.uuid, vm_states=(instance.vm_state,), task_states=(None,), **values)
+    values = {'vm_state': states.STOPPED} if _went_off(instance, power_state) else {}
+    # Only if nothing began meanwhile: what an operation writes is newer.
+    instances.swap(connection, instance.uuid, vm_states=(instance.vm_state,), task_states=(None,),
+                   power_state=power_state, **values)
     return False
 
 

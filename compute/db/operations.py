@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -194,6 +194,13 @@ def is_held(connection: Connection, operation_id: int, owner: str, incarnation: 
     """Return the operation if this owner holds it, locked until the transaction ends; else None."""
     row = connection.execute(_HELD, {'id': operation_id, 'owner': owner, 'incarnation': incarnation}).first()
     return from_row(row) if row is not None else None
+
+
+def newest_of_worker(connection: Connection, uuids: Collection[str], owner: str, incarnation: str) -> dict[str, int]:
+    """Return the newest operation of each server that this very process of a worker holds, or has ended well."""
+    query = sa.select(table.c.instance_uuid, sa.func.max(table.c.id).label('newest')).where(
+        table.c.instance_uuid.in_(uuids), table.c.owner == owner, table.c.incarnation == incarnation)
+    return {row.instance_uuid: row.newest for row in connection.execute(query.group_by(table.c.instance_uuid))}
 
 
 def set_values(connection: Connection, operation_id: int, **values: Any) -> None:

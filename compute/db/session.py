@@ -226,10 +226,13 @@ def _engine(url: sa.URL, options: Any, isolation: str = 'READ COMMITTED') -> sa.
         event.listen(engine, 'do_connect', lambda *connection: _make_private(url.database))
         event.listen(engine, 'connect', _prepare_sqlite)
         return engine
-    arguments: dict[str, Any] = {'timeout': options.query_timeout}
+    idle = options.idle_transaction_timeout
+    arguments: dict[str, Any] = {'timeout': options.query_timeout,
+                                 'startup_params': {'idle_in_transaction_session_timeout': f'{idle}s'}}
     if kind == 'mysql':
         arguments = {'connect_timeout': 10, 'read_timeout': options.query_timeout,
-                     'write_timeout': options.query_timeout, 'charset': 'utf8mb4'}
+                     'write_timeout': options.query_timeout, 'charset': 'utf8mb4',
+                     'init_command': f'/*M! SET SESSION idle_transaction_timeout={idle} */'}  # MySQL reads a comment
     engine = sa.create_engine(
         url, pool_size=options.max_pool_size, max_overflow=options.max_overflow, pool_timeout=options.pool_timeout,
         pool_recycle=3600, isolation_level=isolation, connect_args=arguments, json_deserializer=orjson.loads,

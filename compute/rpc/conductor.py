@@ -95,9 +95,12 @@ class Reports(Interface):
         raise NotImplementedError
 
     @call(timeout=15)
-    def observed(self, context: Any, *, host: str, incarnation: str, power_states: dict[str, int]) -> tuple[str, ...]:
+    def observed(self, context: Any, *, host: str, incarnation: str, power_states: dict[str, int],
+                 after: dict[str, int] | None = None) -> tuple[str, ...]:
         """Say how guests are, by uuid, that changed outside of any operation.
 
+        ``after`` (1.1): the newest operation on each of them that this worker had ended before it looked, if any. What
+        was seen before an operation that is in the ledger by now says nothing of the guest after it: it is ignored.
         Return the uuids of those that should be off and are to be stopped again, and of those whose servers are gone
         from this host: they were deleted, or built elsewhere, while this worker was not heard.
         """

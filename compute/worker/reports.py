@@ -63,9 +63,9 @@ class Reporter:
         """Say what the host has; said once."""
         self._client.inventory(ctx.internal(), inventory=inventory, **self._who())
 
-    def observed(self, power_states: dict[str, int]) -> tuple[str, ...]:
-        """Say how guests are; said once, the next comparison repeats it."""
-        return self._client.observed(ctx.internal(), power_states=power_states, **self._who())
+    def observed(self, power_states: dict[str, int], after: dict[str, int]) -> tuple[str, ...]:
+        """Say how guests are, seen after these operations; said once, the next comparison repeats it."""
+        return self._client.observed(ctx.internal(), power_states=power_states, after=after, **self._who())
 
     def instances(self) -> list[Any]:
         """Return the servers that are on this host."""

@@ -7,6 +7,7 @@ begins with, and may give ``undo(job)``. When stages are told is in ``compute/wo
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import threading
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 
 from compute import concurrency, exception, metrics
 from compute.context import RequestContext
-from compute.objects.operation import InstanceUpdate, OperationError, Work
+from compute.objects.operation import InstanceUpdate, Operation, OperationError, Work
 from compute.objects.value import now
 from compute.worker.job import VISIBLE, Job, Moment
 from compute.worker.reports import Reporter, Unheard
@@ -55,6 +56,7 @@ class Runner:
         self._lock = threading.Lock()
         self._server_locks: dict[str, list[Any]] = {}
         self._jobs: dict[int, Job] = {}
+        self._newest: dict[str, int] = {}
         self._cut_off = False
         self._untold, self._stopped = threading.Event(), threading.Event()
         concurrency.spawn(self._show, name='stages')
@@ -102,6 +104,16 @@ class Runner:
         with self._lock:
             return any(job.instance.uuid == uuid for job in self._jobs.values())
 
+    def newest(self) -> dict[str, int]:
+        """Return the last operation that ended well here on each server that is not deleted: what is seen of a guest
+        from now on is seen after it."""
+        with self._lock:
+            return dict(self._newest)
+
+    def alone(self, uuid: str) -> contextlib.AbstractContextManager[None]:
+        """Let no operation on a server run here meanwhile."""
+        return _ServerLock(self._server_locks, self._lock, uuid)
+
     def finish(self, until: float) -> bool:
         """Take nothing more on and end what runs; what is not done by ``until`` is left as it is, for our successor.
 
@@ -134,10 +146,17 @@ class Runner:
         with self._lock:
             self._jobs.pop(job.work.operation.id, None)
 
+    def _note_end(self, operation: Operation) -> None:
+        with self._lock:
+            if operation.kind == 'delete':
+                self._newest.pop(operation.instance_uuid, None)
+            else:
+                self._newest[operation.instance_uuid] = operation.id
+
     def _run(self, job: Job, recover: bool) -> None:
         job.context.update_store()  # what this thread logs from now on carries the id of the request
         try:
-            with self._only_one(job.instance.uuid):
+            with self.alone(job.instance.uuid):
                 self._lead(job, recover)
         except exception.Stale as error:
             LOG.info('operation %s: %s', job.work.operation.id, error.message)
@@ -169,6 +188,7 @@ class Runner:
         except exception.Stale as error:
             self._give_up(job, handler, error)
             raise
+        self._note_end(operation)
         LOG.info('operation %s (%s of %s) done in %.2f s', operation.id, operation.kind, job.instance.uuid,
                  time.monotonic() - begin)
 
@@ -255,9 +275,6 @@ class Runner:
             if any(job.waits() for job in waiting):
                 self._untold.set()
 
-    def _only_one(self, uuid: str) -> Any:
-        return _ServerLock(self._server_locks, self._lock, uuid)
-
 
 def _as_value(error: Exception, stage: str) -> OperationError:
     if isinstance(error, exception.ComputeError):
@@ -270,7 +287,7 @@ def _as_value(error: Exception, stage: str) -> OperationError:
                           message=f'An unexpected error of type {type(error).__name__} stopped it on this host')
 
 
-class _ServerLock:
+class _ServerLock(contextlib.AbstractContextManager[None]):
     """A lock by uuid that exists only while somebody holds or wants it."""
 
     def __init__(self, locks: dict[str, list[Any]], guard: Any, uuid: str) -> None:

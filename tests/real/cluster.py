@@ -203,6 +203,7 @@ class Cluster:
         groups.update(own[kind])  # type: ignore[arg-type]
         if kind in _STORES:
             groups['database'] = {DATABASES[store]: self.mariadb.url(store) for store in _STORES[kind]}
+            groups['database']['idle_transaction_timeout'] = 3
         if kind in ('conductor', 'api', 'scheduler'):
             groups['conductor'] = {'lease': 8, 'begin_timeout': 4, 'reaper_interval': 0.5, 'heartbeat_interval': 2,
                                    'service_down_time': 12}

@@ -33,9 +33,10 @@ class PowerSync:
 
     def run(self) -> None:
         """Compare all guests."""
+        after = self._runner.newest()
         found = {guest.uuid: guest.power_state for guest in self._driver.guests() if guest.ours}
         self._seen = Counter(found.values())
-        self._report(found)
+        self._report(found, after)
 
     def seen(self) -> list[tuple[str, float, str]]:
         """Return how many guests there were at the last comparison, by power state: name of the metric, number, state.
@@ -44,23 +45,24 @@ class PowerSync:
                 for power, number in self._seen.items()]
 
     def _report_one(self, uuid: str) -> None:
+        after = self._runner.newest()
         try:
-            self._report({uuid: self._driver.guest_info(uuid).power_state})
+            self._report({uuid: self._driver.guest_info(uuid).power_state}, after)
         except exception.NotFound:
             LOG.debug('guest %s is gone', uuid)
         except exception.ComputeError as error:
             LOG.warning('the state of %s could not be reported: %s', uuid, error.message)
 
-    def _report(self, power_states: dict[str, int]) -> None:
+    def _report(self, power_states: dict[str, int], after: dict[str, int]) -> None:
         idle = {uuid: power for uuid, power in power_states.items()
                 if not self._runner.busy(uuid) and power != states.NOSTATE}
         if not idle:
             return
-        if wrong := set(self._reporter.observed(idle)):
-            here = {instance.uuid: instance for instance in self._reporter.instances()}
-            for uuid in wrong:
-                if not self._runner.busy(uuid):
-                    self._mend(uuid, here.get(uuid))
+        wrong = self._reporter.observed(idle, {uuid: after[uuid] for uuid in idle if uuid in after})
+        for uuid in wrong:
+            with self._runner.alone(uuid):  # an operation that comes now runs after us, on what we leave
+                here = {instance.uuid: instance for instance in self._reporter.instances()}
+                self._mend(uuid, here.get(uuid))
 
     def _mend(self, uuid: str, instance: Instance | None) -> None:
         if instance is None:
@@ -68,5 +70,7 @@ class PowerSync:
             if guest.ours:
                 departed.remove(self._driver, guest)
             return
+        if instance.vm_state != states.STOPPED or instance.task_state is not None:
+            return  # the answer was late: something was asked for meanwhile
         LOG.warning('server %s is stopped and its guest runs; it is stopped again', uuid)
         self._driver.power_off(instance, 0)

@@ -18,7 +18,8 @@ from compute.objects.registration import HostReport
 from compute.objects.request_spec import RequestSpec, ServerGroup
 from compute.objects.value import now
 
-OPTIONS = types.SimpleNamespace(max_retries=20, max_pool_size=20, max_overflow=20, pool_timeout=30, query_timeout=60)
+OPTIONS = types.SimpleNamespace(max_retries=20, max_pool_size=20, max_overflow=20, pool_timeout=30, query_timeout=60,
+                                idle_transaction_timeout=10)
 
 
 def open_store(url: str) -> Database:

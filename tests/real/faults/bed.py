@@ -81,7 +81,10 @@ class Bed(Cluster):
         """Return hosts and power states of each guest, by uuid."""
         found: dict[str, list[tuple[str, int]]] = {}
         for path in (self.folder / 'guests').glob('*/*.json'):
-            guest = json.loads(path.read_text())
+            try:
+                guest = json.loads(path.read_text())
+            except FileNotFoundError:  # removed since the folder was listed
+                continue
             found.setdefault(guest['uuid'], []).append((path.parent.name, guest['power_state']))
         return found
 

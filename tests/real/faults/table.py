@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from typing import Any
@@ -11,7 +12,9 @@ from tests.real.cluster import Cloud, wait_for
 from tests.real.faults import broken
 from tests.real.faults.bad_image_service import BadImageService
 from tests.real.faults.bed import VICTIM, Bed
+from tests.real.faults.points import point
 from tests.real.faults.rows import Fault
+from tests.real.faults.seams import BEFORE, HANDING_OVER
 from tests.real.faults.ways import Cell
 
 LEASE = 8
@@ -53,7 +56,12 @@ def killed(name: str, lasts: float = 1.5) -> Fault:
 
 
 def _conductor_paused() -> Fault:
-    """Another conductor takes over what the paused one held; when that wakes it must not go on with it."""
+    """Another conductor takes over what the paused one held; when that wakes it must not go on with it.
+
+    One build is held at the host then: its operation is still going on.
+    """
+    numbers: list[int] = []
+
     def inject(bed: Bed, points: list[Cell]) -> None:
         if 'conductor2' not in bed.daemons:
             bed.add('conductor2')
@@ -61,14 +69,26 @@ def _conductor_paused() -> Fault:
         bed.pause('conductor')
 
     def meanwhile(bed: Bed, points: list[Cell]) -> None:
-        elapse(LEASE + 2)
-        ended(bed, points)
+        goes_on, = (cell for cell in points if cell.stage == HANDING_OVER)
+        here = point(goes_on.way.kind, 'spawning', BEFORE, goes_on.server)
+        bed.points.hold([here])
+        wait_for(lambda: bed.points.reached(here), 50, 'the build that another conductor goes on with')
+        numbers[:] = [bed.outcome(goes_on).id]
+        ended(bed, [cell for cell in points if cell is not goes_on])
+
+    def refused(bed: Bed) -> bool:
+        return f'operation {numbers[0]} is no longer ours' in bed.said('conductor')
+
+    def lift(bed: Bed) -> None:
+        bed.resume('conductor')
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: refused(bed), 5, 'its refusal')
+        bed.points.let_go()
 
     def check(bed: Bed) -> list[str]:
-        told = 'another conductor goes on with it' in bed.said('conductor')
-        return [] if told else ['the conductor that came back was not refused, or did not say so']
-    return Fault('conductor paused for longer than its lease', inject, lift=lambda bed: bed.resume('conductor'),
-                 meanwhile=meanwhile, check=check, clean=lambda bed: bed.kill('conductor2'))
+        return [] if refused(bed) else ['the conductor that came back was not refused, or did not say so']
+    return Fault('conductor paused for longer than its lease', inject, lift=lift, meanwhile=meanwhile, check=check,
+                 clean=lambda bed: bed.kill('conductor2'))
 
 
 def _worker_replaced(patience: float = 30) -> Fault:

@@ -112,6 +112,18 @@ def test_a_lost_cast_is_sent_again(controller: Controller) -> None:
     assert controller.builds() == ['b']
 
 
+def test_what_a_thread_of_this_conductor_is_at_is_not_taken_up_again(controller: Controller) -> None:
+    """It waits, for a lock of the database say: more threads would wait for the same, until none is left."""
+    operation = controller.create()
+    controller.overdue(operation.id)
+    controller.conductor._working[operation.id] += 1
+    controller.reaper.sweep()
+    assert controller.builds() == []
+    controller.conductor._rest(operation.id)
+    controller.reaper.sweep()
+    assert controller.builds() == ['b']
+
+
 def test_a_lost_hand_over_is_sent_again_to_the_same_host(controller: Controller) -> None:
     operation = controller.create()
     place(controller, operation.id)
