@@ -27,8 +27,8 @@ OPTS = [
     cfg.IntOpt('query_timeout', default=60, min=1,
                help='Seconds that one statement may take (MariaDB and PostgreSQL) before it is given up.'),
     cfg.IntOpt('idle_transaction_timeout', default=10, min=1,
-               help='Seconds after which MariaDB or PostgreSQL ends a transaction in which nothing was asked: a process '
-                    'that is paused in the middle of one (a suspended machine, a debugger) would keep its rows '
+               help='Seconds after which MariaDB or PostgreSQL ends a transaction in which nothing was asked: a '
+                    'process that is paused in the middle of one (a suspended machine, a debugger) would keep its rows '
                     'locked for all others. When it wakes it begins the transaction anew. MySQL does not know this.'),
     cfg.IntOpt('max_retries', default=10, min=0,
                help='How often a transaction that lost against another (deadlock, busy) or met a lost connection is '
