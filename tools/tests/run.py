@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-# In how many processes a tier runs; a file stays together. Real tests share the machine, so they go one by one.
+# In how many processes a tier runs; a file stays together.
 PARALLEL = {'unit': 2, 'contract': 2, 'api': 2, 'functional': 2}
+# Real tests share the machine and go one by one, but for these: each has a cluster of its own, in a folder and on ports
+# of its own, so that they are no trouble to the others and run beside them.
+BESIDE = {'real': ('tests/real/faults/test_matrix.py', 'tests/real/faults/test_red.py',
+                   'tests/real/test_blocked_handler.py', 'tests/real/test_fault_outages.py', 'tests/real/test_faults.py',
+                   'tests/real/test_rolling_restart.py')}
 LINT = ('ruff', 'measures', 'layers', 'mypy')
 
 
@@ -45,19 +52,47 @@ def lint() -> Result:
     return result
 
 
+class Run:
+    """One run of pytest. ``quiet``: what it says is shown at its end."""
+
+    def __init__(self, tier: str, report: pathlib.Path, paths: list[str], arguments: list[str], *,
+                 quiet: bool = False) -> None:
+        self.tier, self._report = tier, report
+        command = [sys.executable, '-m', 'pytest', *paths, '-q', f'--junitxml={report}', '-p', 'no:cacheprovider']
+        if tier in PARALLEL:
+            command += ['-n', str(PARALLEL[tier]), '--dist', 'loadfile']
+        self._output = tempfile.TemporaryFile() if quiet else None
+        self._process = subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=self._output, stderr=self._output)
+
+    def result(self) -> Result:
+        """Wait for its end and return what it found."""
+        status = self._process.wait()
+        if self._output is not None:
+            self._output.seek(0)
+            shutil.copyfileobj(self._output, sys.stdout.buffer)
+            sys.stdout.flush()
+            self._output.close()
+        result = counted(self.tier, self._report)
+        nothing_collected = 5
+        if status not in (0, 1, nothing_collected) or (status == 1 and not result.failed):
+            result.failed += 1
+            result.broken.append(f'FAILED tests/{self.tier}: pytest ended with status {status}')
+        return result
+
+
 def tests(tier: str, reports: pathlib.Path, arguments: list[str]) -> Result:
     """Run the tests of a tier with pytest."""
-    report = reports / f'{tier}.xml'
-    command = [sys.executable, '-m', 'pytest', f'tests/{tier}', '-q', f'--junitxml={report}', '-p', 'no:cacheprovider']
-    if tier in PARALLEL:
-        command += ['-n', str(PARALLEL[tier]), '--dist', 'loadfile']
-    done = subprocess.run([*command, *arguments], cwd=ROOT, check=False)
-    result = counted(tier, report)
-    nothing_collected = 5
-    if done.returncode not in (0, 1, nothing_collected) or (done.returncode == 1 and not result.failed):
-        result.failed += 1
-        result.broken.append(f'FAILED tests/{tier}: pytest ended with status {done.returncode}')
-    return result
+    beside = [path for path in BESIDE.get(tier, ()) if (ROOT / path).exists()]
+    runs = [Run(tier, reports / f'{tier}-beside.xml', beside, arguments, quiet=True)] if beside else []
+    runs.append(Run(tier, reports / f'{tier}.xml', [f'tests/{tier}', *(f'--ignore={path}' for path in beside)],
+                    arguments))
+    total = Result(tier)
+    for result in [run.result() for run in reversed(runs)]:
+        total.passed += result.passed
+        total.failed += result.failed
+        total.skipped += result.skipped
+        total.broken += result.broken
+    return total
 
 
 def counted(tier: str, report: pathlib.Path) -> Result:

@@ -65,7 +65,8 @@ class Dhcp:
             _end(pid)
         _drop_leases(folder, stale)
         self._start(network.id, folder)
-        return [f'dhcp of {network.id} started']
+        why = 'its configuration changed' if pid and fresh else 'addresses moved' if pid else 'none ran'
+        return [f'dhcp of {network.id} started: {why}']
 
     def remove(self, network_id: str) -> list[str]:
         """End a network's dnsmasq and remove its files; return what had to be done."""
@@ -101,7 +102,7 @@ class Dhcp:
             # The pid file may be gone, or a lie after a reboot; two of them on one address would not do.
             pid = next((other for other in _pids() if mark in _arguments(other)), 0)
         if pid and _namespace_of(pid) != namespaces.inode(names.namespace(network_id)):
-            # It serves a namespace that is no more.
+            LOG.warning('dnsmasq %d of network %s serves a namespace that is no more', pid, network_id)
             _end(pid)
             return 0
         return pid
