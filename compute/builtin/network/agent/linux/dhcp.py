@@ -16,6 +16,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import threading
 
 from compute import exception
 from compute.builtin.network.agent import names
@@ -35,6 +36,7 @@ class Dhcp:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._user: str | None = None
+        self._once = threading.Lock()
 
     def folder(self, network_id: str) -> str:
         """Return where the files of a network are."""
@@ -108,13 +110,14 @@ class Dhcp:
         return pid
 
     def _run_as(self) -> str:
-        if self._user is None:
-            self._user = self._settings.dnsmasq_user
-            os.makedirs(self._settings.state_dir, mode=0o755, exist_ok=True)
-            if self._user != 'root' and (closed := _closed(self._settings.state_dir)):
-                LOG.warning('dnsmasq runs as root, since others may not enter %s', closed)
-                self._user = 'root'
-        return self._user
+        with self._once:  # networks are made at the same time
+            if self._user is None:
+                os.makedirs(self._settings.state_dir, mode=0o755, exist_ok=True)
+                self._user = self._settings.dnsmasq_user
+                if self._user != 'root' and (closed := _closed(self._settings.state_dir)):
+                    LOG.warning('dnsmasq runs as root, since others may not enter %s', closed)
+                    self._user = 'root'
+            return self._user
 
 
 def resolv_file() -> str:
