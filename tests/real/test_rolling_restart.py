@@ -2,8 +2,7 @@
 Work that a stop cuts off goes on, and a start waits for what is missing.
 
 The listening sockets are held by the test, as systemd holds them, and shared by the daemons of a kind. Half of the
-daemons run on green threads, half on native ones. Of identity and image there is one process each: while it is away,
-requests wait.
+daemons run on green threads, half on native ones.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ from tests.real.cluster_services import missing
 LOG = logging.getLogger(__name__)
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f'not installed: {", ".join(missing())}')
 WAVES = (('api', 'conductor', 'scheduler', 'network', 'worker'),
-         ('api2', 'conductor2', 'scheduler2', 'network2', 'worker2'),
-         ('identity', 'image', 'network_agent', 'worker3'))
+         ('identity', 'image', 'network_agent', 'worker3'),
+         ('api2', 'conductor2', 'scheduler2', 'network2', 'worker2', 'identity2', 'image2'))
 REQUESTS, CALLERS, SERVERS = 2000, 4, 3
 CONTROL = {'conductor': {'service_down_time': 60}}
 SETTINGS = {'network_agent': {'network_agent': {'hosts': 'node1,node2,node3'}}, 'conductor': CONTROL, 'api': CONTROL,
