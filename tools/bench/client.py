@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
 import socket
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,6 +49,8 @@ class Session:
         return answer, content
 
     def _connection(self, where: str) -> http.client.HTTPConnection:
+        if where in self._open and select.select([self._open[where].sock], [], [], 0)[0]:
+            self._open.pop(where).close()  # nothing is asked for: the server closed it, after its idle time
         if where not in self._open:
             self._open[where] = connection = http.client.HTTPConnection(where, timeout=TIMEOUT)
             connection.connect()
