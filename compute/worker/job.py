@@ -53,6 +53,7 @@ class Job:
         self._untold: list[tuple[str, float]] = []
         self._update = InstanceUpdate()
         self._confirmed, self._trust = Moment(), 0.0
+        self._leased: Moment | None = None
 
     @property
     def instance(self) -> Instance:
@@ -69,6 +70,7 @@ class Job:
         asked, self._first = Moment(), stage
         self.work = self._reporter.begin(self.context, self.work.operation.id, stage)
         operation = self.work.operation
+        self._leased = Moment()
         self.begun, self.current = True, operation.stage
         if self.work.noted == stage and operation.lease_until is not None and operation.updated_at is not None:
             # A conductor that does not know of this wants every stage told as before.
@@ -124,6 +126,10 @@ class Job:
         """Take in that the ledger knew the operation to be ours at a time."""
         if self.begun:
             self._confirmed = at
+
+    def was_leased(self, at: Moment) -> bool:
+        """Tell whether the lease was there at a time: what the ledger said before that says nothing of it."""
+        return self._leased is not None and self._leased.ago() >= at.ago()
 
     def waits(self) -> bool:
         """Tell whether a stage waits to be told."""

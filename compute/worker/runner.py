@@ -90,12 +90,15 @@ class Runner:
         return max((max(0.0, (now() - deadline).total_seconds()) for deadline in deadlines if deadline), default=0.0)
 
     def heard(self, asked: tuple[int, ...], lost: tuple[int, ...], at: Moment) -> None:
-        """Take in which of the operations that were asked for ``at`` a time are no longer ours, and stop those."""
+        """Take in which of the operations that were asked for ``at`` a time are no longer ours, and stop those.
+
+        One that was only about to be leased then is in the answer, too, and is ours since.
+        """
         with self._lock:
             for job in (self._jobs[number] for number in asked if number in self._jobs):
                 if job.work.operation.id not in lost:
                     job.confirm(at)
-                elif job.begun and not job.cancelled.is_set():
+                elif job.was_leased(at) and not job.cancelled.is_set():
                     metrics.count('compute_leases_lost_total', 'worker')
                     job.cancelled.set()
 

@@ -13,7 +13,7 @@ from compute import exception
 from compute.objects.flavor import Flavor
 from compute.objects.instance import Instance
 from compute.objects.operation import InstanceUpdate, Operation, OperationError, Work
-from compute.worker.job import Job
+from compute.worker.job import Job, Moment
 from compute.worker.runner import Runner
 
 
@@ -196,6 +196,33 @@ def test_before_it_changes_anything_it_is_sure_that_the_operation_is_still_its_o
     runner.submit(ctx.internal(), work(1))
     idle(runner)
     assert not changed and not any(said[0] in ('finish', 'fail') for said in recorder.said)
+
+
+def test_an_operation_that_was_leased_while_a_heartbeat_was_answered_is_not_lost() -> None:
+    """The heartbeat asked for it when it was not leased yet: "not yours" was true then. The next one is believed."""
+    gate, begun = threading.Event(), threading.Event()
+
+    def run(job: Job) -> None:
+        begun.set()
+        gate.wait(5)
+        job.check()
+    handler = Handler(run)
+    recorder, runner = make({'create': handler})
+    before = Moment()
+    runner.submit(ctx.internal(), work(1))
+    assert begun.wait(5)
+    runner.heard((1,), (1,), before)
+    gate.set()
+    recorder.wait('finish')
+    idle(runner)
+    assert not handler.undone.is_set()
+    gate.clear()
+    begun.clear()
+    runner.submit(ctx.internal(), work(2))
+    assert begun.wait(5)
+    runner.heard((2,), (2,), Moment())
+    gate.set()
+    assert handler.undone.wait(5)
 
 
 def test_recovery_undoes_a_stage_that_may_not_be_repeated() -> None:
