@@ -26,6 +26,7 @@ UNPLUGGABLE = ('binding_failed', 'unbound', '')
 _EXTENSIONS_AGE = 300.0
 _BATCH = 50
 _LISTINGS = 5
+_ID_AND_HOST = ('id', 'binding:host_id', 'created_at')
 AGENT = 'compute-network-agent'
 Json = dict[str, Any]
 
@@ -191,7 +192,7 @@ class RestNetworks:
 
     def ports_of(self, context: RequestContext | None, device_id: str, host: str | None = None) -> list[str]:
         """Return the ids of a server's ports."""
-        return [port['id'] for port in self._ports(context, device_id)
+        return [port['id'] for port in self._ports(context, device_id, fields=_ID_AND_HOST)
                 if host is None or port.get('binding:host_id') == host]
 
     def all_ports(self) -> list[Port]:
@@ -219,9 +220,9 @@ class RestNetworks:
         """Return a port's status."""
         return str(self._get('port', port_id, context)['status'])
 
-    def _ports(self, context: RequestContext | None, device_id: str) -> list[Json]:
+    def _ports(self, context: RequestContext | None, device_id: str, **only: Sequence[str]) -> list[Json]:
         # Only the service user is told how a port is bound.
-        ports = self._list('ports', context, {'device_id': device_id}, service=True)
+        ports = self._list('ports', context, {'device_id': device_id, **only}, service=True)
         return sorted(ports, key=lambda port: (port.get('created_at') or '', port['id']))
 
     def _use(self, context: RequestContext | None, device_id: str, host: str | None, hostname: str | None,

@@ -42,6 +42,7 @@ class AgentReports(Interface):
 
     TOPIC = 'network'
     NAME = 'agent_reports'
+    VERSION = '1.1'
 
     @call(timeout=30)
     def state(self, context: Any, *, host: str) -> list[NetworkWiring]:
@@ -51,6 +52,11 @@ class AgentReports(Interface):
     @call(timeout=30)
     def port_up(self, context: Any, *, host: str, port_id: str) -> None:
         """Say that a port is wired: it becomes ACTIVE, and Compute gets network-vif-plugged."""
+        raise NotImplementedError
+
+    @call(timeout=30, since='1.1')
+    def ports_up(self, context: Any, *, host: str, port_ids: list[str]) -> list[str]:
+        """Say ``port_up`` of many at once; return those that are not bound to ``host``."""
         raise NotImplementedError
 
     @call(timeout=30)

@@ -59,7 +59,9 @@ class Hints:
                 changes, self._pending = self._pending, Changes()
             try:
                 ports, now, later = self._database.read(lambda connection: self._who(connection, changes))  # noqa: B023
-                self._send(ports, now)
+                for host in sorted(now):
+                    self._refresh(host)
+                self._wire(ports)
             except ComputeError as error:
                 LOG.warning('agents were not told of a change, they will see it when they next ask: %s', error.message)
                 later = set()
@@ -86,25 +88,28 @@ class Hints:
         later = wiring.hosts_of_members(connection, changes.members) if changes.members else set()
         return {host: some for host, some in ports.items() if host not in refresh}, refresh, later - refresh
 
-    def _send(self, ports: dict[str, set[tuple[str, str]]], refresh: set[str]) -> None:
-        for host in sorted(refresh):
-            self._refresh(host)
-        for host, some in sorted(ports.items()):
-            self._wire(host, some)
+    def _wire(self, ports: dict[str, set[tuple[str, str]]]) -> None:
+        """Tell each host of its ports: how those that are bound to it are now, and that the others are gone."""
+        told = [(host, network_id, port_id) for host, some in sorted(ports.items())
+                for network_id, port_id in sorted(some)]
+        if not told:
+            return
 
-    def _wire(self, host: str, ports: set[tuple[str, str]]) -> None:
-        def read(connection: Any) -> tuple[set[str], Any]:
-            rows: list[Row] = every(connection, t.ports, t.ports.c.id.in_([port_id for _, port_id in ports]),
-                                    t.ports.c.host == host, t.ports.c.vif_type == TAP)
-            return {row['id'] for row in rows}, wiring.wirings(connection, rows, self._options)
+        def read(connection: Any) -> tuple[dict[str, str], Any]:
+            rows: list[Row] = every(connection, t.ports, t.ports.c.id.in_(sorted({port_id for _, _, port_id in told})),
+                                    t.ports.c.vif_type == TAP)
+            here = {row['id']: row['host'] for row in rows}
+            mine = [row for row in rows if any(row['id'] == port for _, port in ports.get(row['host'], ()))]
+            return here, wiring.wirings(connection, mine, self._options)
         here, networks = self._database.read(read)
-        agent = self._rpc.client(Wiring, server=host)
-        for network_id, port_id in sorted(ports):
-            if port_id not in here:
-                agent.unwire(context.internal(), network_id=network_id, port_id=port_id)
+        for host, network_id, port_id in told:
+            if here.get(port_id) != host:
+                self._rpc.client(Wiring, server=host).unwire(context.internal(), network_id=network_id,
+                                                             port_id=port_id)
         for network in networks:
+            only = network_only(network)
             for port in network.ports:
-                agent.wire(context.internal(), network=network_only(network), port=port)
+                self._rpc.client(Wiring, server=here[port.id]).wire(context.internal(), network=only, port=port)
 
     def _refresh(self, host: str) -> None:
         self._refreshed[host] = time.monotonic()

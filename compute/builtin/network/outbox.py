@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from compute.builtin.network.db import tables as t
-from compute.builtin.network.db.rows import Row, every
+from compute.builtin.network.db.rows import Row, by_key
 from compute.clients.compute import Events
 from compute.db.session import Database
-from compute.exception import ComputeError, Invalid, NotFound
+from compute.exception import ComputeError, Invalid, NotFound, Stale
 from compute.objects.value import now
 
 LOG = logging.getLogger(__name__)
@@ -32,10 +32,12 @@ class Outbox:
     def drain(self) -> int:
         """Send due events, oldest first, until none is left or Compute does not answer; return how many were sent."""
         sent = 0
-        while rows := self._claim():
-            done = self._deliver(rows)
+        while due := self._due():
+            rows = self._claim(due)
+            done = self._deliver(rows) if rows else 0
             sent += done
-            if done < len(rows):
+            # Whoever writes another one meanwhile wakes this again.
+            if done < len(rows) or len(due) < _BATCH:
                 break
         return sent
 
@@ -43,23 +45,36 @@ class Outbox:
         """Return how many events wait."""
         return int(self._database.scalar(sa.select(sa.func.count()).select_from(t.outbox)) or 0)
 
-    def _claim(self) -> list[Row]:
-        """Take due rows for the time of one attempt: who raises ``attempts`` has the row."""
-        at = now()
+    def _due(self) -> list[Row]:
+        query = sa.select(t.outbox).where(t.outbox.c.due_at <= now()).order_by(t.outbox.c.id).limit(_BATCH)
+        return [dict(row._mapping) for row in self._database.rows(query)]
 
-        def claim(connection: Any) -> list[Row]:
-            due = every(connection, t.outbox, t.outbox.c.due_at <= at, order=t.outbox.c.id)[:_BATCH]
-            mine: list[Row] = []
-            for row in due:
-                taken = connection.execute(t.outbox.update().where(
-                    t.outbox.c.id == row['id'], t.outbox.c.attempts == row['attempts']).values(
-                        attempts=row['attempts'] + 1, due_at=at + datetime.timedelta(seconds=_LEASE)))
-                if taken.rowcount:
-                    mine.append({**row, 'attempts': row['attempts'] + 1})
-            return mine
-        if not self._database.scalar(sa.select(t.outbox.c.id).where(t.outbox.c.due_at <= at).limit(1)):
+    def _claim(self, due: Sequence[Row]) -> list[Row]:
+        """Take rows for the time of one attempt, and return those that another daemon did not take."""
+        try:
+            return self._take(due)
+        except Stale:
+            return [mine for row in due for mine in self._take_one(row)]
+
+    def _take_one(self, row: Row) -> list[Row]:
+        try:
+            return self._take([row])
+        except Stale:
             return []
-        return self._database.transaction(claim)
+
+    def _take(self, rows: Sequence[Row]) -> list[Row]:
+        """Take all of these: who raises ``attempts`` has the row. :raises Stale: another has one; none is taken."""
+        until = now() + datetime.timedelta(seconds=_LEASE)
+
+        def take(connection: Any) -> None:
+            for attempts, alike in by_key(rows, 'attempts').items():
+                taken = connection.execute(t.outbox.update().where(
+                    t.outbox.c.id.in_([row['id'] for row in alike]), t.outbox.c.attempts == attempts).values(
+                        attempts=attempts + 1, due_at=until))
+                if taken.rowcount != len(alike):
+                    raise Stale('another daemon sends some of these events')
+        self._database.transaction(take)
+        return [{**row, 'attempts': row['attempts'] + 1} for row in rows]
 
     def _deliver(self, rows: Sequence[Row]) -> int:
         answers: Any = ()

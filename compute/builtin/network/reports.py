@@ -22,7 +22,12 @@ class Reports(AgentReports):
 
     def port_up(self, context: Any, *, host: str, port_id: str) -> None:
         """Make the port ACTIVE and tell its server. :raises Stale: it is not bound to that host."""
-        self._network.do(lambda work: ports.report_up(work, host, port_id))
+        for error in self._network.do(lambda work: ports.report_up(work, host, [port_id])).values():
+            raise error
+
+    def ports_up(self, context: Any, *, host: str, port_ids: list[str]) -> list[str]:
+        """Make ports ACTIVE, tell their servers, and return those that are not bound to that host."""
+        return list(self._network.do(lambda work: ports.report_up(work, host, port_ids)))
 
     def port_failed(self, context: Any, *, host: str, port_id: str, reason: str) -> None:
         """Make the port ERROR and tell its server. :raises Stale: it is not bound to that host."""

@@ -56,7 +56,7 @@ def make_port(number: int, address: str = '', *, rules: tuple[Rule, ...] = EGRES
 
 
 class Daemon:
-    """Answers for ``AgentReports`` in memory. ``answers`` False makes it unreachable."""
+    """Answers for ``AgentReports`` in memory. ``answers`` False makes it unreachable, ``old`` of the release before."""
 
     def __init__(self) -> None:
         self.networks: list[NetworkWiring] = []
@@ -65,6 +65,8 @@ class Daemon:
         self.beats: list[AgentReport] = []
         self.asked = 0
         self.answers = True
+        self.old = False
+        self.calls = 0
         self._lock = threading.Lock()
 
     def client(self, interface: type) -> Any:
@@ -81,6 +83,16 @@ class Daemon:
         """Note it."""
         self._reach()
         self.up.append(port_id)
+        self.calls += 1
+
+    def ports_up(self, context: Any, *, host: str, port_ids: list[str]) -> list[str]:
+        """Note them; one of the release before does not know this."""
+        self._reach()
+        if self.old:
+            raise exception.Unavailable('it is of another version', code='rpc_version')
+        self.up += port_ids
+        self.calls += 1
+        return []
 
     def port_failed(self, context: Any, *, host: str, port_id: str, reason: str) -> None:
         """Note it."""

@@ -164,6 +164,17 @@ def test_report_is_sent_until_it_is_heard(agent: Agent, daemon: Daemon, plumbing
     wait_for(lambda: daemon.up == [network.ports[0].id])
 
 
+@pytest.mark.parametrize(('old', 'calls'), [(False, 1), (True, 5)])
+def test_ports_that_came_up_meanwhile_are_reported_together(agent: Agent, daemon: Daemon, plumbing: SlowPlumbing,
+                                                            old: bool, calls: int) -> None:
+    daemon.old = old
+    network = make_network(*(make_port(number) for number in range(5)))
+    daemon.networks = [network]
+    agent.start()
+    wait_for(lambda: len(daemon.up) == 5)
+    assert (sorted(daemon.up), daemon.calls) == (sorted(port.id for port in network.ports), calls)
+
+
 def test_drift_is_looked_for_when_nothing_happens(daemon: Daemon, plumbing: SlowPlumbing) -> None:
     agent = Agent(make_conf(driver='fake', heal_interval=0.1), daemon, HOST, plumbing)  # type: ignore[arg-type]
     daemon.networks = [make_network(make_port(1))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from compute.builtin.network.control.changes import Work
@@ -21,6 +21,7 @@ from compute.rest.call import Call
 from compute.rest.fields import fields
 from compute.rest.op import Query
 
+T = TypeVar('T')
 _CONTROLS = ('fields', 'limit', 'marker', 'sort_key', 'sort_dir', 'page_reverse')
 _SPECIAL = ('tenant_id', 'tags', 'tags-any', 'not-tags', 'not-tags-any', 'fixed_ips', 'security_groups', 'shared',
             'security_group_ids', 'changed_since')
@@ -44,10 +45,8 @@ class Noun:
 
     def load(self, call: Call) -> dict[str, Any]:
         """Load the target of a member's operation. :raises NotFound:"""
-        def read(work: Work) -> dict[str, Any]:
-            row = rows.get(work.connection, self.kind, call.path['id'], scope=self.scope(call))
-            return with_network(work, {**row})
-        return dict(call.app.look(read))
+        return dict(call.app.look(lambda work: rows.get_with_network(
+            work.connection, self.kind, call.path['id'], self.scope(call))))
 
     def page(self, call: Call) -> dict[str, Any]:
         """Answer a list, with links to its neighbours where it is one page of several."""
@@ -66,7 +65,9 @@ class Noun:
 
     def show(self, call: Call) -> dict[str, Any]:
         """Answer the loaded one."""
-        return self.answer(call, call.target['id'])
+        shown = call.query.get('fields', [])
+        items = call.app.look(lambda work: present(work.connection, self.kind, [call.target], call.app.options, shown))
+        return {self.kind.name: self.seen(call, items)[0]}
 
     def answer(self, call: Call, ident: str) -> dict[str, Any]:
         """Answer the one with this id."""
@@ -82,13 +83,25 @@ class Noun:
     def create(self, call: Call, make: Callable[[Work, dict[str, Any]], Row],
                items: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         """Make one or many, in one transaction, and answer as asked: one, or a list."""
+        made = self.make(call, make, items)
+        return self._as_asked(call, self.read(call, [row['id'] for row in made]))
+
+    def make(self, call: Call, make: Callable[[Work, dict[str, Any]], T],
+             items: Callable[[Any], dict[str, Any]]) -> list[T]:
+        """Make what the request describes, in one transaction, each in its project."""
         many = self.kind.collection in call.body
         wanted = [items(item) for item in (call.body[self.kind.collection] if many else [call.body[self.kind.name]])]
         for item in wanted:
             item['project_id'] = owner(call, item)
-        made = call.app.do(lambda work: [make(work, item)['id'] for item in wanted])
-        found = self.read(call, made)
-        return {self.kind.collection: found} if many else {self.kind.name: found[0]}
+        made: list[T] = call.app.do(lambda work: [make(work, item) for item in wanted])
+        return made
+
+    def answered(self, call: Call, items: list[dict[str, Any]]) -> dict[str, Any]:
+        """Answer a request with what was made for it, as far as the caller may see it."""
+        return self._as_asked(call, self.seen(call, items))
+
+    def _as_asked(self, call: Call, found: list[dict[str, Any]]) -> dict[str, Any]:
+        return {self.kind.collection: found} if self.kind.collection in call.body else {self.kind.name: found[0]}
 
     def seen(self, call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return items without what the caller may not see, or did not ask for. Policy is asked once per project."""

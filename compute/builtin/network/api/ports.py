@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compute.builtin.network.api.nouns import Noun, demand_attributes, query_of, seen_by, with_network
+from compute.builtin.network.api.nouns import Noun, demand_attributes, query_of, seen_by
 from compute.builtin.network.api.schema import (
     ADDRESS,
     BOOL,
@@ -23,7 +23,7 @@ from compute.builtin.network.control import ports, tags
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
 from compute.builtin.network.db.kinds import GROUP, NETWORK, PORT, Clause
-from compute.builtin.network.db.rows import Row
+from compute.builtin.network.db.present import new_port
 from compute.builtin.network.db.scope import visible
 from compute.rest.call import Call
 from compute.rest.fields import ListOf, Required, fields
@@ -50,15 +50,17 @@ def create(call: Call) -> dict[str, Any]:
     """Make ports, on the caller's and on shared networks."""
     scope = visible(NETWORK, seen_by(call))
 
-    def make(work: Work, item: dict[str, Any]) -> Row:
-        rows.get(work.connection, NETWORK, item['network_id'], scope=scope)
-        demand_attributes(call, 'create_port', item, with_network(work, {
-            'project_id': item['project_id'], 'network_id': item['network_id']}))
-        port = ports.create(work, item, _groups(call))
+    def make(work: Work, item: dict[str, Any]) -> dict[str, Any]:
+        network = rows.get(work.connection, NETWORK, item['network_id'], scope=scope)
+        demand_attributes(call, 'create_port', item, {
+            'project_id': item['project_id'], 'network_id': network['id'],
+            'network_project_id': network['project_id'], 'network_shared': network['shared']})
+        made = ports.create(work, network, item, _groups(call))
         if item.get('tags'):
-            tags.replace(work, PORT, port['id'], item['tags'])
-        return port
-    return NOUN.create(call, make, _stored)
+            tags.replace(work, PORT, made.port['id'], item['tags'])
+        return new_port(made.port, made.addresses, made.groups, item.get('tags') or (), network, work.options)
+    # The answer is made of what was written: to read it again would cost as much as to write it.
+    return NOUN.answered(call, NOUN.make(call, make, _stored))
 
 
 def update(call: Call) -> dict[str, Any]:
@@ -70,8 +72,9 @@ def update(call: Call) -> dict[str, Any]:
 
 
 def delete(call: Call) -> None:
-    """Delete one."""
-    call.app.do(lambda work: ports.delete(work, call.target['id']))
+    """Delete one. When Compute does it itself, for a server that it deletes, it need not be told."""
+    told = 'service' not in (call.context.roles or ())
+    call.app.do(lambda work: ports.delete(work, call.target['id'], told=told))
 
 
 def _groups(call: Call) -> Clause:

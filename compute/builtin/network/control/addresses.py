@@ -1,7 +1,7 @@
 """Which port has which address. The row in ``addresses`` is the claim: its key admits one holder.
 
-The subnet's row is locked before a free address is looked for, so that parallel requests queue instead of colliding;
-where a database does not lock, the key still refuses the second one, which then takes the next address.
+The network's subnets are locked before a free address is looked for, so that parallel requests queue instead of
+colliding; where a database does not lock, the key still refuses the second one, which then takes the next address.
 """
 
 from __future__ import annotations
@@ -21,25 +21,34 @@ from compute.builtin.network.db.rows import Row
 from compute.exception import Conflict, Invalid
 
 _ATTEMPTS = 64
+_OF_NETWORK = sa.select(t.subnets).where(t.subnets.c.network_id == sa.bindparam('network')).order_by(
+    t.subnets.c.created_at, t.subnets.c.id)
+_USED = sa.select(t.addresses.c.number).where(t.addresses.c.subnet_id == sa.bindparam('subnet')).order_by(
+    t.addresses.c.number)
+_HIGHEST = sa.select(sa.func.max(t.addresses.c.number)).where(
+    t.addresses.c.subnet_id == sa.bindparam('subnet'),
+    t.addresses.c.number.between(sa.bindparam('start'), sa.bindparam('end')))
 
 
-def assign(work: Work, port: Row, requested: Sequence[Mapping[str, str]] | None) -> None:
+def assign(work: Work, port: Row, requested: Sequence[Mapping[str, str]] | None) -> list[Row]:
     """Give a new port its addresses: those asked for, or one of each IP version where nothing is (None).
 
-    An empty list asks for none. :raises Conflict: none is free, or the one asked for is not. :raises Invalid: not here.
+    Return them in their order. An empty list asks for none.
+    :raises Conflict: none is free, or the one asked for is not. :raises Invalid: not here.
     """
-    subnets = of_network(work, port['network_id'])
+    if requested is not None and not requested:
+        return []
+    subnets = of_network(work, port['network_id'], lock=requested is None or _seeks(requested))
     if requested is None:
-        _assign_default(work, port, subnets)
-    elif requested:
-        _give(work, port, [_wanted(work, port, subnets, request) for request in requested], 0)
-    if requested is None or requested:
-        _add_automatic(work, port, subnets)
+        held = _assign_default(work, port, subnets)
+    else:
+        held = _give(work, port, [_wanted(work, port, subnets, request) for request in requested], 0)
+    return held + _add_automatic(work, port, subnets, held)
 
 
 def reassign(work: Work, port: Row, requested: Sequence[Mapping[str, str]]) -> bool:
     """Make a port's addresses those asked for, keeping what fits; tell whether anything changed."""
-    subnets = of_network(work, port['network_id'])
+    subnets = of_network(work, port['network_id'], lock=_seeks(requested))
     current = of_port(work, port['id'])
     wanted = [_wanted(work, port, subnets, request) for request in requested]
     kept: list[Row] = []
@@ -56,22 +65,22 @@ def reassign(work: Work, port: Row, requested: Sequence[Mapping[str, str]]) -> b
     for held in dropped:
         work.connection.execute(t.addresses.delete().where(
             t.addresses.c.subnet_id == held['subnet_id'], t.addresses.c.number == held['number']))
-    _give(work, port, fresh, max((held['position'] for held in current), default=-1) + 1)
+    added = _give(work, port, fresh, _after(current))
     if requested:
-        _add_automatic(work, port, subnets)
+        _add_automatic(work, port, subnets, [held for held in current if held not in dropped] + added)
     return bool(fresh or dropped)
 
 
 def add_to_all(work: Work, subnet: Row) -> None:
     """Give every port of a network its address in a subnet where guests make theirs themselves."""
     for port in rows.every(work.connection, t.ports, t.ports.c.network_id == subnet['network_id']):
-        _add_automatic(work, port, [subnet])
+        _add_automatic(work, port, [subnet], of_port(work, port['id']))
 
 
-def of_network(work: Work, network_id: str) -> list[Row]:
-    """Return the subnets of a network, the oldest first."""
-    return rows.every(work.connection, t.subnets, t.subnets.c.network_id == network_id,
-                      order=(t.subnets.c.created_at, t.subnets.c.id))
+def of_network(work: Work, network_id: str, *, lock: bool = False) -> list[Row]:
+    """Return the subnets of a network, the oldest first; locked until the end of the transaction if asked."""
+    query = _OF_NETWORK.with_for_update() if lock else _OF_NETWORK
+    return [dict(row._mapping) for row in work.connection.execute(query, {'network': network_id})]
 
 
 def of_port(work: Work, port_id: str) -> list[Row]:
@@ -80,16 +89,28 @@ def of_port(work: Work, port_id: str) -> list[Row]:
                       order=(t.addresses.c.position, t.addresses.c.number))
 
 
-def _assign_default(work: Work, port: Row, subnets: Sequence[Row]) -> None:
-    position = 0
+def _seeks(requested: Sequence[Mapping[str, str]]) -> bool:
+    """Tell whether a free address has to be looked for."""
+    return not all(request.get('ip_address') for request in requested)
+
+
+def _after(held: Iterable[Row]) -> int:
+    return max((address['position'] for address in held), default=-1) + 1
+
+
+def _assign_default(work: Work, port: Row, subnets: Sequence[Row]) -> list[Row]:
+    held: list[Row] = []
     for version in (4, 6):
         candidates = [subnet for subnet in subnets
                       if subnet['ip_version'] == version and not addressing.is_automatic(subnet)]
         if not candidates:
             continue
-        if not any(_take_any(work, subnet, port['id'], position) for subnet in candidates):
+        taken = (_take_any(work, subnet, port['id'], len(held)) for subnet in candidates)
+        found = next((address for address in taken if address is not None), None)
+        if found is None:
             raise _exhausted(port['network_id'], candidates)
-        position += 1
+        held.append(found)
+    return held
 
 
 def _exhausted(network_id: str, subnets: Iterable[Row]) -> Conflict:
@@ -138,17 +159,19 @@ def _automatic(subnet: Row, port: Row, asked: Address | None) -> Address:
     return own
 
 
-def _give(work: Work, port: Row, wanted: Iterable[tuple[Row, Address | None]], position: int) -> None:
-    for subnet, address in wanted:
+def _give(work: Work, port: Row, wanted: Iterable[tuple[Row, Address | None]], first: int) -> list[Row]:
+    given: list[Row] = []
+    for position, (subnet, address) in enumerate(wanted, first):
         if address is None:
-            if not _take_any(work, subnet, port['id'], position):
+            found = _take_any(work, subnet, port['id'], position)
+            if found is None:
                 raise _exhausted(port['network_id'], [subnet])
+        elif str(address) == subnet['gateway_ip']:
+            raise _taken(subnet, address)
         else:
-            if str(address) == subnet['gateway_ip']:
-                raise _taken(subnet, address)
-            if not _insert(work, subnet, port['id'], address, position):
-                raise _taken(subnet, address)
-        position += 1
+            found = _claim(work, subnet, port['id'], address, position)
+        given.append(found)
+    return given
 
 
 def _taken(subnet: Row, address: Address) -> Conflict:
@@ -156,25 +179,22 @@ def _taken(subnet: Row, address: Address) -> Conflict:
                     details={'type': 'IpAddressAlreadyAllocated'})
 
 
-def _add_automatic(work: Work, port: Row, subnets: Iterable[Row]) -> None:
-    held = of_port(work, port['id'])
-    position = max((address['position'] for address in held), default=-1) + 1
-    for subnet in subnets:
-        if addressing.is_automatic(subnet) and subnet['id'] not in [address['subnet_id'] for address in held]:
-            address = _automatic(subnet, port, None)
-            if not _insert(work, subnet, port['id'], address, position):
-                raise _taken(subnet, address)
-            position += 1
+def _add_automatic(work: Work, port: Row, subnets: Iterable[Row], held: Sequence[Row]) -> list[Row]:
+    """Give a port the addresses that its guest makes itself, where it does not hold them; return the new ones."""
+    there = {address['subnet_id'] for address in held}
+    wanted = [subnet for subnet in subnets if addressing.is_automatic(subnet) and subnet['id'] not in there]
+    return [_claim(work, subnet, port['id'], _automatic(subnet, port, None), position)
+            for position, subnet in enumerate(wanted, _after(held))]
 
 
-def _take_any(work: Work, subnet: Row, port_id: str, position: int) -> bool:
-    rows.get(work.connection, SUBNET, subnet['id'], lock=True)
+def _take_any(work: Work, subnet: Row, port_id: str, position: int) -> Row | None:
+    """Take a free address of a subnet that is locked; None when there is none."""
     for _ in range(_ATTEMPTS):
         address = _free(work, subnet)
         if address is None:
-            return False
-        if _insert(work, subnet, port_id, address, position):
-            return True
+            return None
+        if (found := _insert(work, subnet, port_id, address, position)) is not None:
+            return found
     raise Conflict(f'Subnet {subnet["id"]}: no address could be claimed, others were faster {_ATTEMPTS} times',
                    details={'type': 'IpAddressGenerationFailure'})
 
@@ -182,28 +202,35 @@ def _take_any(work: Work, subnet: Row, port_id: str, position: int) -> bool:
 def _free(work: Work, subnet: Row) -> Address | None:
     """Return a free address: the one after the highest in use, so that reuse comes late; else the first gap."""
     pools = addressing.spans(subnet['allocation_pools'])
-    column = t.addresses.c.number
-    mine = sa.select(column).where(t.addresses.c.subnet_id == subnet['id'])
     for start, end in reversed(pools):
-        highest = work.connection.execute(mine.where(
-            column.between(addressing.number(start), addressing.number(end))).order_by(column.desc()).limit(1)).scalar()
+        highest = work.connection.execute(_HIGHEST, {'subnet': subnet['id'], 'start': addressing.number(start),
+                                                     'end': addressing.number(end)}).scalar()
         if highest is not None and int(highest, 16) < end:
             return addressing.from_number(int(highest, 16) + 1, subnet['ip_version'])
         if highest is not None:
             break
-    used = (int(digits, 16) for digits in work.connection.execute(mine.order_by(column)).scalars())
+    used = (int(digits, 16) for digits in work.connection.execute(_USED, {'subnet': subnet['id']}).scalars())
     free = addressing.first_free(pools, used)
     return None if free is None else addressing.from_number(free, subnet['ip_version'])
 
 
-def _insert(work: Work, subnet: Row, port_id: str, address: Address, position: int) -> bool:
+def _claim(work: Work, subnet: Row, port_id: str, address: Address, position: int) -> Row:
+    """Take this address. :raises Conflict: another port has it."""
+    found = _insert(work, subnet, port_id, address, position)
+    if found is None:
+        raise _taken(subnet, address)
+    return found
+
+
+def _insert(work: Work, subnet: Row, port_id: str, address: Address, position: int) -> Row | None:
+    """Take an address and return its row; None when another port has it."""
+    row = {'subnet_id': subnet['id'], 'number': addressing.number(address), 'address': str(address),
+           'port_id': port_id, 'position': position}
     try:
-        with work.connection.begin_nested():
-            work.connection.execute(t.addresses.insert().values(
-                subnet_id=subnet['id'], number=addressing.number(address), address=str(address), port_id=port_id,
-                position=position))
+        with rows.tried(work.connection):
+            work.connection.execute(t.addresses.insert(), row)
     except IntegrityError:
         # Either the address is taken, or the subnet went away; the latter shows here.
         rows.get(work.connection, SUBNET, subnet['id'])
-        return False
-    return True
+        return None
+    return row

@@ -11,11 +11,12 @@ PLUGGED, UNPLUGGED, DELETED, CHANGED = ('network-vif-plugged', 'network-vif-unpl
                                         'network-changed')
 
 
-def post(work: Work, name: str, port: Row, status: str = 'completed') -> None:
-    """Tell the server that has this port. Ports of others than servers have nobody to tell."""
-    if not port['device_id'] or not port['device_owner'].startswith('compute:'):
-        return
+def post(work: Work, name: str, *ports: Row, status: str = 'completed') -> None:
+    """Tell the servers that have these ports. Ports of others than servers have nobody to tell."""
     at = now()
-    work.connection.execute(t.outbox.insert().values(
-        name=name, server_uuid=port['device_id'], tag=port['id'], status=status, created_at=at, due_at=at, attempts=0))
-    work.changes.events = True
+    told = [{'name': name, 'server_uuid': port['device_id'], 'tag': port['id'], 'status': status, 'created_at': at,
+             'due_at': at, 'attempts': 0}
+            for port in ports if port['device_id'] and port['device_owner'].startswith('compute:')]
+    if told:
+        work.connection.execute(t.outbox.insert(), told)
+        work.changes.events = True

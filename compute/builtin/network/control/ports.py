@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,31 +16,50 @@ from compute.builtin.network.db import tables as t
 from compute.builtin.network.db.kinds import GROUP, NETWORK, PORT, Clause
 from compute.builtin.network.db.rows import Row
 from compute.exception import Conflict, Stale
+from compute.objects.value import now
 
 ACTIVE, DOWN, ERROR = 'ACTIVE', 'DOWN', 'ERROR'
 _MAC_ATTEMPTS = 16
+_UP = sa.select(t.networks.c.admin_state_up).where(t.networks.c.id == t.ports.c.network_id).scalar_subquery()
+_REPORTED = sa.select(t.ports, _UP.label('network_up')).where(
+    t.ports.c.id.in_(sa.bindparam('ports', expanding=True))).order_by(t.ports.c.id).with_for_update()
+_PUT = t.ports.update().where(t.ports.c.id.in_(sa.bindparam('ports', expanding=True))).values(
+    status=sa.bindparam('new'), updated_at=sa.bindparam('moment'), revision_number=t.ports.c.revision_number + 1)
+_GROUPS_OF = sa.select(t.port_groups.c.group_id).where(t.port_groups.c.port_id == sa.bindparam('port'))
 _WIRED = ('mac_address', 'admin_state_up', 'device_id', 'port_security_enabled', 'allowed_address_pairs', 'dns_name')
 
 
-def create(work: Work, attributes: Mapping[str, Any], groups_scope: Clause) -> Row:
+@dataclass(frozen=True)
+class Made:
+    """A new port with its addresses, in their order, and its groups."""
+
+    port: Row
+    addresses: Sequence[Row]
+    groups: Sequence[str]
+
+
+def create(work: Work, network: Row, attributes: Mapping[str, Any], groups_scope: Clause) -> Made:
     """Make a port with MAC, addresses, groups and binding. ``groups_scope`` limits which groups it may be in.
 
     :raises NotFound: network, subnet or group.
     :raises Conflict: quota, no address is free, the MAC or the address is taken.
     """
     project_id = attributes['project_id']
-    projects.charge(work, project_id, 'port')
-    network = rows.get(work.connection, NETWORK, attributes['network_id'])
+    project = projects.charge(work, project_id, 'port')
     values = {'device_id': '', 'host': '', 'vnic_type': 'normal', 'allowed_address_pairs': [],
               'port_security_enabled': network['port_security_enabled'], **_stored(attributes)}
     values = {**values, 'status': DOWN, **binding.decide(work, values)}
-    groups = _groups(work, project_id, attributes.get('security_groups'), values, groups_scope)
+    asked = attributes.get('security_groups')
+    if asked is not None:
+        groups = _groups(work, asked, values, groups_scope)
+    else:
+        groups = [projects.default_group(work, project_id, project)] if values['port_security_enabled'] else []
     port = _insert(work, network, values, attributes.get('mac_address'))
-    addresses.assign(work, port, attributes.get('fixed_ips'))
-    _set_groups(work, port['id'], groups)
+    held = addresses.assign(work, port, attributes.get('fixed_ips'))
+    _add_groups(work, port['id'], groups)
     work.changes.members.update(groups)
     _note(work, port)
-    return port
+    return Made(port, held, groups)
 
 
 def update(work: Work, port_id: str, attributes: Mapping[str, Any], groups_scope: Clause) -> Row:
@@ -50,7 +70,7 @@ def update(work: Work, port_id: str, attributes: Mapping[str, Any], groups_scope
     old_groups = groups_of(work, port_id)
     groups = old_groups
     if 'security_groups' in attributes:
-        groups = set(_groups(work, old['project_id'], attributes['security_groups'] or [], wanted, groups_scope))
+        groups = set(_groups(work, attributes['security_groups'] or [], wanted, groups_scope))
     _check_security(wanted, groups)
     values.update(_rebound(work, old, wanted, 'host' in values))
     if wanted['mac_address'] != old['mac_address']:
@@ -58,31 +78,49 @@ def update(work: Work, port_id: str, attributes: Mapping[str, Any], groups_scope
     port = rows.change(work.connection, PORT, port_id, values)
     moved = 'fixed_ips' in attributes and addresses.reassign(work, port, attributes['fixed_ips'] or [])
     if groups != old_groups:
-        _set_groups(work, port_id, groups)
+        work.connection.execute(t.port_groups.delete().where(t.port_groups.c.port_id == port_id))
+        _add_groups(work, port_id, sorted(groups))
     _after_update(work, old, port, moved, old_groups, groups)
     return port
 
 
-def delete(work: Work, port_id: str) -> None:
-    """Delete a port; its host takes it down, its server is told."""
+def delete(work: Work, port_id: str, *, told: bool = True) -> None:
+    """Delete a port; its host takes it down and, if ``told``, its server hears of it."""
     port = rows.get(work.connection, PORT, port_id, lock=True)
     work.changes.members.update(groups_of(work, port_id))
     rows.delete(work.connection, PORT, port_id)
     _note(work, port)
-    events.post(work, events.DELETED, port)
+    if told:
+        events.post(work, events.DELETED, port)
 
 
-def report_up(work: Work, host: str, port_id: str) -> None:
-    """Take an agent's word that a port is wired. :raises Stale: the port is not bound to that host."""
-    port = _bound(work, host, port_id)
-    up = port['admin_state_up'] and rows.get(work.connection, NETWORK, port['network_id'])['admin_state_up']
-    status = ACTIVE if up else DOWN
-    if port['status'] == status:
-        return
-    details = {key: value for key, value in port['vif_details'].items() if key != 'problem'}
-    rows.change(work.connection, PORT, port_id, {'status': status, 'vif_details': details})
-    if up:
-        events.post(work, events.PLUGGED, port)
+def report_up(work: Work, host: str, port_ids: Collection[str]) -> dict[str, Stale]:
+    """Take an agent's word that ports are wired; return why those that are not bound to that host are refused."""
+    found = {row.id: row._mapping for row in work.connection.execute(_REPORTED, {'ports': sorted(port_ids)})}
+    refused: dict[str, Stale] = {}
+    by_status: dict[str, list[Row]] = {ACTIVE: [], DOWN: []}
+    for port_id in port_ids:
+        port = found.get(port_id)
+        if (error := _not_bound(port, port_id, host)) is not None:
+            refused[port_id] = error
+            continue
+        status = ACTIVE if port['admin_state_up'] and port['network_up'] else DOWN
+        if port['status'] != status:
+            by_status[status].append(port)
+    for status, ports in by_status.items():
+        _put(work, ports, status)
+    events.post(work, events.PLUGGED, *by_status[ACTIVE])
+    return refused
+
+
+def _put(work: Work, ports: Sequence[Row], status: str) -> None:
+    """Give ports a status, and take away what was the matter with them."""
+    if plain := [port['id'] for port in ports if 'problem' not in port['vif_details']]:
+        work.connection.execute(_PUT, {'ports': plain, 'new': status, 'moment': now()})
+    for port in ports:
+        if 'problem' in port['vif_details']:
+            details = {key: value for key, value in port['vif_details'].items() if key != 'problem'}
+            rows.change(work.connection, PORT, port['id'], {'status': status, 'vif_details': details})
 
 
 def report_failed(work: Work, host: str, port_id: str, reason: str) -> None:
@@ -98,19 +136,24 @@ def report_failed(work: Work, host: str, port_id: str, reason: str) -> None:
 
 def groups_of(work: Work, port_id: str) -> set[str]:
     """Return the security groups of a port."""
-    return set(work.connection.execute(
-        sa.select(t.port_groups.c.group_id).where(t.port_groups.c.port_id == port_id)).scalars())
+    return set(work.connection.execute(_GROUPS_OF, {'port': port_id}).scalars())
 
 
 def _bound(work: Work, host: str, port_id: str) -> Row:
     row = work.connection.execute(sa.select(t.ports).where(t.ports.c.id == port_id).with_for_update()).first()
-    if row is None:
-        raise Stale(f'port {port_id} does not exist', code='port_gone')
-    port = dict(row._mapping)
-    if port['vif_type'] != binding.TAP or port['host'] != host:
-        where = f'host {port["host"]}' if port['vif_type'] == binding.TAP else 'no host'
-        raise Stale(f'port {port_id} is bound to {where}, not to host {host}', code='port_not_bound_here')
-    return port
+    if (error := _not_bound(row and row._mapping, port_id, host)) is not None:
+        raise error
+    return dict(row._mapping)
+
+
+def _not_bound(port: Any, port_id: str, host: str) -> Stale | None:
+    """Return why an agent may not report on a port, None if it may."""
+    if port is None:
+        return Stale(f'port {port_id} does not exist', code='port_gone')
+    if port['vif_type'] == binding.TAP and port['host'] == host:
+        return None
+    where = f'host {port["host"]}' if port['vif_type'] == binding.TAP else 'no host'
+    return Stale(f'port {port_id} is bound to {where}, not to host {host}', code='port_not_bound_here')
 
 
 def _stored(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,7 +180,7 @@ def _insert(work: Work, network: Row, values: Mapping[str, Any], mac: str | None
     macs = iter([mac.lower()]) if mac else addressing.macs(work.options.base_mac)
     for _, candidate in zip(range(_MAC_ATTEMPTS), macs, strict=False):
         try:
-            with work.connection.begin_nested():
+            with rows.tried(work.connection):
                 return rows.insert(work.connection, PORT, {**values, 'mac_address': candidate})
         except IntegrityError:
             rows.get(work.connection, NETWORK, network['id'])
@@ -162,12 +205,9 @@ def _check_mac(work: Work, port: Row, mac: str) -> None:
         raise _mac_taken(port['network_id'], mac)
 
 
-def _groups(work: Work, project_id: str, asked: Sequence[str] | None, port: Mapping[str, Any],
-            scope: Clause) -> Sequence[str]:
-    """Return the groups of a new port, the default one if nothing is said. :raises NotFound: one of them."""
-    if asked is None:
-        return [projects.default_group(work, project_id)] if port['port_security_enabled'] else []
-    found = [rows.get(work.connection, GROUP, group_id, scope=scope)['id'] for group_id in asked]
+def _groups(work: Work, asked: Sequence[str], port: Mapping[str, Any], scope: Clause) -> Sequence[str]:
+    """Return the groups that are asked for, each once. :raises NotFound: one of them."""
+    found = [rows.get(work.connection, GROUP, group_id, scope=scope)['id'] for group_id in dict.fromkeys(asked)]
     _check_security(port, set(found))
     return found
 
@@ -181,12 +221,11 @@ def _check_security(port: Mapping[str, Any], groups: set[str]) -> None:
                        details={'type': 'AddressPairAndPortSecurityRequired'})
 
 
-def _set_groups(work: Work, port_id: str, groups: Sequence[str] | set[str]) -> None:
-    work.connection.execute(t.port_groups.delete().where(t.port_groups.c.port_id == port_id))
-    for group_id in dict.fromkeys(groups):
+def _add_groups(work: Work, port_id: str, groups: Sequence[str]) -> None:
+    for group_id in groups:
         try:
-            with work.connection.begin_nested():
-                work.connection.execute(t.port_groups.insert().values(port_id=port_id, group_id=group_id))
+            with rows.tried(work.connection):
+                work.connection.execute(t.port_groups.insert(), {'port_id': port_id, 'group_id': group_id})
         except IntegrityError:
             raise rows.missing(GROUP, group_id) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,27 +14,30 @@ from compute.builtin.network.db import tables as t
 from compute.builtin.network.db.kinds import GROUP, NETWORK, PORT, RULE, SUBNET
 from compute.exception import Conflict
 
+_LOCKED = sa.select(t.projects).where(t.projects.c.id == sa.bindparam('project')).with_for_update()
 RESOURCES = {kind.name: kind for kind in (NETWORK, SUBNET, PORT, GROUP, RULE)}
 """What has a quota."""
 
 
 def lock(work: Work, project_id: str) -> Any:
     """Lock a project's row until the end of the transaction, making it first if need be; return it."""
-    query = sa.select(t.projects).where(t.projects.c.id == project_id).with_for_update()
-    row = work.connection.execute(query).first()
+    row = work.connection.execute(_LOCKED, {'project': project_id}).first()
     if row is None:
         try:
-            with work.connection.begin_nested():
+            with rows.tried(work.connection):
                 work.connection.execute(t.projects.insert().values(id=project_id))
         except IntegrityError:
             pass  # another daemon made it just now
-        row = work.connection.execute(query).one()
+        row = work.connection.execute(_LOCKED, {'project': project_id}).one()
     return row
 
 
-def default_group(work: Work, project_id: str) -> str:
-    """Return the id of the project's default security group, made on first use."""
-    row = lock(work, project_id)
+def default_group(work: Work, project_id: str, row: Any = None) -> str:
+    """Return the id of the project's default security group, made on first use.
+
+    ``row`` is the project's if it is locked already.
+    """
+    row = row or lock(work, project_id)
     if row.default_group_id is not None:
         return str(row.default_group_id)
     group = rows.insert(work.connection, GROUP, {
@@ -77,16 +81,27 @@ def used(work: Work, project_id: str, resource: str) -> int:
     return int(work.connection.execute(query).scalar() or 0)
 
 
-def charge(work: Work, project_id: str, resource: str, count: int = 1) -> None:
-    """Make room for ``count`` more. The project stays locked, so that nobody else takes it before they are inserted.
+def charge(work: Work, project_id: str, resource: str, count: int = 1) -> Any:
+    """Make room for ``count`` more; return the project's row.
 
+    It stays locked, so that nobody else takes the room before they are inserted.
     :raises Conflict: the quota does not allow them; the message has the limit and the use.
     """
-    lock(work, project_id)
-    limit = limits(work, project_id)[resource]
-    if limit < 0:
-        return
-    in_use = used(work, project_id, resource)
-    if in_use + count > limit:
+    row = lock(work, project_id)
+    limit, in_use = work.connection.execute(_room(resource), {
+        'project': project_id, 'default': default_limits(work)[resource]}).one()
+    if limit >= 0 and in_use + count > limit:
         raise Conflict(f"Quota exceeded for resources: ['{resource}']. The limit is {limit}, {in_use} are in use, "
                        f'{count} more asked for.', details={'type': 'OverQuota'})
+    return row
+
+
+@functools.cache
+def _room(resource: str) -> sa.Select[Any]:
+    """Return the query of a project's limit and what it uses, which is not counted where there is no limit."""
+    table, project = RESOURCES[resource].table, sa.bindparam('project')
+    own = sa.select(t.quotas.c.hard_limit).where(
+        t.quotas.c.project_id == project, t.quotas.c.resource == resource).scalar_subquery()
+    limit = sa.func.coalesce(own, sa.bindparam('default', type_=sa.Integer))
+    count = sa.select(sa.func.count()).select_from(table).where(table.c.project_id == project).scalar_subquery()
+    return sa.select(limit, sa.case((limit >= 0, count), else_=0))

@@ -16,6 +16,15 @@ from compute.objects.nic import FixedIp, Subnet
 from compute.objects.wiring import NetworkWiring, PortWiring, Rule
 
 
+_IN = t.port_groups.c.group_id.in_(sa.bindparam('groups', expanding=True))
+_ADDRESSES_IN = sa.select(t.port_groups.c.group_id, t.addresses.c.address).join(
+    t.addresses, t.addresses.c.port_id == t.port_groups.c.port_id).where(_IN)
+# Few ports have pairs; where JSON is text, the others are not read.
+_PAIRS_IN = sa.select(t.port_groups.c.group_id, t.ports.c.allowed_address_pairs).join(
+    t.ports, t.ports.c.id == t.port_groups.c.port_id).where(
+    _IN, sa.cast(t.ports.c.allowed_address_pairs, sa.Text) != '[]')
+
+
 def of_host(connection: Connection, host: str, options: Any) -> list[NetworkWiring]:
     """Return every network with ports bound to ``host``, with these ports."""
     return wirings(connection, every(connection, t.ports, t.ports.c.host == host, t.ports.c.vif_type == TAP,
@@ -87,14 +96,14 @@ def _rules(connection: Connection, port_ids: Sequence[str]) -> dict[str, tuple[R
 
 
 def _members(connection: Connection, groups: set[Any]) -> dict[str, set[str]]:
+    """Return the addresses of the ports in these groups, and those that their address pairs allow."""
     found: dict[str, set[str]] = {group: set() for group in groups}
-    for group in groups:
-        inside = sa.select(t.port_groups.c.port_id).where(t.port_groups.c.group_id == group)
-        found[group].update(cidr(address) for address in connection.execute(
-            sa.select(t.addresses.c.address).where(t.addresses.c.port_id.in_(inside))).scalars())
-        for pairs in connection.execute(sa.select(t.ports.c.allowed_address_pairs).where(
-                t.ports.c.id.in_(inside))).scalars():
-            found[group].update(cidr(pair['ip_address']) for pair in pairs)
+    if not groups:
+        return found
+    for group, address in connection.execute(_ADDRESSES_IN, {'groups': sorted(groups)}):
+        found[group].add(cidr(address))
+    for group, pairs in connection.execute(_PAIRS_IN, {'groups': sorted(groups)}):
+        found[group].update(cidr(pair['ip_address']) for pair in pairs)
     return found
 
 

@@ -70,13 +70,25 @@ def _ports(connection: Connection, items: list[Item], ids: list[str], options: A
         networks = _children(connection, t.networks, t.networks.c.id, sorted({item['network_id'] for item in items}))
         domains = {row['id']: row['dns_domain'] for row in networks}
     for item in items:
-        held = addresses.get(item['id'], [])
-        item['fixed_ips'] = [{'subnet_id': row['subnet_id'], 'ip_address': row['address']} for row in held]
-        item['security_groups'] = [row['group_id'] for row in groups.get(item['id'], [])]
-        domain = domains.get(item['network_id']) or options.dns_domain
-        item['dns_assignment'] = [_assignment(item['dns_name'], row['address'], domain) for row in held]
-        for pair in item['allowed_address_pairs']:
-            pair.setdefault('mac_address', item['mac_address'])
+        _port(item, addresses.get(item['id'], []), [row['group_id'] for row in groups.get(item['id'], [])],
+              domains.get(item['network_id']) or options.dns_domain)
+
+
+def new_port(row: Row, addresses: Sequence[Row], groups: Collection[str], tags: Collection[str], network: Row,
+             options: Any) -> Item:
+    """Return a port as ``present`` would, of what was written: ``addresses`` in their order."""
+    item = PORT.shown(row)
+    item['tags'] = sorted(set(tags))
+    _port(item, addresses, sorted(groups), network['dns_domain'] or options.dns_domain)
+    return item
+
+
+def _port(item: Item, addresses: Sequence[Row], groups: list[str], domain: str) -> None:
+    item['fixed_ips'] = [{'subnet_id': row['subnet_id'], 'ip_address': row['address']} for row in addresses]
+    item['security_groups'] = groups
+    item['dns_assignment'] = [_assignment(item['dns_name'], row['address'], domain) for row in addresses]
+    item['allowed_address_pairs'] = [{'mac_address': item['mac_address'], **pair}
+                                     for pair in item['allowed_address_pairs']]
 
 
 def _assignment(name: str, address: str, domain: str) -> dict[str, str]:
