@@ -16,6 +16,7 @@ from oslo_config import cfg
 
 from compute import exception
 from compute.clients import nics
+from compute.clients.recent import Recent
 from compute.clients.session import Neighbour
 from compute.context import RequestContext
 from compute.objects.network import Network, Port, SecurityGroup
@@ -26,6 +27,9 @@ UNPLUGGABLE = ('binding_failed', 'unbound', '')
 _EXTENSIONS_AGE = 300.0
 _BATCH = 50
 _LISTINGS = 5
+_NEAR = 2.0
+_OF_NETWORK = ('id', 'name', 'mtu')
+_OF_SUBNET = ('id', 'cidr', 'ip_version', 'gateway_ip', 'dns_nameservers', 'host_routes', 'enable_dhcp')
 _ID_AND_HOST = ('id', 'binding:host_id', 'created_at')
 AGENT = 'compute-network-agent'
 Json = dict[str, Any]
@@ -109,6 +113,7 @@ class RestNetworks:
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._service = Neighbour(conf, 'network', '/v2.0')
+        self._near = Recent(_NEAR)
         self._extensions: frozenset[str] = frozenset()
         self._extensions_until = 0.0
 
@@ -155,7 +160,7 @@ class RestNetworks:
         if host and not _pluggable(port):
             self.delete_port(context, port['id'])
             raise _binding_failed(port, host)
-        return self._nics(context, [port], owned=True)[0]
+        return self._nic(port, owned=True)
 
     def bind_port(self, context: RequestContext | None, port_id: str, *, host: str, device_id: str,
                   project_id: str = '', hostname: str | None = None, zone: str = '') -> Nic:
@@ -167,7 +172,7 @@ class RestNetworks:
         if not _pluggable(port):
             self.unbind_port(context, port_id)
             raise _binding_failed(port, host)
-        return self._nics(None, [port])[0]
+        return self._nic(port, owned=port.get('description') == MADE)
 
     def unbind_port(self, context: RequestContext | None, port_id: str) -> None:
         """Free a port."""
@@ -234,18 +239,31 @@ class RestNetworks:
             wanted['dns_name'] = hostname
         return wanted
 
-    def _nics(self, context: RequestContext | None, ports: list[Json], owned: bool = False) -> list[Nic]:
-        networks = self._by_id('networks', context, (port['network_id'] for port in ports))
+    def _nics(self, context: RequestContext | None, ports: list[Json]) -> list[Nic]:
+        networks = self._by_id('networks', context, (port['network_id'] for port in ports), fields=_OF_NETWORK)
         subnets = self._by_id('subnets', context,
-                              (ip['subnet_id'] for port in ports for ip in port.get('fixed_ips') or ()))
+                              (ip['subnet_id'] for port in ports for ip in port.get('fixed_ips') or ()),
+                              fields=_OF_SUBNET)
         return [nics.nic_of(port, networks.get(port['network_id'], {}), subnets,
-                            owned=owned or port.get('description') == MADE) for port in ports]
+                            owned=port.get('description') == MADE) for port in ports]
 
-    def _by_id(self, collection: str, context: RequestContext | None, ids: Iterable[str]) -> dict[str, Json]:
+    def _nic(self, port: Json, *, owned: bool) -> Nic:
+        """Return a port that was bound just now. Many are on the same network, which was looked at a moment ago."""
+        network_id = port['network_id']
+        wanted = tuple(dict.fromkeys(ip['subnet_id'] for ip in port.get('fixed_ips') or ()))
+        networks = self._near.get(None, network_id, lambda: self._by_id(
+            'networks', None, [network_id], fields=_OF_NETWORK))
+        subnets = self._near.get(None, wanted, lambda: self._by_id('subnets', None, wanted, fields=_OF_SUBNET),
+                                 lambda found: len(found) == len(wanted))
+        return nics.nic_of(port, networks.get(network_id, {}), subnets, owned=owned)
+
+    def _by_id(self, collection: str, context: RequestContext | None, ids: Iterable[str],
+               **only: Sequence[str]) -> dict[str, Json]:
         wanted = list(dict.fromkeys(ids))
         found: dict[str, Json] = {}
         for start in range(0, len(wanted), _BATCH):
-            for item in self._list(collection, context, {'id': wanted[start:start + _BATCH]}, service=True):
+            for item in self._list(collection, context, {'id': wanted[start:start + _BATCH], **only},
+                                   service=True):
                 found[item['id']] = item
         return found
 

@@ -2,7 +2,7 @@
 
 Only answers that were good news are kept, and so shortly that nobody can tell it from a request that was a moment
 faster: whoever acts on them finds out about changes later anyway, when the work is done. An answer is the caller's
-alone: what another may see is asked for again.
+alone: what another may see is asked for again. ``context`` None is the service user.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ class Recent:
         self._known: dict[Hashable, tuple[float, Any]] = {}
         self._lock = threading.Lock()
 
-    def get(self, context: RequestContext, what: Hashable, ask: Callable[[], T],
+    def get(self, context: RequestContext | None, what: Hashable, ask: Callable[[], T],
             good: Callable[[T], bool] = bool) -> T:
         """Return what ``ask()`` told this caller lately, else what it tells now."""
-        key = (context.user_id, context.project_id, tuple(context.roles or ()), what)
+        who = (context.user_id, context.project_id, tuple(context.roles or ())) if context is not None else None
+        key = (who, what)
         now = time.monotonic()
         with self._lock:
             until, answer = self._known.get(key, (0.0, None))

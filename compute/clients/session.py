@@ -12,7 +12,9 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Hashable
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
@@ -49,6 +51,31 @@ class CallerToken(plugin.BaseAuthPlugin):
         return self._service.get_endpoint(session, **kwargs)
 
 
+class Pool(requests.Session):
+    """Connections that ask the environment once for each neighbour, and not before each request, for a proxy.
+
+    A netrc file is not looked into: requests carry tokens.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth = _as_it_is
+        self._settings: dict[Hashable, dict[str, Any]] = {}
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Return what requests would; the environment of a daemon does not change."""
+        if proxies:
+            return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        key = (*urlsplit(str(url))[:2], stream, verify, cert)
+        if key not in self._settings:
+            self._settings[key] = dict(super().merge_environment_settings(url, {}, stream, verify, cert))
+        return {**self._settings[key], 'proxies': dict(self._settings[key]['proxies'])}
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 class Connection:
     """The service user of ``[service_user]`` at the Identity of ``[auth] url``. Nothing is sent before it is needed."""
 
@@ -60,7 +87,7 @@ class Connection:
             user_domain_name=options.user_domain_name, project_name=options.project_name,
             project_domain_name=options.project_domain_name, include_catalog=True)
         self._known: dict[str, str] = {}
-        self._pool = requests.Session()
+        self._pool = Pool()
         for scheme in ('http://', 'https://'):
             self._pool.mount(scheme, TCPKeepAliveAdapter(pool_connections=8, pool_maxsize=_POOL))
         self.service = self._session(self.auth)

@@ -56,9 +56,11 @@ def create(call: Call) -> dict[str, Any]:
             'project_id': item['project_id'], 'network_id': network['id'],
             'network_project_id': network['project_id'], 'network_shared': network['shared']})
         made = ports.create(work, network, item, _groups(call))
+        row = made.port
         if item.get('tags'):
-            tags.replace(work, PORT, made.port['id'], item['tags'])
-        return new_port(made.port, made.addresses, made.groups, item.get('tags') or (), network, work.options)
+            tags.replace(work, PORT, row['id'], item['tags'])
+            row = rows.get(work.connection, PORT, row['id'])
+        return new_port(row, made.addresses, made.groups, item.get('tags') or (), network, work.options)
     # The answer is made of what was written: to read it again would cost as much as to write it.
     return NOUN.answered(call, NOUN.make(call, make, _stored))
 

@@ -96,12 +96,14 @@ def delete(work: Work, port_id: str, *, told: bool = True) -> None:
 
 def report_up(work: Work, host: str, port_ids: Collection[str]) -> dict[str, Stale]:
     """Take an agent's word that ports are wired; return why those that are not bound to that host are refused."""
-    found = {row.id: row._mapping for row in work.connection.execute(_REPORTED, {'ports': sorted(port_ids)})}
+    found = {row.id: dict(row._mapping)
+             for row in work.connection.execute(_REPORTED, {'ports': sorted(port_ids)})}
     refused: dict[str, Stale] = {}
     by_status: dict[str, list[Row]] = {ACTIVE: [], DOWN: []}
     for port_id in port_ids:
-        port = found.get(port_id)
-        if (error := _not_bound(port, port_id, host)) is not None:
+        try:
+            port = _bound_to(host, port_id, found.get(port_id))
+        except Stale as error:
             refused[port_id] = error
             continue
         status = ACTIVE if port['admin_state_up'] and port['network_up'] else DOWN
@@ -141,19 +143,17 @@ def groups_of(work: Work, port_id: str) -> set[str]:
 
 def _bound(work: Work, host: str, port_id: str) -> Row:
     row = work.connection.execute(sa.select(t.ports).where(t.ports.c.id == port_id).with_for_update()).first()
-    if (error := _not_bound(row and row._mapping, port_id, host)) is not None:
-        raise error
-    return dict(row._mapping)
+    return _bound_to(host, port_id, None if row is None else dict(row._mapping))
 
 
-def _not_bound(port: Any, port_id: str, host: str) -> Stale | None:
-    """Return why an agent may not report on a port, None if it may."""
+def _bound_to(host: str, port_id: str, port: Row | None) -> Row:
+    """Return a port on which the agent of a host may report. :raises Stale: it may not."""
     if port is None:
-        return Stale(f'port {port_id} does not exist', code='port_gone')
-    if port['vif_type'] == binding.TAP and port['host'] == host:
-        return None
-    where = f'host {port["host"]}' if port['vif_type'] == binding.TAP else 'no host'
-    return Stale(f'port {port_id} is bound to {where}, not to host {host}', code='port_not_bound_here')
+        raise Stale(f'port {port_id} does not exist', code='port_gone')
+    if port['vif_type'] != binding.TAP or port['host'] != host:
+        where = f'host {port["host"]}' if port['vif_type'] == binding.TAP else 'no host'
+        raise Stale(f'port {port_id} is bound to {where}, not to host {host}', code='port_not_bound_here')
+    return port
 
 
 def _stored(attributes: Mapping[str, Any]) -> dict[str, Any]:

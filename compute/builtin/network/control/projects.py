@@ -99,7 +99,7 @@ def charge(work: Work, project_id: str, resource: str, count: int = 1) -> Any:
 @functools.cache
 def _room(resource: str) -> sa.Select[Any]:
     """Return the query of a project's limit and what it uses, which is not counted where there is no limit."""
-    table, project = RESOURCES[resource].table, sa.bindparam('project')
+    table, project = RESOURCES[resource].table, sa.bindparam('project', type_=t.PROJECT)
     own = sa.select(t.quotas.c.hard_limit).where(
         t.quotas.c.project_id == project, t.quotas.c.resource == resource).scalar_subquery()
     limit = sa.func.coalesce(own, sa.bindparam('default', type_=sa.Integer))

@@ -15,7 +15,6 @@ from compute.builtin.network.db.rows import Row, by_key, every
 from compute.objects.nic import FixedIp, Subnet
 from compute.objects.wiring import NetworkWiring, PortWiring, Rule
 
-
 _IN = t.port_groups.c.group_id.in_(sa.bindparam('groups', expanding=True))
 _ADDRESSES_IN = sa.select(t.port_groups.c.group_id, t.addresses.c.address).join(
     t.addresses, t.addresses.c.port_id == t.port_groups.c.port_id).where(_IN)
