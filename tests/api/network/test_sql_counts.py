@@ -35,10 +35,11 @@ def statements(site: Site) -> Iterator[list[str]]:
 
 @pytest.fixture
 def network(site: Site) -> dict[str, Any]:
-    """A network with a subnet on a host with an agent; the project has its default group."""
+    """A network with a subnet, in use, and a host with an agent; the project has its default group."""
     made = site.network()
     site.subnet(made)
     site.agent()
+    site.port(made)
     return made
 
 
