@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 from compute.objects.nic import FixedIp, Subnet
@@ -26,7 +27,10 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class PortWiring:
-    """A port bound to this host. ``security`` False means neither anti-spoofing nor rules."""
+    """A port bound to this host. ``security`` False means neither anti-spoofing nor rules.
+
+    ``rule_set``, which is only on its way (``packed``), is the number of its rules among its network's ``rule_sets``.
+    """
 
     id: str
     network_id: str
@@ -39,6 +43,7 @@ class PortWiring:
     admin_up: bool = True
     security: bool = True
     rules: tuple[Rule, ...] = ()
+    rule_set: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +61,7 @@ class NetworkWiring:
     dns_domain: str = 'novalocal'
     subnets: tuple[Subnet, ...] = ()
     ports: tuple[PortWiring, ...] = ()
+    rule_sets: tuple[tuple[Rule, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,3 +75,20 @@ class AgentReport:
     ports: int = 0
     problems: tuple[str, ...] = ()
     bridges: dict[str, str] = field(default_factory=dict)
+
+
+def packed(network: NetworkWiring) -> NetworkWiring:
+    """Return a network that says once what rules its ports have in common: they name every member of a group."""
+    sets: dict[int, tuple[int, tuple[Rule, ...]]] = {}
+    ports = [dataclasses.replace(port, rules=(), rule_set=sets.setdefault(id(port.rules), (len(sets), port.rules))[0])
+             for port in network.ports]
+    return dataclasses.replace(network, ports=tuple(ports), rule_sets=tuple(rules for _, rules in sets.values()))
+
+
+def unpacked(network: NetworkWiring) -> NetworkWiring:
+    """Return what ``packed`` was given; a network that is not packed stays."""
+    if not network.rule_sets:
+        return network
+    ports = [port if port.rule_set is None else dataclasses.replace(
+        port, rules=network.rule_sets[port.rule_set], rule_set=None) for port in network.ports]
+    return dataclasses.replace(network, ports=tuple(ports), rule_sets=())

@@ -45,8 +45,11 @@ class AgentReports(Interface):
     VERSION = '1.1'
 
     @call(timeout=30)
-    def state(self, context: Any, *, host: str) -> list[NetworkWiring]:
-        """Return all networks with ports bound to ``host``, their ports included."""
+    def state(self, context: Any, *, host: str, pack: bool = False) -> list[NetworkWiring]:
+        """Return all networks with ports bound to ``host``, their ports included.
+
+        ``pack``: the caller takes them ``packed``; a daemon of the release before does not know this.
+        """
         raise NotImplementedError
 
     @call(timeout=30)

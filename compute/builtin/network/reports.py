@@ -6,7 +6,7 @@ from typing import Any
 
 from compute.builtin.network.app import Network
 from compute.builtin.network.control import agents, ports, wiring
-from compute.objects.wiring import AgentReport, NetworkWiring
+from compute.objects.wiring import AgentReport, NetworkWiring, packed
 from compute.rpc.network_agent import AgentReports
 
 
@@ -16,9 +16,10 @@ class Reports(AgentReports):
     def __init__(self, network: Network) -> None:
         self._network = network
 
-    def state(self, context: Any, *, host: str) -> list[NetworkWiring]:
+    def state(self, context: Any, *, host: str, pack: bool = False) -> list[NetworkWiring]:
         """Return the networks of a host as the rows say."""
-        return self._network.look(lambda work: wiring.of_host(work.connection, host, work.options))
+        found = self._network.look(lambda work: wiring.of_host(work.connection, host, work.options))
+        return [packed(network) for network in found] if pack else found
 
     def port_up(self, context: Any, *, host: str, port_id: str) -> None:
         """Make the port ACTIVE and tell its server. :raises Stale: it is not bound to that host."""

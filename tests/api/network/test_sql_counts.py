@@ -5,12 +5,15 @@ The numbers are upper bounds that were reached by looking; ``BEGIN`` counts, a c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from compute.objects.value import decode, encode
+from compute.objects.wiring import NetworkWiring, unpacked
 from tests.api.network.serving import PROJECTS, Site
 
 SERVER = '11111111-2222-3333-4444-555555555555'
@@ -82,6 +85,19 @@ def test_what_a_host_has_is_read_at_once(site: Site, network: dict[str, Any], st
         statements.clear()
         site.reports.state(None, host='host1')
         assert len(statements) <= 8, statements
+
+
+def test_rules_travel_once(site: Site, network: dict[str, Any]) -> None:
+    """A rule names every member of its group; a host has many ports with the same groups."""
+    for values in ({}, {}, {'security_groups': []}, {'port_security_enabled': False, 'security_groups': []}):
+        site.port(network, 'admin', **BOUND, **values)
+    plain = site.reports.state(None, host='host1')
+    sent = site.reports.state(None, host='host1', pack=True)
+    assert [len(network.rule_sets) for network in sent] == [2]
+    assert not any(port.rules for port in sent[0].ports)
+    again = decode(list[NetworkWiring], json.loads(json.dumps(encode(sent))))
+    assert [unpacked(network) for network in again] == plain
+    assert [unpacked(network) for network in plain] == plain
 
 
 def test_a_made_port_is_answered_as_it_is_shown(site: Site, network: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from oslo_config import cfg
 from compute import exception
 from compute.conf import network_agent as options
 from compute.objects.nic import FixedIp, Subnet
-from compute.objects.wiring import AgentReport, NetworkWiring, PortWiring, Rule
+from compute.objects.wiring import AgentReport, NetworkWiring, PortWiring, Rule, packed
 
 EGRESS = (Rule(direction='egress'), Rule(direction='egress', ethertype='IPv6'))
 HOST = 'host-1'
@@ -73,11 +73,11 @@ class Daemon:
         """Stand in for ``Rpc.client``."""
         return self
 
-    def state(self, context: Any, *, host: str) -> list[NetworkWiring]:
+    def state(self, context: Any, *, host: str, pack: bool = False) -> list[NetworkWiring]:
         """Return the networks."""
         self._reach()
         self.asked += 1
-        return self.networks
+        return [packed(network) for network in self.networks] if pack and not self.old else self.networks
 
     def port_up(self, context: Any, *, host: str, port_id: str) -> None:
         """Note it."""

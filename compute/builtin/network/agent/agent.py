@@ -21,7 +21,7 @@ from compute.builtin.network.agent.plumbing import Outcome, Plumbing
 from compute.builtin.network.agent.reporter import Reporter
 from compute.objects.residue import Wire
 from compute.objects.value import now
-from compute.objects.wiring import AgentReport, NetworkWiring, PortWiring
+from compute.objects.wiring import AgentReport, NetworkWiring, PortWiring, unpacked
 from compute.rpc.interface import Interface
 from compute.rpc.network_agent import AgentReports, Wiring
 
@@ -144,7 +144,8 @@ class Agent:
         while not self._stopped:
             since = self.desired.moment()
             try:
-                networks = self._reports.state(context.internal(), host=self.host)
+                networks = [unpacked(network) for network in self._reports.state(
+                    context.internal(), host=self.host, pack=True)]
             except exception.ComputeError as error:
                 LOG.warning('no state from the network daemon for host %s, asking again in %.1f s: %s',
                             self.host, pause, error.message)
