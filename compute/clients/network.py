@@ -223,7 +223,7 @@ class RestNetworks:
 
     def port_status(self, context: RequestContext | None, port_id: str) -> str:
         """Return a port's status."""
-        return str(self._get('port', port_id, context)['status'])
+        return str(self._get('port', port_id, context, fields=('id', 'status'))['status'])
 
     def _ports(self, context: RequestContext | None, device_id: str, **only: Sequence[str]) -> list[Json]:
         # Only the service user is told how a port is bound.
@@ -284,9 +284,9 @@ class RestNetworks:
                 return
             query['marker'] = answer[collection][-1]['id']
 
-    def _get(self, kind: str, item_id: str, context: RequestContext | None) -> Json:
+    def _get(self, kind: str, item_id: str, context: RequestContext | None, **only: Sequence[str]) -> Json:
         try:
-            found: Json = self._service.json('GET', f'/{kind}s/{_safe(item_id)}', context=context)[kind]
+            found: Json = self._service.json('GET', f'/{kind}s/{_safe(item_id)}', context=context, params=only)[kind]
         except exception.NotFound as error:
             raise exception.NotFound(f'{kind.capitalize()} {item_id} could not be found.',
                                      code=f'{kind}_not_found') from error

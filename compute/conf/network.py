@@ -38,7 +38,7 @@ least three times ``[network_agent] heartbeat_interval``.
 Number of ports of one host up to which a change is told port by port; beyond it the agent is asked to fetch the whole
 state of its host once.
 '''),
-    cfg.FloatOpt('refresh_interval', default=1.0, min=0.0, help='''
+    cfg.FloatOpt('refresh_interval', default=2.0, min=0.0, help='''
 Least seconds between two requests to one agent to fetch its whole state because members of security groups came or
 went. Changes within that time are told together.
 '''),

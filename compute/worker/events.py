@@ -38,7 +38,7 @@ class Expected:
                 self._changed.notify_all()
 
     def wait(self, timeout: float, check: Callable[[], None], look: Callable[[str], str | None],
-             every: float = 2.0) -> None:
+             every: float = 4.0) -> None:
         """Return when all have come. ``check`` may raise; ``look`` says what became of a tag that was not heard of.
 
         :raises Retry: one failed, or time ran out; the message names what is missing.
