@@ -9,8 +9,9 @@ from __future__ import annotations
 from oslo_config import cfg
 from oslo_log import handlers
 
-FIELDS = ('request_id', 'global_request_id', 'project_id', 'user')
-CONTEXT_FORMAT = '%(name)s: [%(global_request_id)s %(request_id)s %(project_id)s %(user)s] %(instance)s%(message)s'
+FIELDS = ('request_id', 'global_request_id', 'project_id', 'user', 'trace_id')
+CONTEXT_FORMAT = ('%(name)s: [%(global_request_id)s %(request_id)s %(project_id)s %(user)s%(trace)s] '
+                  '%(instance)s%(message)s')
 PLAIN_FORMAT = '%(name)s: %(instance)s%(message)s'
 
 

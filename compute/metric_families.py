@@ -97,6 +97,9 @@ OWN = (
     # The worker
     gauge('compute_worker_guests', 'Guests on a host, by power state', 'host', 'power_state'),
     gauge('compute_worker_operations', 'Operations that run or wait on a host', 'host'),
+    # Tracing
+    counter('compute_trace_spans_total', 'Spans by what became of them: ended, and of these sent to the collector, or '
+            'failed to be; what is neither waits, or was dropped from a full queue', 'result'),
     # Health
     gauge('compute_health', 'State of the process: 0 up, 1 degraded, 2 down'),
     gauge('compute_probe', 'State of one probe of the health: 0 up, 1 degraded, 2 down', 'probe'),

@@ -23,7 +23,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 import compute
-from compute import concurrency, exception, journal, lag, metrics, supervisor
+from compute import concurrency, exception, journal, lag, metrics, supervisor, tracing
 from compute import conf as options
 from compute.health import DOWN, Finding, Report, merged, release, samples
 from compute.http_server import HttpServer
@@ -52,7 +52,8 @@ _RESERVE = 2.0
 _RPC_PATIENCE = 5.0
 _QUIET = ('amqp=WARN', 'kombu=WARN', 'oslo.messaging=INFO', 'oslo_messaging=INFO', 'urllib3=WARN', 'requests=WARN',
           'keystoneauth=WARN', 'keystonemiddleware=WARN', 'sqlalchemy=WARN', 'alembic=WARN', 'pyroute2=WARN',
-          'stevedore=WARN', 'routes=WARN', 'asyncio=WARN', 'oslo_messaging._drivers.impl_rabbit=WARN')
+          'stevedore=WARN', 'routes=WARN', 'asyncio=WARN', 'opentelemetry=CRITICAL',
+          'oslo_messaging._drivers.impl_rabbit=WARN')
 
 
 def configure(argv: list[str], program: str, extra: Callable[[Any], None] | None = None) -> cfg.ConfigOpts:
@@ -62,7 +63,7 @@ def configure(argv: list[str], program: str, extra: Callable[[Any], None] | None
     log.register_options(conf)
     log.set_defaults(
         logging_context_format_string='%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s '
-                                      '[%(global_request_id)s %(request_id)s %(project_id)s %(user)s] '
+                                      '[%(global_request_id)s %(request_id)s %(project_id)s %(user)s%(trace)s] '
                                       '%(instance)s%(message)s',
         default_log_levels=[*log.get_default_log_levels(), *_QUIET])
     _messaging_defaults(conf)
@@ -125,6 +126,7 @@ class Service:
 
     def begin(self) -> None:
         """Bind every port, so that one in use is known at once, and start the daemons in a thread of their own."""
+        tracing.start(self.conf, self._names)
         self._serve_admin()
         self._rpc = Rpc(self.conf)
         metrics.set_value('compute_build_info', 1, version(), concurrency.backend(), ','.join(self._names))
@@ -265,6 +267,7 @@ class Service:
             self._admin.stop()
         if self._rpc is not None:
             self._rpc.close()
+        tracing.stop(max(0.2, min(_RESERVE, until + _RESERVE - time.monotonic()) / 2))
 
     def _have_http(self) -> bool:
         return self.serving.is_set() and any(served.http is not None for served in self._served)

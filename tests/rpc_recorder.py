@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from compute.exception import ComputeError
@@ -12,12 +12,13 @@ from compute.objects.value import decode, encode
 
 @dataclass(frozen=True)
 class Sent:
-    """One message. Arguments made the way over JSON."""
+    """One message. Arguments made the way over JSON; ``context`` is what travels of the sender's."""
 
     interface: str
     server: str | None
     method: str
     arguments: dict[str, Any]
+    context: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 class RecordedRpc:
@@ -42,12 +43,13 @@ class RecordedRpc:
         """Return the messages of one method."""
         return [sent for sent in self.sent if sent.method == method]
 
-    def take(self, interface: Any, server: str | None, method: Any, arguments: dict[str, Any]) -> Any:
+    def take(self, interface: Any, server: str | None, method: Any, arguments: dict[str, Any], context: Any) -> Any:
         """Keep a message and answer it."""
         if self._error is not None:
             raise self._error
         travelled = method.decode_arguments(method.encode_arguments(arguments))
-        self.sent.append(Sent(interface.NAME, server, method.name, travelled))
+        wire = context.to_wire() if hasattr(context, 'to_wire') else {}
+        self.sent.append(Sent(interface.NAME, server, method.name, travelled, wire))
         answer = self.answers.get(method.name)
         if isinstance(answer, Exception):
             raise answer
@@ -61,4 +63,4 @@ class _Proxy:
 
 
 def _sender(rpc: RecordedRpc, interface: Any, server: str | None, method: Any) -> Callable[..., Any]:
-    return lambda context, **arguments: rpc.take(interface, server, method, arguments)
+    return lambda context, **arguments: rpc.take(interface, server, method, arguments, context)

@@ -24,7 +24,8 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session, TCPKeepAliveAdapter
 from oslo_config import cfg
 
-from compute import exception
+from compute import context as ctx
+from compute import exception, tracing
 from compute.clients.faults import from_response, without_secrets
 from compute.context import RequestContext
 
@@ -175,10 +176,16 @@ class Neighbour:
         url = self.url(path)
         own = service or context is None or not context.auth_token
         session = self._connection.service if own else self._connection.user(context.auth_token)  # type: ignore[union-attr,arg-type]
-        headers = {**_ids(context), **options.pop('headers', {})}
         if repeatable is None:
             repeatable = method in _REPEATABLE
-        response = self._send(session, method, url, repeatable, headers=headers, **options)
+        origin = context or ctx.current()  # hosts act as the service user, but for somebody
+        with tracing.span(f'{method} {self._type}', tracing.CLIENT, origin.trace if origin else None, {
+                'http.request.method': method, 'url.full': without_secrets(url), 'peer.service': self._type}) as span:
+            headers = {**_ids(origin), **(span.trace.headers if span.trace else {}), **options.pop('headers', {})}
+            response = self._send(session, method, url, repeatable, headers=headers, **options)
+            span.note('http.response.status_code', response.status_code)
+            if response.status_code >= 400:
+                span.fail(f'{response.status_code} {response.reason}')
         if response.status_code >= 400:
             raise from_response(self._type, url, response, own)
         return response

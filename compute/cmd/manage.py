@@ -65,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _trace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('request_id', metavar='REQUEST_ID',
-                        help='X-OpenStack-Request-ID of the answer, or the id that the caller sent with the request')
+                        help='X-OpenStack-Request-ID of the answer, the id that the caller sent with the request, or '
+                             'that of a trace (traceparent)')
     parser.add_argument('--log', action='append', default=[], metavar='PATH',
                         help='log file, or folder of log files; may be given several times (default: as configured)')
     parser.add_argument('--journal', action='store_true', help='look into the journal of systemd, too')

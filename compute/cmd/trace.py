@@ -2,7 +2,8 @@
 
 Every daemon writes the request's id with each line, and passes it on with each message and each call of a neighbour. So
 the lines of all of them, put in order with what the ledger says, are the whole story as far as this machine knows it;
-on another one ``--no-ledger`` gives the part of its daemons.
+on another one ``--no-ledger`` gives the part of its daemons. The id of a trace (``traceparent``) does as well: it is in
+each line, or it is the id of the request that the trace began with.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy.engine import Connection
 
+from compute import traceparent
 from compute.cmd.stores import named
 from compute.db import operations
 
@@ -43,15 +45,19 @@ class Moment(NamedTuple):
 
 def run(conf: Any, arguments: argparse.Namespace) -> int:
     """Print what is known of a request; 0 when anything is, 1 when nothing is, 2 for what is no id."""
-    if not _REQUEST.fullmatch(arguments.request_id):
-        print(f'compute-manage: {arguments.request_id!r} is no request id: one is req- and a uuid', file=sys.stderr)
+    trace_id = traceparent.is_trace_id(arguments.request_id)
+    if not trace_id and not _REQUEST.fullmatch(arguments.request_id):
+        print(f'compute-manage: {arguments.request_id!r} is no request id (req- and a uuid) and no trace id (32 hex '
+              'digits)', file=sys.stderr)
         return 2
+    request_id = traceparent.request_id_of(arguments.request_id) if trace_id else arguments.request_id
+    ids = (request_id, arguments.request_id) if trace_id else (request_id,)
     files = list(log_files(arguments.log or _configured(conf)))
-    moments = [*logged(files, arguments.request_id)]
+    moments = [*logged(files, *ids)]
     if arguments.journal:
-        moments += journal(arguments.request_id)
+        moments += journal(*ids)
     if arguments.ledger:
-        moments += ledger(conf, {arguments.request_id, *_own_ids(moments)})
+        moments += ledger(conf, {request_id, *_own_ids(moments)})
     moments.sort()
     if arguments.json:
         print(json.dumps([{**each._asdict(), 'at': each.at.isoformat()} for each in moments], indent=2))
@@ -79,17 +85,17 @@ def log_files(paths: Iterable[str]) -> Iterator[Path]:
             yield path
 
 
-def logged(files: Iterable[Path], request_id: str) -> Iterator[Moment]:
-    """Yield the lines with an id, each with the traceback that follows it."""
+def logged(files: Iterable[Path], *ids: str) -> Iterator[Moment]:
+    """Yield the lines with one of the ids, each with the traceback that follows it."""
     for file in files:
         with gzip.open(file, 'rt', errors='replace') if file.suffix == '.gz' else open(file, errors='replace') as lines:
-            yield from _of_request(lines, request_id, file.name.removesuffix('.log'))
+            yield from _of_request(lines, ids, file.name.removesuffix('.log'))
 
 
-def _of_request(lines: Iterable[str], request_id: str, where: str) -> Iterator[Moment]:
+def _of_request(lines: Iterable[str], ids: tuple[str, ...], where: str) -> Iterator[Moment]:
     follows, left = None, 0
     for line in lines:
-        if request_id in line:
+        if any(each in line for each in ids):
             moment, follows, left = _moment(line, where), _writer(line), _LONGEST_TRACEBACK
             if moment is not None:
                 yield moment
@@ -130,13 +136,14 @@ def _from_json(line: str, where: str) -> Moment | None:
     return Moment(at, where, f'{told.get("levelname")} {told.get("name")} {ids} {told.get("message")}')
 
 
-def journal(request_id: str) -> Iterator[Moment]:
-    """Yield what systemd's journal has of a request; nothing where there is none."""
+def journal(request_id: str, trace_id: str = '') -> Iterator[Moment]:
+    """Yield what systemd's journal has of a request or a trace; nothing where there is none."""
     program = shutil.which('journalctl')
     if program is None:
         return
     done = subprocess.run([program, '--output=json', '--no-pager', '--quiet', f'REQUEST_ID={request_id}', '+',
-                           f'GLOBAL_REQUEST_ID={request_id}'], capture_output=True, timeout=120, check=False)
+                           f'GLOBAL_REQUEST_ID={request_id}', *(('+', f'TRACE_ID={trace_id}') if trace_id else ())],
+                          capture_output=True, timeout=120, check=False)
     for line in done.stdout.splitlines():
         told = orjson.loads(line)
         at = datetime.datetime.fromtimestamp(int(told['__REALTIME_TIMESTAMP']) / 1e6, datetime.UTC)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from compute import concurrency, exception
+from compute import concurrency, exception, tracing
 from compute.conductor.hearing import Hearing
 from compute.context import RequestContext
 from compute.control.cloud import Cloud
@@ -55,9 +55,10 @@ class Conductor:
         with self._lock:
             return tuple(self._working)
 
-    def _work(self, number: int, function: Callable[..., Any], *args: Any) -> None:
+    def _work(self, number: int, function: Callable[..., Any], context: RequestContext, *args: Any) -> None:
+        context.update_store()  # what this thread logs and asks for from now on carries the ids of the request
         try:
-            function(self, *args)
+            function(self, context, *args)
         except exception.Stale as error:
             LOG.warning('%s', error.message)
         finally:
@@ -124,6 +125,10 @@ class Conductor:
             send(self, context, work)
         except exception.Unavailable as error:
             LOG.warning('operation %s waits for the reaper: %s', work.operation.id, error.message)
+
+    def stage(self, context: RequestContext, operation: Operation, name: str) -> tracing.Stages:
+        """Begin the span of a stage that is done here; it ends with the block."""
+        return tracing.Stages(context, operation, self.host).enter(name)
 
     def finish(self, until: float) -> None:
         """Take no more work, end what runs, and hand back what is not done by ``until``: another goes on with it."""

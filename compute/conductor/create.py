@@ -50,7 +50,7 @@ def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) 
     if work is None:
         return
     try:
-        host, alternates = _select(conductor, context, specs[0]) if specs else _claimed(work)
+        host, alternates = _select(conductor, context, work, specs[0]) if specs else _claimed(work)
     except exception.NotFound:
         return  # deleted meanwhile
     except exception.Stale:
@@ -90,8 +90,9 @@ def _claimed(work: Work) -> tuple[str, list[str]]:
     return work.instance.host or '', list(work.operation.args.get('alternates', ()))
 
 
-def _select(conductor: Conductor, context: ctx.RequestContext, spec: RequestSpec) -> tuple[str, list[str]]:
-    selection: Selection = conductor.rpc.client(Select).select(context, spec=spec)
+def _select(conductor: Conductor, context: ctx.RequestContext, work: Work, spec: RequestSpec) -> tuple[str, list[str]]:
+    with conductor.stage(context, work.operation, 'scheduling'):
+        selection: Selection = conductor.rpc.client(Select).select(context, spec=spec)
     return selection.host, list(selection.alternates)
 
 

@@ -53,7 +53,8 @@ def remove(conductor: Conductor, context: ctx.RequestContext, operation_id: int)
         conductor.send(context, Work(operation=operation, instance=work.instance), send)
         return
     try:
-        _without_host(conductor, context, work)
+        with conductor.stage(context, work.operation, 'releasing'):
+            _without_host(conductor, work)
     except exception.Stale:
         raise  # another conductor's
     except exception.ComputeError as error:
@@ -78,7 +79,7 @@ def send(conductor: Any, context: ctx.RequestContext, work: Work) -> None:
     conductor.rpc.client(worker_rpc.Delete, work.operation.host).delete(context, work=work)
 
 
-def _without_host(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:
+def _without_host(conductor: Conductor, work: Work) -> None:
     """Release the ports, then the rows. A guest on a host that is down is removed when the host comes back."""
     conductor.db.transaction(lambda connection: conductor.begin_stage(connection, work.operation, 'releasing'))
     ports.release(conductor.cloud.networks, work.instance.uuid,

@@ -143,6 +143,8 @@ DAEMONS: dict[str, tuple[str, str]] = {
     'rpc_timeout': ('A daemon did not answer in time.', 'See whether it runs and is not overloaded.'),
     'rpc_version': ('A daemon is of another version and does not know the call.', 'Finish the upgrade.'),
     'callee_unknown': ('A daemon of this process has not started yet.', 'Try again.'),
+    'tracing_library_missing': ('Spans are to be recorded, but OpenTelemetry is not installed.',
+                                'Install the extra otel, or set [tracing] enabled to false.'),
     'remote_error': ('A daemon failed in an unforeseen way.', 'Look for the request id in its log.'),
     'report_unheard': ('No conductor took a report of a host.', 'See that a conductor runs.'),
     'identity_unavailable': ('Identity does not answer.', 'Start it; try again.'),

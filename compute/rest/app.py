@@ -17,6 +17,7 @@ from compute.rest.middleware.context import MakeContext
 from compute.rest.middleware.request_id import RequestId
 from compute.rest.middleware.request_log import RequestLog
 from compute.rest.middleware.size_limit import SizeLimit
+from compute.rest.middleware.trace import TraceRequest
 
 Wsgi = Callable[[dict[str, Any], Any], Any]
 _lent: dict[str, Any] = {}
@@ -61,8 +62,18 @@ def context_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi
 
 def request_log_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
     """One line per request, and its metrics."""
-    name = next(iter(_lent[global_conf['handle']].applications), 'unknown')
+    name = _api(global_conf)
     return lambda app: RequestLog(app, name)
+
+
+def trace_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
+    """W3C Trace Context, and a span per request while spans are recorded. After the request id, before the log."""
+    name = _api(global_conf)
+    return lambda app: TraceRequest(app, name)
+
+
+def _api(global_conf: dict[str, str]) -> str:
+    return next(iter(_lent[global_conf['handle']].applications), 'unknown')
 
 
 def request_id_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:

@@ -107,7 +107,7 @@ class Kernel:
     def _serve(self, request: webob.Request, version: Version) -> webob.Response:
         context = request.environ.get('compute.context')
         known = context is not None
-        context = context or ctx.RequestContext(request_id=request.environ.get('openstack.request_id'))
+        context = context or _unknown(request.environ)
         _demand_text(request)
         path = self._path(request, context)
         found = None if '\0' in path else self._router.match(path)  # no database takes it, so nothing has that name
@@ -275,6 +275,13 @@ def _demand_text(request: webob.Request) -> None:
         raise Invalid('The URL is not in UTF-8') from None
     if '%00' in request.query_string:
         raise Invalid('The query has a NUL character in it')
+
+
+def _unknown(environ: dict[str, Any]) -> ctx.RequestContext:
+    """Return the context of a request that nobody is known to have sent."""
+    context = ctx.RequestContext(request_id=environ.get('openstack.request_id'))
+    context.trace = environ.get('compute.trace')
+    return context
 
 
 def _demand_token(request: webob.Request, known: bool) -> None:

@@ -20,6 +20,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from oslo_config import cfg
 
+from compute import traceparent
 from compute.concurrency import Periodic
 from compute.exception import Unauthorized, Unavailable
 from compute.rest.claims import Claims
@@ -66,7 +67,8 @@ class HttpSource:
 
     def _get(self, path: str) -> dict[str, Any]:
         try:
-            answer = self._session.get(self._url + path, timeout=_TIMEOUT)
+            # It belongs to no request, so nobody shall record it: these would be most of all traces.
+            answer = self._session.get(self._url + path, timeout=_TIMEOUT, headers=traceparent.begin(None).headers)
             answer.raise_for_status()
             found: dict[str, Any] = answer.json()
             return found

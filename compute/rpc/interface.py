@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from compute import metrics
+from compute import metrics, tracing
 from compute.exception import ComputeError
 from compute.objects.value import decode, encode
 
@@ -120,8 +120,10 @@ def _handler(endpoint: Interface, method: Method) -> Callable[..., Any]:
         with metrics.Timer('compute_rpc_server_seconds', label, method.name, 'error') as timer:
             try:
                 answer = encode(function(context, **method.decode_arguments(arguments)))
-            except ComputeError:
-                timer.labels = (label, method.name, 'refused')
+            except Exception as error:
+                if isinstance(error, ComputeError):
+                    timer.labels = (label, method.name, 'refused')
+                tracing.note_failure(error)
                 raise
             timer.labels = (label, method.name, 'ok')
             return answer

@@ -14,7 +14,7 @@ import kombu.exceptions
 import oslo_messaging
 from oslo_config import cfg
 
-from compute import concurrency, exception, metrics
+from compute import concurrency, exception, metrics, tracing
 from compute import context as ctx
 from compute.rpc import broker, memory
 from compute.rpc.interface import Interface, Method, expose
@@ -36,7 +36,9 @@ class ContextSerializer(oslo_messaging.NoOpSerializer):
         return context.to_wire()
 
     def deserialize_context(self, context: dict[str, Any]) -> ctx.RequestContext:
-        return ctx.RequestContext.from_wire(context)
+        made = ctx.RequestContext.from_wire(context)
+        made.trace = tracing.arrived() or made.trace
+        return made
 
 
 # What a cast may hold up its caller at most. A broker that is frozen, or behind a dead link, is found out much later.
@@ -147,7 +149,7 @@ class Proxy:
     def ask_version(self, context: ctx.RequestContext, timeout: float) -> dict[str, str]:
         """Ask the peer for the versions of all its interfaces."""
         client = self._client.prepare(namespace=Ping.NAME, version=Ping.VERSION, timeout=timeout, retry=1)
-        return self._guard('ping', timeout, lambda: client.call(context, 'ping'))
+        return self._guard('ping', timeout, tracing.carried(context, lambda: client.call(context, 'ping')))
 
     def _send(self, method: Method, context: ctx.RequestContext, /, **arguments: Any) -> Any:
         data = method.encode_arguments(arguments)
@@ -158,7 +160,7 @@ class Proxy:
             client = self._client.prepare(version=method.since, retry=1)
             try:
                 return self._guard(method.name, 0, lambda: self._bounded(
-                    lambda: client.cast(context, method.name, **data)))
+                    tracing.carried(context, lambda: client.cast(context, method.name, **data))))
             except exception.Unavailable:
                 self._note_unsent(method.name)
                 raise
@@ -166,7 +168,7 @@ class Proxy:
         client = self._client.prepare(version=method.since, timeout=timeout, retry=2, transport_options=_KNOWN_CALLEE,
                                       call_monitor_timeout=60 if timeout > 60 else None)
         return method.decode_result(self._guard(
-            method.name, timeout, lambda: client.call(context, method.name, **data)))
+            method.name, timeout, tracing.carried(context, lambda: client.call(context, method.name, **data))))
 
     def _bounded(self, send: Callable[[], Any]) -> None:
         """Send in another thread and wait for it a while. :raises OSError: it is not sent yet, and may never be."""

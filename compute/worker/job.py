@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Any
 
-from compute import exception
+from compute import exception, tracing
 from compute.context import RequestContext
 from compute.objects.instance import Instance
 from compute.objects.kinds import Stage, kind_of
@@ -54,6 +54,7 @@ class Job:
         self._update = InstanceUpdate()
         self._confirmed, self._trust = Moment(), 0.0
         self._leased: Moment | None = None
+        self.spans = tracing.Stages(context, work.operation, work.operation.host or '')
 
     @property
     def instance(self) -> Instance:
@@ -81,6 +82,7 @@ class Job:
     def stage(self, name: str, update: InstanceUpdate | None = None) -> None:
         """Begin a stage. :raises Stale: the operation was cancelled or is another's; stop and undo."""
         self.check()
+        self.spans.enter(name)
         with self._speaking:
             if update is not None:
                 self._update = self._update.then(update)
@@ -152,6 +154,7 @@ class Job:
 
     def finish(self, update: InstanceUpdate) -> None:
         """End it well. :raises Stale: it is no longer ours."""
+        self.spans.leave()
         with self._speaking:
             self._reporter.finish(self.context, self.work.operation.id, self._update.then(update), self._stages)
             self._untold.clear()

@@ -167,6 +167,7 @@ class Runner:
             LOG.error('operation %s cannot be reported, it will be taken up again: %s', job.work.operation.id,
                       error.message)
         finally:
+            job.spans.leave('given up')
             self._forget(job)
 
     def _lead(self, job: Job, recover: bool) -> None:
@@ -184,6 +185,7 @@ class Runner:
         except Unheard:
             raise
         except Exception as error:
+            job.spans.leave(error)
             self._fail(job, handler, error)
             return
         try:

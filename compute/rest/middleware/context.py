@@ -29,7 +29,7 @@ def make_context(environ: dict[str, Any]) -> RequestContext:
         return environ.get('HTTP_' + name) or None
     roles = [role.strip() for role in (header('X_ROLES') or '').split(',') if role.strip()]
     global_id = header('X_OPENSTACK_REQUEST_ID')
-    return RequestContext(
+    context = RequestContext(
         auth_token=header('X_AUTH_TOKEN'), user_id=header('X_USER_ID'), user_name=header('X_USER_NAME'),
         user_domain_id=header('X_USER_DOMAIN_ID'), project_id=header('X_PROJECT_ID'),
         project_name=header('X_PROJECT_NAME'), project_domain_id=header('X_PROJECT_DOMAIN_ID'),
@@ -37,3 +37,5 @@ def make_context(environ: dict[str, Any]) -> RequestContext:
         is_admin='admin' in [role.lower() for role in roles],
         request_id=environ.get('openstack.request_id') or new_request_id(),
         global_request_id=global_id if global_id and _GLOBAL_ID.match(global_id) else None, overwrite=True)
+    context.trace = environ.get('compute.trace')
+    return context

@@ -13,6 +13,7 @@ from compute import exception
 from compute.clients import session as session_module
 from compute.clients.session import Neighbour
 from compute.context import RequestContext
+from compute.traceparent import Trace
 from tests.contract.clients.cloud import SERVICE, TinyIdentity, WsgiAdapter, connect, make_conf
 
 CALLER = RequestContext(auth_token='ann:p1:member', project_id='p1', overwrite=False)
@@ -139,3 +140,19 @@ def test_the_last_known_endpoint_serves_callers_while_identity_is_down() -> None
     assert service.request('GET', '/images', context=CALLER).status_code == 200
     with pytest.raises(exception.Unavailable):
         service.request('GET', '/images')
+
+
+def test_the_trace_goes_on_and_without_a_context_it_is_that_of_the_thread() -> None:
+    script = Script((200, {}))
+    service, _, _ = neighbour(script)
+    trace = Trace('4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7', 1, 'a=1')
+    caller = RequestContext(auth_token='ann:p1:member', overwrite=False)
+    caller.trace = trace
+    service.request('GET', '/images', context=caller)
+    caller.update_store()
+    service.request('GET', '/images')
+    for request in script.seen:
+        assert (request.headers['traceparent'], request.headers['tracestate']) == (trace.header, 'a=1')
+        assert request.headers['X-OpenStack-Request-ID'] == caller.request_id
+    tokens = [request.headers['X-Auth-Token'] for request in script.seen]
+    assert tokens == [caller.auth_token, SERVICE], 'ids, not rights'

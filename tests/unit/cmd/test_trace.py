@@ -84,3 +84,29 @@ def test_nothing_known_and_no_id(controller: Controller, tmp_path: Path, capsys:
     assert trace.run(controller.conf, arguments(OTHER, log=[str(tmp_path)], json=False)) == 1
     assert 'nothing is known' in capsys.readouterr().out
     assert trace.run(controller.conf, arguments('4711')) == 2
+
+
+OUTSIDE = '4bf92f3577b34da6a3ce929d0e0e4736'
+
+
+def test_the_id_of_a_trace_finds_the_lines_that_show_it(tmp_path: Path) -> None:
+    (tmp_path / 'api.log').write_text(line('01.000', f'[None {OWN} p u {OUTSIDE}] ', 'from outside')
+                                      + line('02.000', f'[None {OTHER} p u] ', 'of another'))
+    assert of(tmp_path, OUTSIDE) == ['from outside']
+
+
+@pytest.mark.parametrize('asked', [OWN, OWN.removeprefix('req-').replace('-', '')])
+def test_the_id_of_a_trace_that_began_here_finds_the_request(controller: Controller, tmp_path: Path, asked: str,
+                                                             capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / 'api.log').write_text(line('01.000', f'[None {OWN} p u] ', 'begun here'))
+    arguments = argparse.Namespace(request_id=asked, log=[str(tmp_path)], journal=False, ledger=True, json=False)
+    controller.conf.set_override('connection', f'sqlite:///{tmp_path}/compute.sqlite', 'database')
+    assert trace.run(controller.conf, arguments) == 0
+    assert 'begun here' in capsys.readouterr().out
+
+
+def test_what_is_neither_id_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for asked in ('0' * 32, 'req-1', OUTSIDE.upper()):
+        arguments = argparse.Namespace(request_id=asked, log=[], journal=False, ledger=False, json=False)
+        assert trace.run(None, arguments) == 2
+        assert 'no trace id' in capsys.readouterr().err

@@ -11,7 +11,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-EXTRA = {'libvirt-python'}  # required by the extra for hosts
+EXTRA = {'libvirt-python', 'opentelemetry-sdk'}  # required by the extras for hosts and for spans
 
 
 def canonical(name: str) -> str:

@@ -1,0 +1,147 @@
+"""Spans of a whole boot, as a collector gets them; and a collector that hangs, which holds nothing up."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.functional.collector import Collector, Span
+from tests.functional.standalone import Client, Cloud, Standalone, running, wait_for
+
+OUTSIDE = '3' * 16
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    made = Collector()
+    yield made
+    made.close()
+
+
+def tracing(url: str, **options: object) -> dict[str, dict[str, object]]:
+    return {'tracing': {'enabled': True, 'endpoint': url, **options}}
+
+
+def chain(spans: list[Span], name: str, kind: str) -> list[str]:
+    """Return the names of a span and of those above it, the outermost first."""
+    by_id = {span.span_id: span for span in spans}
+    span: Span | None = next(span for span in spans if (span.name, span.kind) == (name, kind))
+    names: list[str] = []
+    while span is not None:
+        names.insert(0, span.name)
+        above = by_id.get(span.parent_id)
+        assert above is not None or span.parent_id in ('', OUTSIDE), f'the parent of {span} did not come'
+        span = above
+    return names
+
+
+def boot(client: Client, cloud: Cloud, **headers: str) -> str:
+    """Make a server and wait for it; return the request's id."""
+    answer = client.call('POST', 'compute', '/servers', cloud.request(), headers=headers)
+    assert answer.status_code == 202, answer.text
+    client.wait(answer.json()['server']['id'], 'ACTIVE')
+    return answer.headers['X-OpenStack-Request-Id']
+
+
+def trace_of(collector: Collector, trace_id: str) -> list[Span]:
+    """Return a trace once its last report, and all that is above anything, has come."""
+    def whole() -> list[Span] | None:
+        spans = collector.of(trace_id)
+        ids = {span.span_id for span in spans} | {'', OUTSIDE}
+        top = any(span.kind == 'SERVER' and span.parent_id in ('', OUTSIDE) for span in spans)
+        last = any(span.name == 'finish receive' for span in spans)
+        return spans if top and last and all(span.parent_id in ids for span in spans) else None
+    return wait_for(whole, 20, 'the trace')
+
+
+@pytest.mark.parametrize('concurrency', ['eventlet', 'threading'])
+def test_a_boot_is_one_trace_through_every_daemon(tmp_path: Path, collector: Collector, concurrency: str) -> None:
+    with running(tmp_path, overrides=tracing(collector.url), concurrency=concurrency) as stack:
+        client = Client(stack)
+        cloud = Cloud(client)
+        request_id = boot(client, cloud)
+        spans = trace_of(collector, request_id.removeprefix('req-').replace('-', ''))
+        post, conductor, worker = 'POST /v2.1/servers', ['conductor.build', 'build receive'], [
+            'worker.build', 'build receive']
+        assert chain(spans, 'GET /v2/images/{image_id}', 'SERVER') == [post, 'GET image', 'GET /v2/images/{image_id}']
+        assert chain(spans, 'select receive', 'CONSUMER') == [
+            post, *conductor, 'scheduling', 'scheduler.select', 'select receive']
+        for stage in ('networking', 'spawning'):
+            assert chain(spans, stage, 'INTERNAL') == [post, *conductor, *worker, stage]
+        assert chain(spans, 'POST /v2.0/ports', 'SERVER') == [
+            post, *conductor, *worker, 'networking', 'POST network', 'POST /v2.0/ports']
+        assert chain(spans, 'finish receive', 'CONSUMER') == [
+            post, *conductor, *worker, 'conductor.finish', 'finish receive']
+        first = next(span for span in spans if span.name == post)
+        assert (first.attributes['http.route'], first.attributes['http.response.status_code']) == ('/v2.1/servers', 202)
+        assert first.attributes['openstack.request_id'] == request_id and first.service == 'compute-standalone'
+        assert not [span for span in spans if span.failed]
+        traces = {span.name for span in collector.spans if not span.parent_id}
+        assert all(re.match(r'[A-Z]+ /', name) for name in traces), 'what daemons say to one another is no trace'
+        assert not [name for name in traces if 'auth/revocations' in name]
+
+
+def test_the_flag_of_who_asks_decides(tmp_path: Path, collector: Collector) -> None:
+    with running(tmp_path, overrides=tracing(collector.url, sampling_ratio=0)) as stack:
+        client = Client(stack)
+        cloud = Cloud(client)
+        own = boot(client, cloud)
+        unwanted, wanted = 'a' * 32, 'b' * 32
+        boot(client, cloud, traceparent=f'00-{unwanted}-{OUTSIDE}-00')
+        boot(client, cloud, traceparent=f'00-{wanted}-{OUTSIDE}-01', tracestate='vendor=1')
+        spans = trace_of(collector, wanted)
+        assert {span.trace_id for span in collector.spans} == {wanted}, 'the ratio is 0'
+        assert chain(spans, 'spawning', 'INTERNAL')[0] == 'POST /v2.1/servers'
+        log = stack.log.read_text()
+        assert f'{wanted}] server' in log and f'{unwanted}] server' in log
+        assert not re.search(rf'\[\S+ {own} \S+ \S+ [0-9a-f]{{32}}\]', log), 'the id of the request says it already'
+
+
+def timed_boots(stack: Standalone, count: int = 3) -> float:
+    client = Client(stack)
+    cloud = Cloud(client)
+    best = 1e9
+    for _ in range(count):
+        begin = time.monotonic()
+        boot(client, cloud)
+        best = min(best, time.monotonic() - begin)
+    return best
+
+
+@pytest.mark.parametrize('concurrency', ['eventlet', 'threading'])
+def test_a_collector_that_hangs_delays_nothing(tmp_path: Path, concurrency: str) -> None:
+    collector = Collector(hangs=True)
+    try:
+        with running(tmp_path, overrides=tracing(collector.url, timeout=30, queue_size=128),
+                     concurrency=concurrency) as stack:
+            assert timed_boots(stack) < 10
+            wait_for(lambda: collector.asked, 10, 'spans that hang')
+            client = Client(stack)
+            before, begin = metrics(stack), time.monotonic()
+            for _ in range(150):  # more than the queue takes
+                assert client.call('GET', 'compute', '/flavors').status_code == 200
+            assert time.monotonic() - begin < 30
+            after = metrics(stack)
+            assert after['stood'] == before['stood'], 'nothing held up all threads'
+            assert after['ended'] >= before['ended'] + 150 and not after['sent']
+            begin = time.monotonic()
+            assert stack.stop() == 0
+            assert time.monotonic() - begin < 15, 'nor does a stop wait for it'
+    finally:
+        collector.close()
+
+
+def metrics(stack: Standalone) -> dict[str, float]:
+    text = requests.get(f'http://127.0.0.1:{stack.ports["health"]}/metrics', timeout=20).text
+
+    def value(name: str) -> float:
+        found = re.search(rf'^{re.escape(name)} (\S+)$', text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+    return {'ended': value('compute_trace_spans_total{result="ended"}'),
+            'sent': value('compute_trace_spans_total{result="sent"}'),
+            'stood': value('compute_hub_lag_seconds_count') - value('compute_hub_lag_seconds_bucket{le="10.0"}')}
