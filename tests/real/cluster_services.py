@@ -65,7 +65,12 @@ class Broker:
     @property
     def url(self) -> str:
         """The transport URL."""
-        return f'rabbit://compute:{_PASSWORD}@127.0.0.1:{self.port}/'
+        return self.url_at(self.port)
+
+    @staticmethod
+    def url_at(port: int) -> str:
+        """Return the transport URL of a port that leads to it."""
+        return f'rabbit://compute:{_PASSWORD}@127.0.0.1:{port}/'
 
     def _environment(self) -> dict[str, str]:
         folder = self._folder

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from compute.db.tables import instances, operations
 from tests.real.cluster import Client, Cloud, Cluster, wait_for
+from tests.real.faults.link import Link
 from tests.real.faults.points import Points
 from tests.real.faults.ways import ACTIVE, GONE, LOST, NEW, STOPPED, Cell
 
@@ -39,6 +40,7 @@ class Bed(Cluster):
         self._serial = 0
         self.pool = ThreadPoolExecutor(24)
         self.known: set[str] = set()
+        self.link: Link | None = None
 
     def program(self, name: str, kind: str) -> list[str]:
         return ['-m', 'tests.real.faults.launch', kind, name, str(self.folder / 'points')]
@@ -50,8 +52,11 @@ class Bed(Cluster):
                                   'download_images': True},
                          'worker': {'max_concurrent_builds': 20, 'max_concurrent_actions': 40,
                                     'power_sync_interval': 3}, **overrides}
+        if name == 'worker' and self.link is not None:
+            overrides = {'DEFAULT': {'transport_url': self.broker.url_at(self.link.port)}, **overrides}
         if kind == 'scheduler':
-            overrides = {'scheduler': {'heartbeat_interval': 2, 'build_failure_weight_multiplier': 0}, **overrides}
+            overrides = {'scheduler': {'heartbeat_interval': 2, 'build_failure_weight_multiplier': 0,
+                                       'health_weight_multiplier': 0}, **overrides}
         if kind in ('conductor', 'api', 'scheduler'):  # a machine that is busy with all this must not look down
             overrides.setdefault('conductor', {})['service_down_time'] = 20
         return super().add(name, host, **overrides)
@@ -60,6 +65,7 @@ class Bed(Cluster):
         """Run everything, and make what servers need."""
         self.mariadb.start()
         self.broker.start()
+        self.link = Link(self.broker.port)
         for name in self.names:
             self.add(name)
         self._bootstrap()
@@ -94,6 +100,8 @@ class Bed(Cluster):
     def remove(self) -> None:
         self.points.forget()
         super().remove()
+        if self.link is not None:
+            self.link.remove()
         self.pool.shutdown(cancel_futures=True)
 
     # -- servers to work on --

@@ -12,6 +12,7 @@ from tests.real.cluster import Cloud, wait_for
 from tests.real.faults import broken
 from tests.real.faults.bad_image_service import BadImageService
 from tests.real.faults.bed import VICTIM, Bed
+from tests.real.faults.link import Link
 from tests.real.faults.points import point
 from tests.real.faults.rows import Fault
 from tests.real.faults.seams import BEFORE, HANDING_OVER
@@ -120,6 +121,19 @@ def _worker_paused() -> Fault:
         return [] if 'refused' in bed.said('conductor') else ['the worker that came back was not refused']
     return Fault('worker paused until its host counts as down', inject=lambda bed, points: bed.pause('worker'),
                  meanwhile=ended, lift=lambda bed: bed.resume('worker'), check=check,
+                 may_fail={'start': DOWN, 'stop': DOWN, 'reboot': DOWN, 'hard reboot': DOWN})
+
+
+def _host_cut_off() -> Fault:
+    """The host is not heard, works on, and counts as down. When the wire is mended, all that it said arrives late."""
+    def link(bed: Bed) -> Link:
+        assert bed.link is not None
+        return bed.link
+
+    def check(bed: Bed) -> list[str]:
+        return [] if 'refused' in bed.said('conductor') else ['the host that was heard again was not refused']
+    return Fault('network of the host cut until it counts as down', inject=lambda bed, points: link(bed).cut(),
+                 meanwhile=ended, lift=lambda bed: link(bed).mend(), check=check,
                  may_fail={'start': DOWN, 'stop': DOWN, 'reboot': DOWN, 'hard reboot': DOWN})
 
 
@@ -235,7 +249,7 @@ def _clock_off(seconds: int) -> Fault:
 
 
 KILLED = tuple(killed(name) for name in KILLED_DAEMONS)
-PAUSED = (_conductor_paused(), _worker_replaced(), _worker_paused())
+PAUSED = (_conductor_paused(), _worker_replaced(), _worker_paused(), _host_cut_off())
 FAULTS: tuple[Fault, ...] = (
     *KILLED, *PAUSED, _broker_killed(), _queues_purged(), _messages_doubled(), _database_killed(), _connections_cut(),
     _commits_lost(), _rows_locked(), _disk_full(), _image_service_broken(), _clock_off(MINUTE), _clock_off(-MINUTE))
