@@ -39,8 +39,8 @@ Number of ports of one host up to which a change is told port by port; beyond it
 state of its host once.
 '''),
     cfg.FloatOpt('refresh_interval', default=2.0, min=0.0, help='''
-Least seconds between two requests to one agent to fetch its whole state because members of security groups came or
-went. Changes within that time are told together.
+Seconds after which agents are asked to fetch their whole state because members of security groups came or went. Changes
+within that time are told together.
 '''),
     cfg.FloatOpt('event_interval', default=5.0, min=0.1, help='''
 Seconds between two looks at the events for Compute that could not be delivered. New ones are sent at once.

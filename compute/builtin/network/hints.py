@@ -31,8 +31,8 @@ class Hints:
         self._database, self._options, self._rpc = database, options, rpc
         self._lock = threading.Lock()
         self._pending = Changes()
-        self._refreshed: dict[str, float] = {}
-        self._late: set[str] = set()
+        self._members: set[str] = set()
+        self._due = 0.0
         self._sender = concurrency.Periodic(self.flush, 3600, name='agent-hints', immediately=False, jitter=0)
 
     def start(self) -> None:
@@ -58,25 +58,27 @@ class Hints:
             with self._lock:
                 changes, self._pending = self._pending, Changes()
             try:
-                ports, now, later = self._database.read(lambda connection: self._who(connection, changes))  # noqa: B023
+                ports, now = self._database.read(lambda connection: self._who(connection, changes))  # noqa: B023
                 for host in sorted(now):
                     self._refresh(host)
                 self._wire(ports)
             except ComputeError as error:
                 LOG.warning('agents were not told of a change, they will see it when they next ask: %s', error.message)
-                later = set()
-            self._late |= later
-            if not self._late and not self._has_pending():
+            if changes.members and not self._members:
+                self._due = time.monotonic() + self._options.refresh_interval
+            self._members |= changes.members
+            if not self._members and not self._has_pending():
                 return
-            self._refresh_late()
+            if self._members:
+                self._tell_members()
 
     def _has_pending(self) -> bool:
         with self._lock:
             changes = self._pending
             return bool(changes.ports or changes.networks or changes.groups or changes.members)
 
-    def _who(self, connection: Any, changes: Changes) -> tuple[dict[str, set[tuple[str, str]]], set[str], set[str]]:
-        """Return the ports to tell of by host, the hosts to refresh at once, and those to refresh soon."""
+    def _who(self, connection: Any, changes: Changes) -> tuple[dict[str, set[tuple[str, str]]], set[str]]:
+        """Return the ports to tell of by host, and the hosts to refresh at once."""
         ports: dict[str, set[tuple[str, str]]] = {}
         touched = set(changes.ports)
         if changes.groups:
@@ -85,8 +87,7 @@ class Hints:
             ports.setdefault(host, set()).add((network_id, port_id))
         refresh = wiring.hosts_of_networks(connection, changes.networks) if changes.networks else set()
         refresh |= {host for host, some in ports.items() if len(some) > self._options.wire_limit}
-        later = wiring.hosts_of_members(connection, changes.members) if changes.members else set()
-        return {host: some for host, some in ports.items() if host not in refresh}, refresh, later - refresh
+        return {host: some for host, some in ports.items() if host not in refresh}, refresh
 
     def _wire(self, ports: dict[str, set[tuple[str, str]]]) -> None:
         """Tell each host of its ports: how those that are bound to it are now, and that the others are gone."""
@@ -112,23 +113,21 @@ class Hints:
                 self._rpc.client(Wiring, server=here[port.id]).wire(context.internal(), network=only, port=port)
 
     def _refresh(self, host: str) -> None:
-        self._refreshed[host] = time.monotonic()
-        self._late.discard(host)
         self._rpc.client(Wiring, server=host).refresh(context.internal())
 
-    def _refresh_late(self) -> None:
-        """Refresh hosts whose last one is long enough ago; wait for the others while nothing else is to be told."""
-        interval = self._options.refresh_interval
-        now = time.monotonic()
-        waits = {host: self._refreshed.get(host, -interval) + interval - now for host in self._late}
+    def _tell_members(self) -> None:
+        """Refresh the hosts with rules that name the groups, when it is time; else wait while nothing is to be told."""
+        wait = self._due - time.monotonic()
+        if wait > 0:
+            if not self._has_pending():
+                time.sleep(min(0.05, wait))
+            return
+        members, self._members = self._members, set()
         try:
-            for host in sorted(host for host, wait in waits.items() if wait <= 0):
+            for host in sorted(self._database.read(lambda connection: wiring.hosts_of_members(connection, members))):
                 self._refresh(host)
         except ComputeError as error:
             LOG.warning('agents were not told of new members of security groups: %s', error.message)
-            self._late.clear()
-        if self._late and not self._has_pending():
-            time.sleep(min(0.05, max(0.0, min(waits[host] for host in self._late))))
 
 
 def network_only(network: Any) -> Any:

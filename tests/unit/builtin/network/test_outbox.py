@@ -110,5 +110,17 @@ def test_given_up_when_too_old(post: Post) -> None:
 def test_two_daemons_send_each_event_once(post: Post) -> None:
     post.put('a')
     other = Outbox(post.database, post.conf.network, post.compute)
-    mine = post.outbox._claim()
+    mine = post.outbox._claim(post.outbox._due())
     assert [row['tag'] for row in mine] == ['a'] and other.drain() == 0
+
+
+def test_of_events_that_both_see_each_takes_some(post: Post) -> None:
+    """Both looked before either took: one takes the first, and the other what is left."""
+    post.put('a')
+    other = Outbox(post.database, post.conf.network, post.compute)
+    early = other._due()
+    post.put('b')
+    late = post.outbox._due()
+    assert [row['tag'] for row in other._claim(early)] == ['a']
+    assert [row['tag'] for row in post.outbox._claim(late)] == ['b']
+    assert post.outbox._claim(late) == other._claim(early) == []
