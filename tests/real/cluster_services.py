@@ -26,6 +26,7 @@ DATABASES = {'compute': 'connection', 'identity': 'identity_connection', 'image'
              'network': 'network_connection'}
 _PASSWORD = 'private'
 _SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server'
+_CONTROL = '/usr/lib/rabbitmq/bin/rabbitmqctl'
 
 
 def missing() -> list[str]:
@@ -123,6 +124,12 @@ class Broker:
         finally:
             connection.close()
 
+    def connections(self) -> dict[int, int]:
+        """Return how many channels each connection has, by the port at the client's end, as the node counts them."""
+        told = subprocess.run([_CONTROL, '--quiet', 'list_connections', '--no-table-headers', 'peer_port', 'channels'],
+                              env=self._environment(), check=True, timeout=60, capture_output=True, text=True).stdout
+        return {int(port): int(channels) for port, channels in (line.split() for line in told.splitlines())}
+
     def kill(self) -> None:
         """End the node as a power cut does."""
         end_group(self._process)
@@ -193,6 +200,13 @@ class MariaDb:
                 with contextlib.suppress(pymysql.err.OperationalError):  # it ended by itself
                     cursor.execute(f'KILL {int(number)}')
         return len(found)
+
+    def connections(self) -> list[int]:
+        """Return the ports at the clients' end of all connections of the daemons, as the server counts them."""
+        with pymysql.connect(unix_socket=f'{self._folder}/s', user='root', autocommit=True) as connection:
+            cursor = connection.cursor()
+            cursor.execute("SELECT host FROM information_schema.processlist WHERE user = 'compute'")
+            return [int(row[0].rpartition(':')[2]) for row in cursor.fetchall()]
 
     def kill(self) -> None:
         """End it as a power cut does."""
