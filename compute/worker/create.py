@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from typing import Any
 
@@ -18,6 +19,7 @@ from compute.worker.events import EventBook
 from compute.worker.guest import guest_of
 from compute.worker.job import Job
 
+LOG = logging.getLogger(__name__)
 PLUGGED = 'network-vif-plugged'
 # Two beats of an agent: what it takes to be heard again after an outage.
 _AGENT_PATIENCE = 20.0
@@ -49,6 +51,7 @@ class Create:
         job.sure()
         self._driver.spawn(guest_of(self._options, instance, nics, job.args.get('admin_pass')))
         job.check()
+        self._drop_surplus(job, nics)
         info = self._driver.guest_info(instance.uuid)
         return InstanceUpdate(vm_state=states.ACTIVE, power_state=info.power_state, launched=True, clear_fault=True,
                               nics=nics)
@@ -80,8 +83,25 @@ class Create:
             expected.wait(options.vif_plug_timeout, job.check, self._look)
         return tuple(dataclasses.replace(nic, active=True) for nic in nics)
 
+    def _drop_surplus(self, job: Job, nics: tuple[Nic, ...]) -> None:
+        """Delete ports of ours that the server does not have: a request whose answer nobody waited for made them."""
+        if not nics or not self._comes_again(job):
+            return
+        job.sure()
+        have = {nic.port_id for nic in nics}
+        for nic in self._networks.nics_of(None, job.instance.uuid):
+            if nic.owned and nic.port_id not in have:
+                LOG.warning('port %s of server %s is deleted: it was made by a request that was given up', nic.port_id,
+                            job.instance.uuid)
+                self._networks.delete_port(None, nic.port_id)
+
+    @staticmethod
+    def _comes_again(job: Job) -> bool:
+        """Tell whether there were attempts before this one, which may have made ports."""
+        return job.recovering or bool(job.work.operation.attempt)
+
     def _left_over(self, job: Job, wanted: tuple[NicRequest, ...]) -> list[Nic]:
-        if not job.recovering and not job.work.operation.attempt:
+        if not self._comes_again(job):
             return []
         given = {request.port_id for request in wanted}
         return [nic for nic in self._networks.nics_of(None, job.instance.uuid) if nic.port_id not in given]

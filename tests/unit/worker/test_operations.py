@@ -229,6 +229,32 @@ def test_an_agent_that_is_heard_late_is_waited_for(host: Host) -> None:
     assert len(host.networks.ports) == 1
 
 
+@pytest.mark.parametrize('late', ['before it is asked again', 'afterwards'])
+def test_a_port_whose_answer_nobody_waited_for_does_not_stay(host: Host, late: str) -> None:
+    """A slow network daemon goes on with a request that the worker gave up, and the worker asks once more."""
+    host.runner = Runner(host.conductor, {'create': Create(  # type: ignore[arg-type]
+        host.conf, 'h1', host.driver, host.images, host.networks, host.book)}, 2, 2, patience=20)
+    create, given_up = host.networks.create_port, []
+
+    def slow(*args: Any, **options: Any) -> Any:
+        if len(given_up) < 2:
+            given_up.append((args, options))
+            if late != 'afterwards':
+                create(*args, **options)
+            raise exception.Unavailable('The network service does not answer', code='network_unavailable')
+        nic = create(*args, **options)
+        while late == 'afterwards' and given_up[-1]:
+            create(*given_up[0][0], **given_up[0][1])
+            given_up.append(())
+        return nic
+    host.networks.create_port = slow  # type: ignore[method-assign]
+    mine = host.networks.add_port(host.network, project_id='p1')
+    ended = host.run(host.work('create', nics=(NicRequest(port_id=mine), NicRequest(network_id=host.network))))
+    assert ended is not None and ended[0] == 'finish'
+    assert {port.id for port in host.networks.ports} == {nic.port_id for nic in ended[1].nics}
+    assert len(ended[1].nics) == 2 and mine in {nic.port_id for nic in ended[1].nics}
+
+
 def test_a_port_that_nobody_wires(host: Host) -> None:
     host.networks._on_wired = None
     bind = host.networks._bind
