@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -21,7 +21,6 @@ from tests.real.soak.engine import Soak
 from tests.real.soak.watch import Life, Sample, holders
 
 SUPERSEDED = ('deleted', 'superseded')
-_COUNTS = ('threads', 'files', 'broker', 'database', 'http')
 HELD = {'database': 60, 'broker': 40}
 """Connections that one process may hold at most: what its pools allow for two stores, and for RPC and its servers."""
 
@@ -31,18 +30,20 @@ class Rule:
     """``warm``: seconds after a process' start from when it is judged. Windows are parts of the time after that.
 
     A process is judged if it lived for ``least`` seconds after that. Memory may grow by ``memory`` of what it was;
-    counts by a tenth, or by ``few`` where that is more.
+    counts by a tenth, or by ``few`` where that is more: what a burst may add to the pools of each.
     """
 
     warm: float
     least: float
     window: float
     memory: float
-    few: int = 5
+    few: Mapping[str, int]
 
 
-LONG = Rule(warm=300, least=240, window=120, memory=0.10)
-SHORT = Rule(warm=40, least=45, window=25, memory=0.15)
+LONG = Rule(warm=300, least=240, window=120, memory=0.10,
+            few={'threads': 24, 'files': 5, 'broker': 12, 'database': 15, 'http': 15})
+SHORT = Rule(warm=40, least=45, window=25, memory=0.15,
+             few={'threads': 64, 'files': 10, 'broker': 12, 'database': 25, 'http': 30})
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,14 @@ def growth(life: Life, rule: Rule) -> list[Growth]:
     early = [sample for sample in warm if sample.at <= begin + rule.window]
     late = [sample for sample in warm if sample.at >= warm[-1].at - rule.window]
     found = [_grown(life, 'private', early, late, lambda first: first * (1 + rule.memory))]
-    for what in _COUNTS:
-        found.append(_grown(life, what, early, late, lambda first: first + max(rule.few, first * 0.1)))
+    for what, few in rule.few.items():
+        found.append(_grown(life, what, early, late, _at_most(few)))
     return found
+
+
+def _at_most(few: int) -> Callable[[float], float]:
+    """Return what a count may be at last, given what it was at first."""
+    return lambda first: first + max(few, first * 0.1)
 
 
 def _grown(life: Life, what: str, early: list[Sample], late: list[Sample], allowed: Callable[[float], float]) -> Growth:

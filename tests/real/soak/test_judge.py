@@ -42,8 +42,8 @@ def test_one_peak_is_no_growth() -> None:
 
 def test_whatever_is_not_given_back_is_seen() -> None:
     for what in ('threads', 'files', 'broker', 'database', 'http'):
-        assert too_much(life(1500, **{what: lambda at: 50 + at // 60})) == [what]
-        assert too_much(life(120, **{what: lambda at: 5 + at // 4}), long=False) == [what]
+        assert too_much(life(1500, **{what: lambda at: 50 + at // 20})) == [what]
+        assert too_much(life(120, **{what: lambda at: 5 + at * 2}), long=False) == [what]
 
 
 def test_who_lived_too_short_is_not_judged() -> None:
