@@ -16,13 +16,17 @@ LONG = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600
 
 @dataclass(frozen=True)
 class Family:
-    """One metric: ``labels`` in the order in which callers give their values."""
+    """One metric: ``labels`` in the order in which callers give their values.
+
+    ``adds_up``: each process has its own share of it; otherwise all processes of a daemon see the same.
+    """
 
     name: str
     kind: str
     text: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    adds_up: bool = True
 
 
 def counter(name: str, text: str, *labels: str) -> Family:
@@ -32,6 +36,11 @@ def counter(name: str, text: str, *labels: str) -> Family:
 
 def gauge(name: str, text: str, *labels: str) -> Family:
     """A number as it is now."""
+    return Family(name, GAUGE, text, labels, adds_up=False)
+
+
+def share(name: str, text: str, *labels: str) -> Family:
+    """A gauge of what a process itself has: that of a daemon is the sum of its processes'."""
     return Family(name, GAUGE, text, labels)
 
 
@@ -44,7 +53,7 @@ OWN = (
     # HTTP
     histogram('compute_http_request_seconds', 'Time of an HTTP request, by the template of its route',
               'api', 'method', 'route', 'status'),
-    gauge('compute_http_requests_in_flight', 'HTTP requests that are being answered now', 'api'),
+    share('compute_http_requests_in_flight', 'HTTP requests that are being answered now', 'api'),
     # RPC and the broker
     histogram('compute_rpc_client_seconds', 'Time until a call was answered or a cast was handed to the broker',
               'interface', 'method'),
@@ -62,14 +71,14 @@ OWN = (
               'store', 'kind'),
     counter('compute_database_retries_total', 'Transactions that were tried again, by reason: deadlock, busy, '
             'connection', 'store', 'reason'),
-    gauge('compute_database_connections', 'Connections of a pool by state: in_use, idle, overflow (of those in use, '
+    share('compute_database_connections', 'Connections of a pool by state: in_use, idle, overflow (of those in use, '
           'beyond the size), size (the configured one)', 'store', 'kind', 'state'),
     # Threads
-    gauge('compute_pool_pending', 'Calls that run or wait in a pool of threads', 'pool'),
-    gauge('compute_pool_limit', 'Calls that a pool of threads takes before it refuses more', 'pool'),
+    share('compute_pool_pending', 'Calls that run or wait in a pool of threads', 'pool'),
+    share('compute_pool_limit', 'Calls that a pool of threads takes before it refuses more', 'pool'),
     counter('compute_pool_rejected_total', 'Calls that a full pool of threads refused', 'pool'),
     histogram('compute_hub_lag_seconds', 'How late a timer fired: the time for which something held up every thread'),
-    gauge('compute_threads', 'Native threads of the process'),
+    share('compute_threads', 'Native threads of the process'),
     # The scheduler
     histogram('compute_scheduler_decision_seconds', 'Time from a request to its claim; result is placed or refused',
               'result'),

@@ -11,13 +11,15 @@ at which nobody looks does not pay for it. There is one registry for a process, 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from compute import concurrency, exception
+from compute import concurrency, exception, metrics_shared
 from compute.metric_families import COUNTER, FAMILIES, GAUGE, HISTOGRAM, Family
 
 LOG = logging.getLogger(__name__)
@@ -182,7 +184,10 @@ def exported(service: str, parts: Mapping[str, Callable[[], Iterable[Sample]]]) 
 
 def collect(patience: float = 3.0) -> dict[str, dict[tuple[str, ...], Any]]:
     """Return every value by family and labels, sources included; wait ``patience`` seconds for all of them at most."""
-    sources = list(_sources)
+    return _collected(list(_sources), patience)
+
+
+def _collected(sources: list[Source], patience: float) -> metrics_shared.Values:
     for each in sources:
         each.ask()
     end = time.monotonic() + patience
@@ -211,6 +216,50 @@ def _process() -> Iterable[Sample]:
 source('process', _process)
 
 
+# -- several processes --
+
+_own_file: Path | None = None
+_keeping: Any = None
+
+
+def share(path: str) -> None:
+    """Be one of several processes of a daemon, which answer for one another: keep what is counted in a file.
+
+    It does not return.
+    """
+    global _own_file, _keeping
+    _own_file, _keeping = Path(path), threading.Lock()
+    while True:
+        keep()
+        threading.Event().wait(metrics_shared.EVERY)
+
+
+def keep() -> None:
+    """Write what is counted to the file of this process, if it has one.
+
+    Slow sources are left out: they ask what all processes see, and nobody may be looking.
+    """
+    if _own_file is None:
+        return
+    with _keeping:
+        values = _collected([each for each in _sources if not each.slow], 0)
+        try:
+            metrics_shared.write(_own_file, values, os.getpid())
+        except OSError as error:
+            LOG.warning('metrics are not kept for the other processes: %s', error)
+
+
+def _of_all() -> metrics_shared.Values:
+    """Return the values of all processes. What is shown is kept first, so that no other shows less."""
+    if _own_file is None:
+        return collect()
+    keep()
+    values = collect()
+    for told in metrics_shared.others(_own_file):
+        metrics_shared.add(values, told.values)
+    return values
+
+
 # -- the format --
 
 class _Collector:
@@ -218,7 +267,7 @@ class _Collector:
 
     def collect(self) -> Iterable[Any]:
         """Yield a family of the library for each of ours that has a value."""
-        found = collect()
+        found = _of_all()
         for family in FAMILIES:
             if family.name in found:
                 yield _shown(family, found[family.name])
@@ -256,6 +305,9 @@ def render() -> bytes:
     if _registry is None:
         registry = prometheus_client.CollectorRegistry()
         registry.register(_Collector())  # type: ignore[arg-type]
-        prometheus_client.ProcessCollector(registry=registry)
+        if _own_file is None:
+            prometheus_client.ProcessCollector(registry=registry)
+        else:
+            registry.register(metrics_shared.Processes(_own_file))  # type: ignore[arg-type]
         _registry = registry
     return prometheus_client.generate_latest(_registry)

@@ -23,7 +23,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 import compute
-from compute import concurrency, exception, journal, lag, metrics, supervisor, tracing
+from compute import concurrency, exception, journal, lag, metrics, metrics_shared, supervisor, tracing
 from compute import conf as options
 from compute.health import DOWN, Finding, Report, merged, release, samples
 from compute.http_server import HttpServer
@@ -267,6 +267,7 @@ class Service:
             self._admin.stop()
         if self._rpc is not None:
             self._rpc.close()
+        metrics.keep()
         tracing.stop(max(0.2, min(_RESERVE, until + _RESERVE - time.monotonic()) / 2))
 
     def _have_http(self) -> bool:
@@ -343,6 +344,8 @@ def main(names: list[str], program: str, argv: list[str] | None = None,
         notify.start()
         if supervisor.is_child():
             concurrency.spawn(_outlive_nobody, service, name='parent')
+            if path := os.environ.get(metrics_shared.FILE):
+                concurrency.spawn(metrics.share, path, name='metrics-share')
         concurrency.spawn(_settle_memory, service, name='settle')
         service.wait()
     except Exception as error:

@@ -15,16 +15,19 @@ import logging
 import os
 import secrets
 import select
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log
 
-from compute import concurrency, http_server, journal, notifier
+from compute import concurrency, http_server, journal, metrics_shared, notifier
 from compute import conf as options
 
 LOG = logging.getLogger(__name__)
@@ -48,8 +51,8 @@ def take_over(name: str, arguments: list[str]) -> None:
 class Child:
     """One process of the daemon."""
 
-    def __init__(self, pid: int, voice: socket.socket) -> None:
-        self.pid, self.voice = pid, voice
+    def __init__(self, pid: int, voice: socket.socket, metrics: Path | None) -> None:
+        self.pid, self.voice, self.metrics = pid, voice, metrics
         self.ready = self.told = False
         self.since = self.heard = time.monotonic()
 
@@ -70,15 +73,17 @@ class Child:
 
 
 class Supervisor:
-    """The parent of ``count`` processes."""
+    """The parent of ``count`` processes. ``shares``: they answer for one another at /metrics."""
 
-    def __init__(self, name: str, command: list[str], addresses: list[Address], count: int, grace: float) -> None:
+    def __init__(self, name: str, command: list[str], addresses: list[Address], count: int, grace: float,
+                 shares: bool) -> None:
         self._name, self._command, self._count, self._grace = name, command, count, grace
         self._listeners = [http_server.inherited(host, port) or http_server.listen(host, port)
                            for host, port in addresses]
         # Copies whose numbers are none of those that a process finds them at: none is overwritten by another.
         self._descriptors = [fcntl.fcntl(each.fileno(), fcntl.F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY)
                              for each in self._listeners]
+        self._metrics = Path(tempfile.mkdtemp(prefix='compute-metrics-')) if shares else None
         self._children: list[Child] = []
         self._stopping = 0.0
         self._served = self._renew = False
@@ -99,6 +104,8 @@ class Supervisor:
                 self._on_stop(signal.SIGTERM, None)
                 LOG.critical('%s: a process could not start', self._name)
             if self._stopping and self._end():
+                if self._metrics is not None:
+                    shutil.rmtree(self._metrics, ignore_errors=True)
                 return 1 if not self._served and failed else 0
             self._keep_up()
             self._listen()
@@ -131,6 +138,8 @@ class Supervisor:
                 continue
             self._children.remove(child)
             child.voice.close()
+            if child.metrics is not None:
+                metrics_shared.bury(child.metrics)
             if child.told:
                 continue
             failed = True
@@ -152,12 +161,15 @@ class Supervisor:
         voice = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         name = f'compute-{os.getpid()}-{secrets.token_hex(8)}'
         voice.bind(f'\0{name}')
+        metrics = self._metrics / f'{name}.json' if self._metrics else None
         environment = {**os.environ, http_server.PARENT: str(os.getpid()), 'LISTEN_PID': 'parent',
                        'LISTEN_FDS': str(len(self._descriptors)),
                        'NOTIFY_SOCKET': f'@{name}'}
+        if metrics is not None:
+            environment[metrics_shared.FILE] = str(metrics)
         actions = [(os.POSIX_SPAWN_DUP2, each, number) for number, each in enumerate(self._descriptors, _FIRST)]
         pid = os.posix_spawn(sys.executable, [sys.executable, *self._command], environment, file_actions=actions)
-        child = Child(pid, voice)
+        child = Child(pid, voice, metrics)
         self._children.append(child)
         LOG.info('%s: process %d is started', self._name, pid)
         return child
@@ -215,7 +227,8 @@ def main() -> int:
     addresses = [(group.listen_host, group.listen_port)]
     if conf.health.listen_port:  # whichever process takes a request speaks for all
         addresses.append((conf.health.listen_host, conf.health.listen_port))
-    return Supervisor(name, command, addresses, group.workers, conf.graceful_shutdown_timeout + 5).run()
+    return Supervisor(name, command, addresses, group.workers, conf.graceful_shutdown_timeout + 5,
+                      bool(conf.health.listen_port)).run()
 
 
 if __name__ == '__main__':

@@ -225,6 +225,11 @@ def metrics_page() -> str:
     parts = [GENERATED, _title('Metrics', '='), '''
 What ``/metrics`` of the health listener shows (:doc:`health`), beside ``process_*`` of Prometheus\' library. A daemon
 shows the families for which it has values.
+
+A daemon of several processes (``workers``) answers for all of them, whichever is asked: counters and histograms are
+sums, those of processes that have ended included; so are gauges that say *added up* and ``process_*``. Of any other
+gauge, which all processes see alike, the largest is shown. What another process counted in the last two seconds may be
+missing; nothing that was shown once is. Of a process that was killed its last two seconds are lost.
 '''.strip()]
     for title, families in (('Own', table.OWN), ('Nova', table.NOVA), ('Placement', table.PLACEMENT),
                             ('Neutron', table.NETWORK), ('Glance', table.IMAGE), ('Keystone', table.IDENTITY),
@@ -236,7 +241,8 @@ shows the families for which it has values.
 
 def _metric(family: Any) -> str:
     labels = ', '.join(f'``{label}``' for label in family.labels)
-    return f'``{family.name}`` ({family.kind}{f"; {labels}" if labels else ""})\n{_indented(prose(family.text) + ".")}'
+    kind = f'{family.kind}, added up' if family.kind == 'gauge' and family.adds_up else family.kind
+    return f'``{family.name}`` ({kind}{f"; {labels}" if labels else ""})\n{_indented(prose(family.text) + ".")}'
 
 
 PRODUCTS: dict[str, Callable[[], str]] = {
