@@ -121,8 +121,11 @@ class Job:
         what others did meanwhile would be done once more. :raises Stale: it is another's.
         """
         self.check()
-        if self._confirmed.ago() > self._trust and not self._reporter.holds(self.work.operation.id):
-            raise exception.Stale(f'operation {self.work.operation.id} is no longer ours')
+        if self._confirmed.ago() > self._trust:
+            asked = Moment()
+            if not self._reporter.holds(self.work.operation.id):
+                raise exception.Stale(f'operation {self.work.operation.id} is no longer ours')
+            self.confirm(asked)
 
     def confirm(self, at: Moment) -> None:
         """Take in that the ledger knew the operation to be ours at a time."""

@@ -20,6 +20,7 @@ from compute.objects.operation import InstanceUpdate, OperationError, StageBegan
 from compute.objects.registration import HostReport, Registration
 from compute.rpc.conductor import Reports
 from compute.rpc.transport import Rpc
+from compute.worker.together import Together
 
 T = TypeVar('T')
 # The stages that were not told yet, with their ages at the time of the call: a report may be said again much later.
@@ -42,6 +43,8 @@ class Reporter:
         self.host, self.incarnation = host, incarnation
         self._stopped = threading.Event()
         self._health: dict[str, Any] = {}
+        # A conductor that is slow is not asked by every operation at once, which would make it slower still.
+        self._lease = Together(self._renew)
 
     def register(self, report: HostReport, inventory: Inventory) -> Registration:
         """Say that this worker started; tried until somebody answers."""
@@ -57,7 +60,10 @@ class Reporter:
 
     def holds(self, operation_id: int) -> bool:
         """Tell whether an operation is still ours. :raises Superseded: another process acts as this host now."""
-        return not self._insist(lambda: self.heartbeat((operation_id,)), 'heartbeat')
+        return self._lease.about(operation_id)
+
+    def _renew(self, operations: tuple[int, ...]) -> tuple[int, ...]:
+        return self._insist(lambda: self.heartbeat(operations), 'heartbeat')
 
     def inventory(self, inventory: Inventory) -> None:
         """Say what the host has; said once."""

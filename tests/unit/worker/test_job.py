@@ -171,3 +171,14 @@ def test_a_stage_that_lasts_is_told_while_it_does(stale: bool) -> None:
     runner.stop()
     told = [said[0] for said in ledger.said[1:]]
     assert (told, handler.undone.is_set()) == ((['begin'], True) if stale else (['begin', 'progress', 'finish'], False))
+
+
+def test_an_answer_that_it_is_ours_counts_for_a_while() -> None:
+    ledger = Ledger(lease=0.0)
+    asked: list[int] = []
+    ledger.holds = lambda number: not asked.append(number)  # type: ignore[attr-defined, func-returns-value]
+    job = begun(ledger)
+    job.sure()
+    job._trust = 10.0
+    job.sure()
+    assert asked == [1]
