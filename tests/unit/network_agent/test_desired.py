@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from compute.builtin.network.agent.desired import Desired
-from compute.objects.wiring import NetworkWiring
+from compute.objects.wiring import NetworkWiring, Rule
 from tests.contract.network_agent.making import make_network, make_port
 
 
@@ -58,5 +58,16 @@ def test_replace_tells_new_and_changed_ports() -> None:
     assert desired.replace([network], 0) == {port.id for port in network.ports}
     assert desired.replace([network], 0) == set()
     first, second = network.ports
-    changed = dataclasses.replace(network, ports=(first, dataclasses.replace(second, rules=())))
+    changed = dataclasses.replace(network, ports=(first, dataclasses.replace(second, mac='fa:16:3e:00:00:99')))
     assert desired.replace([changed], 0) == {second.id}
+
+
+def test_other_rules_are_taken_over_and_not_told() -> None:
+    """They change with every member of a group: each port would be reported up each time."""
+    network = make_network(make_port(1, rules=(Rule(direction='ingress', remote=('10.0.0.5/32',)),)))
+    desired = Desired()
+    desired.replace([network], 0)
+    rules = (Rule(direction='ingress', remote=('10.0.0.5/32', '10.0.0.6/32')),)
+    changed = dataclasses.replace(network, ports=(dataclasses.replace(network.ports[0], rules=rules),))
+    assert desired.replace([changed], 0) == set()
+    assert desired.all() == [changed]

@@ -45,7 +45,10 @@ class Desired:
             return self._clock
 
     def replace(self, networks: list[NetworkWiring], since: int) -> set[str]:
-        """Take over a whole state asked for at ``since``; return the ids of ports that are new or other than before."""
+        """Take over a whole state asked for at ``since``; return the ids of ports that are new or other than before.
+
+        Other rules alone do not count: they change with every member of a group, and say nothing of whether it is up.
+        """
         with self._lock:
             before = {port.id: port for ports in self._ports.values() for port in ports.values()}
             newer = {port_id for port_id, told in self._told.items() if told > since}
@@ -61,7 +64,7 @@ class Desired:
             self._told = {port_id: told for port_id, told in self._told.items() if told > since}
             self._prune()
             return {port.id for ports in self._ports.values() for port in ports.values()
-                    if before.get(port.id) != port}
+                    if _differs(before.get(port.id), port)}
 
     def network(self, network_id: str) -> NetworkWiring | None:
         """Return a network with its ports, None when it should not be here."""
@@ -95,3 +98,7 @@ class Desired:
             self._ports.pop(network_id, None)
         for network_id in [known for known in self._ports if known not in self._networks]:
             del self._ports[network_id]
+
+
+def _differs(old: PortWiring | None, new: PortWiring) -> bool:
+    return old is None or dataclasses.replace(old, rules=new.rules) != new
