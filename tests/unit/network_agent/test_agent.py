@@ -135,11 +135,12 @@ def test_refresh_fetches_and_reports_only_what_changed(agent: Agent, daemon: Dae
     agent.start()
     wait_for(lambda: len(daemon.up) == 2)
     first, second = network.ports
-    daemon.networks = [dataclasses.replace(network, ports=(first, dataclasses.replace(second, rules=())))]
+    daemon.networks = [dataclasses.replace(network, ports=(dataclasses.replace(first, rules=()), dataclasses.replace(
+        second, hostname='other', rules=())))]
     agent.endpoints()[0].refresh(None)  # type: ignore[attr-defined]
     wait_for(lambda: len(daemon.up) == 3)
     assert daemon.up[2] == second.id
-    assert {port.id: port.rules for port in plumbing.networks[network.id].ports}[second.id] == ()
+    assert [port.rules for port in plumbing.networks[network.id].ports] == [(), ()]
 
 
 def test_failed_pass_is_repeated_whole(agent: Agent, daemon: Daemon, plumbing: SlowPlumbing) -> None:
