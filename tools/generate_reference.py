@@ -23,7 +23,7 @@ from compute import concurrency  # noqa: E402
 
 concurrency.patch(concurrency.THREADING)
 
-NAMESPACES = ('compute', 'oslo.messaging', 'oslo.log', 'oslo.policy', 'oslo.middleware', 'oslo.middleware.cors',
+NAMESPACES = ('compute', 'oslo.messaging', 'oslo.log', 'oslo.policy', 'oslo.middleware.cors',
               'oslo.middleware.http_proxy_to_wsgi', 'oslo.middleware.sizelimit', 'keystonemiddleware.auth_token')
 GENERATED = '.. Made by tools/generate_reference.py from the code. Change the code and run it again.'
 APIS = (

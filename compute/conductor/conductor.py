@@ -121,10 +121,13 @@ class Conductor:
 
     def send(self, context: RequestContext, work: Work, send: Callable[[Any, RequestContext, Work], None]) -> None:
         """Send an operation's hint; a broker that is down delays it and no more."""
+        operation = work.operation
         try:
             send(self, context, work)
+            LOG.info('operation %s (%s of %s) goes to %s', operation.id, operation.kind, operation.instance_uuid,
+                     operation.host)
         except exception.Unavailable as error:
-            LOG.warning('operation %s waits for the reaper: %s', work.operation.id, error.message)
+            LOG.warning('operation %s waits for the reaper: %s', operation.id, error.message)
 
     def stage(self, context: RequestContext, operation: Operation, name: str) -> tracing.Stages:
         """Begin the span of a stage that is done here; it ends with the block."""

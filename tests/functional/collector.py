@@ -9,6 +9,11 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from tests.functional.standalone import Client, Cloud, wait_for
+
+OUTSIDE = '3' * 16
+"""The span of who asks, which no collector here ever sees."""
+
 
 class Span:
     """One span, with ids as in ``traceparent``."""
@@ -71,3 +76,37 @@ class Collector:
         self._end.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+def boot(client: Client, cloud: Cloud, **headers: str) -> str:
+    """Make a server and wait for it; return the request's id."""
+    answer = client.call('POST', 'compute', '/servers', cloud.request(), headers=headers)
+    assert answer.status_code == 202, answer.text
+    client.wait(answer.json()['server']['id'], 'ACTIVE')
+    return answer.headers['X-OpenStack-Request-Id']
+
+
+def trace_of(collector: Collector, trace_id: str) -> list[Span]:
+    """Return a trace once its last report has come, what is above each span, and what answered each that asked."""
+    def whole() -> list[Span] | None:
+        spans = collector.of(trace_id)
+        ids = {span.span_id for span in spans} | {'', OUTSIDE}
+        top = any(span.kind == 'SERVER' and span.parent_id in ('', OUTSIDE) for span in spans)
+        last = any(span.name == 'finish receive' for span in spans)
+        above = {span.parent_id for span in spans}
+        answered = all(span.span_id in above for span in spans if span.kind in ('CLIENT', 'PRODUCER'))
+        return spans if top and last and answered and above <= ids else None
+    return wait_for(whole, 20, 'the trace')
+
+
+def chain(spans: list[Span], name: str, kind: str) -> list[str]:
+    """Return the names of a span and of those above it, the outermost first."""
+    by_id = {span.span_id: span for span in spans}
+    span: Span | None = next(span for span in spans if (span.name, span.kind) == (name, kind))
+    names: list[str] = []
+    while span is not None:
+        names.insert(0, span.name)
+        above = by_id.get(span.parent_id)
+        assert above is not None or span.parent_id in ('', OUTSIDE), f'the parent of {span} did not come'
+        span = above
+    return names

@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.functional.collector import Collector, Span
+from tests.functional.collector import OUTSIDE, Collector, boot, chain, trace_of
 from tests.functional.standalone import Client, Cloud, Standalone, running, wait_for
-
-OUTSIDE = '3' * 16
 
 
 @pytest.fixture
@@ -25,38 +23,6 @@ def collector() -> Iterator[Collector]:
 
 def tracing(url: str, **options: object) -> dict[str, dict[str, object]]:
     return {'tracing': {'enabled': True, 'endpoint': url, **options}}
-
-
-def chain(spans: list[Span], name: str, kind: str) -> list[str]:
-    """Return the names of a span and of those above it, the outermost first."""
-    by_id = {span.span_id: span for span in spans}
-    span: Span | None = next(span for span in spans if (span.name, span.kind) == (name, kind))
-    names: list[str] = []
-    while span is not None:
-        names.insert(0, span.name)
-        above = by_id.get(span.parent_id)
-        assert above is not None or span.parent_id in ('', OUTSIDE), f'the parent of {span} did not come'
-        span = above
-    return names
-
-
-def boot(client: Client, cloud: Cloud, **headers: str) -> str:
-    """Make a server and wait for it; return the request's id."""
-    answer = client.call('POST', 'compute', '/servers', cloud.request(), headers=headers)
-    assert answer.status_code == 202, answer.text
-    client.wait(answer.json()['server']['id'], 'ACTIVE')
-    return answer.headers['X-OpenStack-Request-Id']
-
-
-def trace_of(collector: Collector, trace_id: str) -> list[Span]:
-    """Return a trace once its last report, and all that is above anything, has come."""
-    def whole() -> list[Span] | None:
-        spans = collector.of(trace_id)
-        ids = {span.span_id for span in spans} | {'', OUTSIDE}
-        top = any(span.kind == 'SERVER' and span.parent_id in ('', OUTSIDE) for span in spans)
-        last = any(span.name == 'finish receive' for span in spans)
-        return spans if top and last and all(span.parent_id in ids for span in spans) else None
-    return wait_for(whole, 20, 'the trace')
 
 
 @pytest.mark.parametrize('concurrency', ['eventlet', 'threading'])

@@ -138,7 +138,7 @@ def test_a_conductor_that_dies_between_claim_and_hand_over(controller: Controlle
     work = controller.conductor.lease(operation.id)
     assert work is not None
     spec = controller.db.read(lambda connection: create.spec_of(connection, work.instance, work.operation))
-    assert create._select(controller.conductor, USER, spec) == ('b', ['a'])
+    assert create._select(controller.conductor, USER, work, spec) == ('b', ['a'])
     assert controller.reaper.sweep() == 0  # it holds its lease
     controller.overdue(operation.id)
     controller.reaper.sweep()
