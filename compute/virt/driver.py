@@ -72,7 +72,7 @@ class Lifecycle(Protocol):
         """Create disks and the guest and start it. The image was made ready by ``Images.prepare`` before.
 
         A guest of that uuid left by an attempt that was cut off is replaced. On any error all that this call made is
-        removed again before ``Retry`` or ``Failed`` is raised.
+        removed again before ``Retry`` or ``Failed`` is raised; after ``Unavailable`` it may be there, for ``destroy``.
         """
 
     def destroy(self, instance: Instance) -> None:

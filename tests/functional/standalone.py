@@ -201,10 +201,10 @@ class Cloud:
             'network_id': self.network, 'cidr': '10.7.0.0/24', 'ip_version': 4}})
 
     @staticmethod
-    def image_of(client: Client, name: str, data: bytes) -> str:
-        """Upload a raw image and return its id."""
+    def image_of(client: Client, name: str, data: bytes, disk_format: str = 'raw') -> str:
+        """Upload an image and return its id."""
         image = client.ok('POST', 'image', '/v2/images', {
-            'name': name, 'disk_format': 'raw', 'container_format': 'bare', 'visibility': 'public'})
+            'name': name, 'disk_format': disk_format, 'container_format': 'bare', 'visibility': 'public'})
         answer = client.call('PUT', 'image', f'/v2/images/{image["id"]}/file', data=data,
                              headers={'Content-Type': 'application/octet-stream'})
         assert answer.status_code == 204, answer.text

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 
 import libvirt
@@ -26,12 +27,12 @@ from compute.virt.libvirt.driver import LibvirtDriver
 from compute.virt.libvirt.xml.metadata import NAMESPACE
 from tests.contract.virt.contract import Bed, DriverContract, wait_for
 from tests.contract.virt.making import Source, make_conf, make_guest, make_image, make_instance
+from tests.real.guest_file import guest_file
 from tests.real.libvirtd import URI, Daemons, libvirtd  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.timeout(400)
 # A boot takes four seconds on an idle machine, and much more where many things run.
 BOOT = 120
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope='module')
@@ -71,14 +72,19 @@ def bed(driver: LibvirtDriver, instances_path: pathlib.Path) -> Iterator[Bed]:
 
 
 def kill_qemu(uuid: str) -> None:
-    """Kill the process of a guest; it is found by the uuid on its command line."""
+    """Kill the process of a guest."""
+    signal_qemu(uuid, signal.SIGKILL)
+
+
+def signal_qemu(uuid: str, number: int) -> None:
+    """Send a signal to the process of a guest; it is found by the uuid on its command line."""
     for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
         try:
             words = path.read_bytes().split(b'\0')
         except OSError:
             continue
         if b'qemu-system' in words[0] and uuid.encode() in words:
-            os.kill(int(path.parent.name), signal.SIGKILL)
+            os.kill(int(path.parent.name), number)
             return
     raise AssertionError(f'no QEMU runs {uuid}')
 
@@ -152,6 +158,16 @@ def test_libvirtd_restarts_under_a_running_guest(bed: Bed, driver: LibvirtDriver
     driver._lifecycle._domain(guest.instance).run(lambda domain: domain.blockStats('vda'))
     kill_qemu(guest.instance.uuid)
     wait_for(lambda: 'crashed' in [event.kind for event in bed.events])
+
+
+def test_a_guest_that_dies_while_it_is_asked_to_shut_down_is_off(bed: Bed, driver: LibvirtDriver) -> None:
+    guest = bed.spawned()
+    signal_qemu(guest.instance.uuid, signal.SIGSTOP)  # so that the question is still open when it dies
+    timer = threading.Timer(0.5, kill_qemu, (guest.instance.uuid,))
+    timer.start()
+    driver.power_off(guest.instance, 20)
+    timer.join()
+    assert bed.state(guest) in (states.SHUTDOWN, states.CRASHED)
 
 
 def test_disks_of_the_flavor(bed: Bed, driver: LibvirtDriver, instances_path: pathlib.Path) -> None:
@@ -232,12 +248,7 @@ def _has_qxl() -> bool:
 
 @pytest.fixture(scope='session')
 def guest_image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The project's own guest image."""
-    given = os.environ.get('COMPUTE_TEST_GUEST')
-    if given is None:
-        given = str(tmp_path_factory.mktemp('guest') / 'guest.qcow2')
-        subprocess.run([str(ROOT / 'tools' / 'build_guest_image'), '--output', given], check=True, capture_output=True)
-    return pathlib.Path(given).read_bytes()
+    return guest_file(tmp_path_factory.mktemp('guest')).read_bytes()
 
 
 def _console(driver: LibvirtDriver, guest: Guest) -> str:

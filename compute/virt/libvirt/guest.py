@@ -6,6 +6,7 @@ That costs a fraction of a millisecond.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 from xml.etree import ElementTree
@@ -18,6 +19,7 @@ from compute.virt.libvirt.host import Host
 from compute.virt.libvirt.xml import metadata
 
 T = TypeVar('T')
+LOG = logging.getLogger(__name__)
 
 POWER_STATES = {
     libvirt.VIR_DOMAIN_NOSTATE: states.NOSTATE,
@@ -72,23 +74,27 @@ class Domain:
             libvirt.VIR_DOMAIN_START_FORCE_BOOT))
 
     def ask_to_shut_down(self) -> None:
-        """Press the power button."""
-        self._unless_stopped(lambda domain: domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN))
+        """Press the power button.
+
+        That it could not be pressed, as when the guest died of itself just then, is no error: whoever presses it looks
+        at the guest's state, and does not rely on its obedience.
+        """
+        try:
+            self.run(lambda domain: domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN))
+        except exception.Failed as error:
+            LOG.info('guest %s could not be asked to shut down: %s', self.uuid, error.message)
 
     def cut_power(self) -> None:
         """Stop it at once; stopped already is fine."""
-        self._unless_stopped(lambda domain: domain.destroy() if domain.isActive() else None)
+        try:
+            self.run(lambda domain: domain.destroy() if domain.isActive() else None)
+        except exception.Failed as error:
+            if error.details.get('libvirt_code') != libvirt.VIR_ERR_OPERATION_INVALID:
+                raise
 
     def undefine(self) -> None:
         """Let libvirt forget it with all that it keeps of its own accord."""
         self.run(lambda domain: domain.undefineFlags(_UNDEFINE))
-
-    def _unless_stopped(self, function: Callable[[Any], object]) -> None:
-        try:
-            self.run(function)
-        except exception.Failed as error:
-            if error.details.get('libvirt_code') != libvirt.VIR_ERR_OPERATION_INVALID:
-                raise
 
 
 def define(host: Host, document: str) -> None:

@@ -3,6 +3,8 @@
 A connection breaks when libvirtd is restarted (guests go on) or when it stops answering: keepalive finds that within
 twenty seconds and fails every call that waits. Whoever calls next opens a new one; a thread does so as well, so that
 events flow again even when nobody calls. A call that met a broken connection is sent once more by itself.
+Until then calls to a libvirtd that hangs each hold a native thread. On green threads those are few and all blocking
+calls of the process share them, so only some may be in libvirt at once; it answers five at a time anyway.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ T = TypeVar('T')
 LOG = logging.getLogger(__name__)
 
 KEEPALIVE_INTERVAL, KEEPALIVE_COUNT, OPEN_TIMEOUT = 5, 3, 30
+CALLS_AT_ONCE = 12
 _BROKEN = (libvirt.VIR_ERR_NO_CONNECT, libvirt.VIR_ERR_INVALID_CONN, libvirt.VIR_ERR_AUTH_UNAVAILABLE)
 _MAYBE_BROKEN = (libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_RPC)
 _REMOTE = (libvirt.VIR_FROM_REMOTE, libvirt.VIR_FROM_RPC)
@@ -35,6 +38,7 @@ class Host:
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._uri: str = conf.libvirt.connection_uri
         self._lock = threading.Lock()
+        self._turns = threading.BoundedSemaphore(CALLS_AT_ONCE)
         self._connection: Any = None
         self._opening: Future[Any] | None = None
         self._serial = 0
@@ -120,7 +124,8 @@ class Host:
         for last in (False, True):
             connection = self.connection()
             try:
-                return concurrency.offload(function, connection)
+                with self._turns:
+                    return concurrency.offload(function, connection)
             except libvirt.libvirtError as error:
                 if not is_broken(error):
                     raise translated(error) from error

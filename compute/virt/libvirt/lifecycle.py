@@ -61,6 +61,8 @@ class Lifecycle:
     def _undo(self, instance: Instance, error: Exception) -> None:
         try:
             self.destroy(instance)
+        except exception.Unavailable:
+            raise  # nothing is decided yet: whoever tries again, or gives up, removes it first
         except exception.ComputeError as second:
             raise exception.Failed(
                 f'guest {instance.uuid} failed to start ({_message(error)}) and could not be removed again '
@@ -190,7 +192,7 @@ def _spawn_error(error: Exception) -> Exception:
             return exception.Failed(f'the guest cannot be made: {error.message}', code='guest_config',
                                     hint='see the hardware properties of image and flavor')
         return exception.Retry(f'the guest did not start: {error.message}', code='guest_start')
-    if isinstance(error, exception.Unavailable | exception.NotFound):
+    if isinstance(error, exception.NotFound):
         return exception.Retry(f'the guest did not start: {error.message}', code=error.code)
     if isinstance(error, OSError):
         return exception.Failed(f'the guest cannot be made: {error}', code='disk_create')

@@ -1,4 +1,6 @@
-"""What stands in the place of a broken image service: it answers 500 to everything, and later nothing at all."""
+"""What stands in the place of a broken image service: it answers 500 to everything, and later not at all.
+
+The data of an image breaks off in the midst of it then."""
 
 from __future__ import annotations
 
@@ -20,11 +22,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.server.hangs.is_set():
+            if self.path.endswith('/file'):
+                self._begin()
             self.server.stopped.wait(120)
             return
         self.send_response(500)
         self.send_header('Content-Length', '0')
         self.end_headers()
+
+    def _begin(self) -> None:
+        """Begin to send data that never ends."""
+        self.send_response(200)
+        self.send_header('Content-Length', '4096')
+        self.end_headers()
+        self.wfile.write(b'z' * 1024)
 
     do_POST = do_PUT = do_HEAD = do_GET
 

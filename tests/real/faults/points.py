@@ -19,6 +19,7 @@ class Points:
     """Both ends, over the same folder."""
 
     def __init__(self, folder: Path | str) -> None:
+        self.folder = str(folder)
         self._held, self._reached, self._switches = (
             os.path.join(folder, name) for name in ('held', 'reached', 'switches'))
         for path in (self._held, self._reached, self._switches):

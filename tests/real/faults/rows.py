@@ -125,11 +125,11 @@ def _judge(bed: Bed, fault: Fault, points: list[Cell], verdicts: dict[str, str])
     return wrong
 
 
-def table(rows: list[Row]) -> str:
+def table(rows: list[Row], ways: tuple[Way, ...] = WAYS) -> str:
     """Return stages against faults, for people."""
     lines = [f'{number:3} {row.fault.name}: {"ok" if not row.wrong else "; ".join(row.wrong)[:300]} {row.seconds}'
              for number, row in enumerate(rows, 1)]
-    titles = [cell.title for cell in cells()]
+    titles = [cell.title for cell in cells(ways)]
     wide = max(map(len, titles)) + 1
     columns = [max(len(str(number)), *(len(row.verdicts.get(title, '-')) for title in titles))
                for number, row in enumerate(rows, 1)]

@@ -215,7 +215,7 @@ def _new_image(bed: Bed) -> dict[str, Any]:
     return {'imageRef': Cloud.image_of(bed.client, 'fresh', b'z' * 4096)}
 
 
-def _image_service_broken() -> Fault:
+def image_service_broken() -> Fault:
     servers: list[BadImageService] = []
 
     def inject(bed: Bed, points: list[Cell]) -> None:
@@ -252,7 +252,7 @@ KILLED = tuple(killed(name) for name in KILLED_DAEMONS)
 PAUSED = (_conductor_paused(), _worker_replaced(), _worker_paused(), _host_cut_off())
 FAULTS: tuple[Fault, ...] = (
     *KILLED, *PAUSED, _broker_killed(), _queues_purged(), _messages_doubled(), _database_killed(), _connections_cut(),
-    _commits_lost(), _rows_locked(), _disk_full(), _image_service_broken(), _clock_off(MINUTE), _clock_off(-MINUTE))
+    _commits_lost(), _rows_locked(), _disk_full(), image_service_broken(), _clock_off(MINUTE), _clock_off(-MINUTE))
 
 
 def _without(check: str, fault: Fault) -> Fault:

@@ -1,0 +1,62 @@
+"""Faults on a host with real guests: of its worker, of libvirt, of QEMU, of its disk and of the image service.
+
+The rows are ``guest_table.ROWS``; see ``test_matrix`` for what a row is. Everything runs on green threads here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.real.cluster_services import missing
+from tests.real.faults import private_libvirtd, rows
+from tests.real.faults.guest_bed import GuestBed, guest_bed
+from tests.real.faults.guest_table import ROWS, WAYS
+from tests.real.faults.ways import Way
+from tests.real.guest_file import guest_file
+
+_LACKS = [*missing(), *filter(None, [private_libvirtd.missing()])]
+pytestmark = pytest.mark.skipif(bool(_LACKS), reason=f'not here: {", ".join(_LACKS)}')
+BOOT = 90
+
+
+@pytest.fixture(scope='module')
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuestBed]:
+    image = guest_file(tmp_path_factory.mktemp('g'))
+    with guest_bed(tmp_path_factory.mktemp('m'), 'eventlet') as it:
+        it.boot_speaker(image.read_bytes())
+        yield it
+
+
+@pytest.fixture(scope='module')
+def done(request: pytest.FixtureRequest) -> Iterator[list[rows.Row]]:
+    """Collects the rows, and prints the table."""
+    found: list[rows.Row] = []
+    yield found
+    capture = request.config.pluginmanager.get_plugin('capturemanager')
+    with capture.global_and_fixture_disabled():
+        sys.stdout.write(f'\n{rows.table(found, WAYS)}\n')
+
+
+@pytest.mark.parametrize(('fault', 'ways'), ROWS, ids=[fault.name.replace(' ', '_') for fault, _ in ROWS])
+def test_fault_on_a_host_with_real_guests(cluster: GuestBed, done: list[rows.Row], fault: rows.Fault,
+                                          ways: tuple[Way, ...]) -> None:
+    row = rows.run(cluster, fault, ways)
+    done.append(row)
+    assert not row.wrong, '\n'.join(row.wrong)
+
+
+def test_a_guest_outlives_all_that_and_comes_back_when_it_is_killed_itself(cluster: GuestBed) -> None:
+    uuid = cluster.speaker
+    before = cluster.speaker_process
+    assert cluster.libvirtd.processes()[uuid] == before, 'the guest is not the one that was there before the faults'
+    os.kill(before, signal.SIGKILL)
+    cluster.client.wait(uuid, 'SHUTOFF')
+    assert cluster.client.act(uuid, 'os-start').status_code == 202
+    cluster.client.wait(uuid, 'ACTIVE')
+    assert cluster.libvirtd.converse(uuid, b'debian\r', b'Password:', BOOT)
+    cluster.settled()
