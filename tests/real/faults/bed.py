@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ _SIZES = {'worker': {'memory_mb': 1048576, 'vcpus': 1000, 'disk_gb': 102400},
           'worker2': {'memory_mb': 131072, 'vcpus': 100, 'disk_gb': 10240}}
 VICTIM, OTHER = 'node1', 'node2'
 REACH = 90
+B = TypeVar('B', bound='Bed')
 
 
 class Bed(Cluster):
@@ -213,9 +214,8 @@ class Bed(Cluster):
 
 
 @contextlib.contextmanager
-def bed(folder: Path, concurrency: str) -> Iterator[Bed]:
+def started(it: B) -> Iterator[B]:
     """Start one, and remove it at the end."""
-    it = Bed(folder, concurrency)
     try:
         it.start()
         yield it

@@ -5,8 +5,6 @@ The table of stages and faults runs on native threads; what a process on green o
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +26,9 @@ class GuestBed(Bed):
     names = ('identity', 'image', 'network', 'conductor', 'scheduler', 'api', 'network_agent', 'worker')
 
     def __init__(self, folder: Path, concurrency: str) -> None:
-        self.libvirtd = PrivateLibvirtd()
-        self.speaker, self.speaker_process, self.newcomer = '', 0, ''
         super().__init__(folder, concurrency)
+        self.speaker, self.speaker_process, self.newcomer = '', 0, ''
+        self.libvirtd = PrivateLibvirtd()
 
     def program(self, name: str, kind: str) -> list[str]:
         return [*super().program(name, kind), '--driver-seams'] if kind in ('worker', 'network_agent') else (
@@ -88,14 +86,3 @@ class GuestBed(Bed):
         finally:
             libvirt_seams.remove_taps(str(self.points.folder))
             self.libvirtd.remove()
-
-
-@contextlib.contextmanager
-def guest_bed(folder: Path, concurrency: str) -> Iterator[GuestBed]:
-    """Start one, and remove it at the end."""
-    it = GuestBed(folder, concurrency)
-    try:
-        it.start()
-        yield it
-    finally:
-        it.remove()

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import pytest
 
 from tests.real.cluster import wait_for
 from tests.real.faults.audit import violations
@@ -123,6 +126,15 @@ def _judge(bed: Bed, fault: Fault, points: list[Cell], verdicts: dict[str, str])
             verdicts[cell.title] = f'{code}!'
             wrong.append(f'{cell.title}: {cell.server} ({cell.uuid}) ended with {code}, {state}')
     return wrong
+
+
+def collected(request: pytest.FixtureRequest, ways: tuple[Way, ...] = WAYS) -> Iterator[list[Row]]:
+    """Give a fixture the list that rows are put into, and print their table at its end."""
+    found: list[Row] = []
+    yield found
+    capture = request.config.pluginmanager.get_plugin('capturemanager')
+    with capture.global_and_fixture_disabled():
+        sys.stdout.write(f'\n{table(found, ways)}\n')
 
 
 def table(rows: list[Row], ways: tuple[Way, ...] = WAYS) -> str:

@@ -7,39 +7,34 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.real.cluster_services import missing
 from tests.real.faults import private_libvirtd, rows
-from tests.real.faults.guest_bed import GuestBed, guest_bed
+from tests.real.faults.bed import started
+from tests.real.faults.guest_bed import GuestBed
 from tests.real.faults.guest_table import ROWS, WAYS
 from tests.real.faults.ways import Way
 from tests.real.guest_file import guest_file
 
 _LACKS = [*missing(), *filter(None, [private_libvirtd.missing()])]
-pytestmark = pytest.mark.skipif(bool(_LACKS), reason=f'not here: {", ".join(_LACKS)}')
+pytestmark = [pytest.mark.skipif(bool(_LACKS), reason=f'not here: {", ".join(_LACKS)}'), pytest.mark.timeout(600)]
 BOOT = 90
 
 
 @pytest.fixture(scope='module')
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuestBed]:
     image = guest_file(tmp_path_factory.mktemp('g'))
-    with guest_bed(tmp_path_factory.mktemp('m'), 'eventlet') as it:
+    with started(GuestBed(tmp_path_factory.mktemp('m'), 'eventlet')) as it:
         it.boot_speaker(image.read_bytes())
         yield it
 
 
 @pytest.fixture(scope='module')
 def done(request: pytest.FixtureRequest) -> Iterator[list[rows.Row]]:
-    """Collects the rows, and prints the table."""
-    found: list[rows.Row] = []
-    yield found
-    capture = request.config.pluginmanager.get_plugin('capturemanager')
-    with capture.global_and_fixture_disabled():
-        sys.stdout.write(f'\n{rows.table(found, WAYS)}\n')
+    yield from rows.collected(request, WAYS)
 
 
 @pytest.mark.parametrize(('fault', 'ways'), ROWS, ids=[fault.name.replace(' ', '_') for fault, _ in ROWS])

@@ -6,14 +6,13 @@ The rows are ``table.FAULTS``, the columns come from the kinds' stages. The tabl
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.real.cluster_services import missing
 from tests.real.faults import rows
-from tests.real.faults.bed import Bed, bed
+from tests.real.faults.bed import Bed, started
 from tests.real.faults.table import FAULTS
 from tests.real.faults.ways import unreachable
 
@@ -23,18 +22,13 @@ MODE = os.environ.get('COMPUTE_CONCURRENCY', 'threading')
 
 @pytest.fixture(scope='module')
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    with bed(tmp_path_factory.mktemp('m'), MODE) as it:
+    with started(Bed(tmp_path_factory.mktemp('m'), MODE)) as it:
         yield it
 
 
 @pytest.fixture(scope='module')
 def done(request: pytest.FixtureRequest) -> Iterator[list[rows.Row]]:
-    """Collects the rows, and prints the table."""
-    found: list[rows.Row] = []
-    yield found
-    capture = request.config.pluginmanager.get_plugin('capturemanager')
-    with capture.global_and_fixture_disabled():
-        sys.stdout.write(f'\n{rows.table(found)}\n')
+    yield from rows.collected(request)
 
 
 @pytest.mark.parametrize('fault', FAULTS, ids=lambda fault: fault.name.replace(' ', '_'))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.real.cluster_services import missing
 from tests.real.faults import broken, rows
-from tests.real.faults.bed import Bed, bed
+from tests.real.faults.bed import Bed, started
 from tests.real.faults.table import WITHOUT
 from tests.real.faults.ways import WAYS
 
@@ -18,7 +18,7 @@ _FEW = tuple(way for way in WAYS if way.name in ('create', 'stop'))
 
 @pytest.fixture(scope='module')
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    with bed(tmp_path_factory.mktemp('r'), 'threading') as it:
+    with started(Bed(tmp_path_factory.mktemp('r'), 'threading')) as it:
         yield it
 
 
