@@ -1,7 +1,8 @@
 """The users of a soak: each boots, stops, starts, reboots and deletes servers, and knows what to expect of an answer.
 
 A request that changes something is asked again, with the same ``Idempotency-Key``, until it has an answer. A user waits
-for one thing to end before it asks for the next on the same server; now and then it deletes one that is still busy.
+for one thing to end before it asks for the next, so that a slow machine is not buried; now and then it deletes the
+server that it waits for.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ ACTIONS = {'stop': ({'os-stop': None}, SHUTOFF), 'start': ({'os-start': None}, A
            'reboot': ({'reboot': {'type': 'SOFT'}}, ACTIVE), 'hard reboot': ({'reboot': {'type': 'HARD'}}, ACTIVE)}
 _WEIGHTS = {ACTIVE: {'reboot': 3, 'hard reboot': 2, 'stop': 3, 'delete': 3, 'show': 2},
             SHUTOFF: {'start': 5, 'delete': 1, 'show': 1}}
+_WAITS = {'show': 14, 'list': 3, 'detail': 3, 'delete': 1}
+"""What a user does while it waits for a server."""
 
 
 @dataclass
@@ -76,27 +79,25 @@ class User:
             self._show(mine)
 
     def _step(self) -> None:
-        busy = self.busy()
-        if busy and self._random.random() < 0.5:
+        if busy := self.busy():
             mine = self._random.choice(busy)
-            if self._random.random() < 0.05 and mine.wish != GONE:
-                self._delete(mine)
-            else:
-                self._show(mine)
-            return
-        choices = {'list': 2, 'detail': 2}
-        idle = [mine for mine in self._servers if not mine.busy]
-        if len(self._servers) < SERVERS:
-            choices['boot'] = 6
-        mine = self._random.choice(idle) if idle else None
-        if mine is not None:
-            choices.update(_WEIGHTS[mine.wish])
+            choices = dict(_WAITS) if mine.wish != GONE else {**_WAITS, 'delete': 0}
+        else:
+            choices = {'list': 2, 'detail': 2, 'boot': 6 if len(self._servers) < SERVERS else 0}
+            mine = self._random.choice(self._servers) if self._servers else None
+            choices.update(_WEIGHTS[mine.wish] if mine is not None else {})
         name, = self._random.choices(list(choices), list(choices.values()))
-        if mine is None or name in ('list', 'detail', 'boot'):
-            {'boot': self._boot, 'list': self._list, 'detail': self._list}[name](
-                *(['/detail'] if name == 'detail' else []))
-        elif name in ('delete', 'show'):
-            {'delete': self._delete, 'show': self._show}[name](mine)
+        self._do(name, mine)
+
+    def _do(self, name: str, mine: Mine | None) -> None:
+        if name == 'boot':
+            self._boot()
+        elif mine is None or name in ('list', 'detail'):
+            self._list('/detail' if name == 'detail' else '')
+        elif name == 'delete':
+            self._delete(mine)
+        elif name == 'show':
+            self._show(mine)
         else:
             self._act(mine, name)
 
