@@ -8,6 +8,7 @@ kinds.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import logging
 import random
@@ -31,6 +32,8 @@ EVERY = 20.0
 """Seconds between the beginnings of two faults."""
 _TAIL = {'host_down': 30.0}
 """Seconds after a fault for which an operation may still end with a code."""
+_TIME = 600
+"""Seconds that a soak has to last for slow faults."""
 _ANY = '.*'
 _QUEUES = ('conductor', 'scheduler', *(f'worker.{node}' for node in NODES.values()))
 Act = Callable[[SoakBed], Any]
@@ -38,20 +41,21 @@ Act = Callable[[SoakBed], Any]
 
 @dataclass(frozen=True)
 class Trouble:
-    """``shakes``: a pattern of requests and the API that was asked, as in ``boot@compute2``."""
+    """``shakes``: a pattern of requests and the API that was asked, as in ``boot@compute2``.
+
+    ``early``: it ends a daemon that is alone, so it comes in the first half of a soak only; ``slow``: it comes only
+    in a soak that has time for it.
+    """
 
     fault: Fault
     shakes: str = ''
+    early: bool = False
+    slow: bool = False
 
     @property
     def name(self) -> str:
         """How the report names it."""
         return self.fault.name
-
-    @property
-    def needs_time(self) -> bool:
-        """Tell whether it ends a daemon that is alone: then that is judged from there."""
-        return self.name in _LATE_NEVER
 
     def excuses(self, failure: Failure) -> bool:
         """Tell whether it may be why a request was not answered well."""
@@ -65,8 +69,8 @@ def _during(name: str, inject: Act, lift: Act, seconds: float = 0.0, shakes: str
                          meanwhile=lambda bed, points: elapse(seconds)), shakes)
 
 
-def _kill(name: str, shakes: str = '', seconds: float = 3.0) -> Trouble:
-    return Trouble(killed(name, seconds), shakes)
+def _kill(name: str, shakes: str = '') -> Trouble:
+    return Trouble(killed(name, 3.0), shakes, early=name in ALONE)
 
 
 def _paused(name: str, seconds: float, **more: Any) -> Trouble:
@@ -134,7 +138,7 @@ def _bad_images() -> Trouble:
     def lift(bed: SoakBed) -> None:
         servers.pop().stop()
         bed.begin('image')
-    return _during('image service answers 500, then hangs', inject, lift, 3, 'boot@.*')
+    return dataclasses.replace(_during('image service answers 500, then hangs', inject, lift, 3, 'boot@.*'), early=True)
 
 
 _DISK = {'start': ('disk_full',), 'reboot': ('disk_full',)}
@@ -143,7 +147,7 @@ TROUBLES: tuple[Trouble, ...] = (
     _kill('conductor2'), _kill('scheduler2'), _kill('api2', '.*@compute2'), _kill('network_agent2'), _kill('worker2'),
     _kill('identity', _ANY), _kill('image', 'boot@.*'), _kill('network', _ANY),
     _paused('conductor2', LEASE + 3), _paused('scheduler2', LEASE + 3), _paused('worker3', LEASE + 3),
-    _paused('worker2', 26, may_fail=_HOST_GONE), _replaced(),
+    dataclasses.replace(_paused('worker2', 26, may_fail=_HOST_GONE), slow=True), _replaced(),
     _during('broker killed', lambda bed: bed.broker.kill(), lambda bed: bed.broker.start(), 3),
     _during('broker frozen', lambda bed: bed.broker.pause(), lambda bed: bed.broker.resume(), 6),
     _purged(), _switched('messages delivered three times', 'doubled'),
@@ -154,10 +158,6 @@ TROUBLES: tuple[Trouble, ...] = (
     _switched('clock of a host ahead by a minute', 'clock-worker2', str(MINUTE)),
     _switched('clock of a host behind by a minute', 'clock-worker2', str(-MINUTE)),
 )
-_LATE_NEVER = tuple(trouble.name for trouble in TROUBLES if any(
-    name in trouble.name.split() for name in ALONE))
-_LONG = ('worker2 paused for 26 s',)
-"""Only where there is time for it."""
 
 
 @dataclass
@@ -189,7 +189,7 @@ def order(seed: int, seconds: float) -> Iterator[Trouble]:
     while True:
         for trouble in dice.sample(TROUBLES, len(TROUBLES)):
             late = time.monotonic() - begin > seconds / 2
-            if not (late and trouble.needs_time) and not (seconds < 600 and trouble.name in _LONG):
+            if not (late and trouble.early) and not (seconds < _TIME and trouble.slow):
                 yield trouble
 
 

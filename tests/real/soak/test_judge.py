@@ -56,6 +56,10 @@ def test_a_seed_repeats_the_faults() -> None:
     one, other, third = ([next(faults).name for faults in [order(seed, 9999)] for _ in range(30)] for seed in (1, 1, 2))
     assert one == other != third
     assert set(one[:len(TROUBLES)]) == {trouble.name for trouble in TROUBLES}
+    short = order(1, 120)
+    assert not any(next(short).slow for _ in range(60)) and any(trouble.slow for trouble in TROUBLES)
+    assert {trouble.name for trouble in TROUBLES if trouble.early} == {
+        'kill -9 identity', 'kill -9 image', 'kill -9 network', 'image service answers 500, then hangs'}
 
 
 def _named(name: str) -> Trouble:
