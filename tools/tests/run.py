@@ -23,7 +23,8 @@ PARALLEL = {'unit': 2, 'contract': 2, 'api': 2, 'functional': 2}
 # of its own, so that they are no trouble to the others and run beside them.
 BESIDE = {'real': ('tests/real/faults/test_matrix.py', 'tests/real/faults/test_red.py',
                    'tests/real/test_blocked_handler.py', 'tests/real/test_fault_outages.py',
-                   'tests/real/test_faults.py', 'tests/real/test_rolling_restart.py', 'tests/real/test_soak.py')}
+                   'tests/real/test_faults.py', 'tests/real/test_rolling_restart.py', 'tests/real/test_soak.py',
+                   'tests/real/test_trace_of_a_boot.py')}
 LINT = ('ruff', 'measures', 'layers', 'mypy')
 
 
