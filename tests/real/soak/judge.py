@@ -41,9 +41,9 @@ class Rule:
 
 
 LONG = Rule(warm=300, least=240, window=120, memory=0.10,
-            few={'threads': 24, 'files': 5, 'broker': 12, 'database': 15, 'http': 15})
+            few={'threads': 24, 'files': 5, 'broker': 12, 'database': 15, 'http': 15, 'closed': 24})
 SHORT = Rule(warm=40, least=45, window=25, memory=0.15,
-             few={'threads': 64, 'files': 10, 'broker': 12, 'database': 25, 'http': 30})
+             few={'threads': 64, 'files': 10, 'broker': 12, 'database': 25, 'http': 30, 'closed': 24})
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def _operations(soak: Soak) -> str:
 
 def _processes(soak: Soak) -> str:
     head = ('process', 'lived s', 'first MiB', 'last', 'most', 'pss', 'grew', 'threads', 'files', 'broker', 'database',
-            'http')
+            'http', 'closed')
     rows = [_process(soak, life) for life in sorted(soak.seen.lives, key=lambda life: (life.name, life.pid))]
     rule = rule_of(soak.seconds)
     return (f'{_table([head, *rows])}\nmemory is private MiB; counts are first/last/most. Judged are processes of '
@@ -67,7 +67,7 @@ def _process(soak: Soak, life: Life) -> list[str]:
     grew = f'{judged[0].last / judged[0].first - 1:+.1%}' if judged else '-'
     row = [life.name, f'{samples[-1].at - samples[0].at:.0f}', f'{memory[0]:.0f}', f'{memory[-1]:.0f}',
            f'{max(memory):.0f}', f'{statistics.median(sample.pss for sample in samples):.0f}', grew]
-    for what in ('threads', 'files', 'broker', 'database', 'http'):
+    for what in ('threads', 'files', 'broker', 'database', 'http', 'closed'):
         counts = [getattr(sample, what) for sample in samples]
         row.append(f'{counts[0]}/{counts[-1]}/{max(counts)}')
     return row

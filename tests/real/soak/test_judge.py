@@ -12,7 +12,7 @@ from tests.real.soak.journal import Failure
 from tests.real.soak.judge import LONG, SHORT, growth, rule_of
 from tests.real.soak.watch import Life, Sample
 
-_SAMPLE = Sample(at=0, pss=80, private=80, threads=50, files=10, broker=5, database=6, http=4)
+_SAMPLE = Sample(at=0, pss=80, private=80, threads=50, files=10, broker=5, database=6, http=4, closed=0)
 
 
 def life(seconds: int, **grows: Callable[[int], float]) -> Life:
@@ -41,14 +41,14 @@ def test_one_peak_is_no_growth() -> None:
 
 
 def test_whatever_is_not_given_back_is_seen() -> None:
-    for what in ('threads', 'files', 'broker', 'database', 'http'):
+    for what in ('threads', 'files', 'broker', 'database', 'http', 'closed'):
         assert too_much(life(1500, **{what: lambda at: 50 + at // 20})) == [what]
         assert too_much(life(120, **{what: lambda at: 5 + at * 2}), long=False) == [what]
 
 
 def test_who_lived_too_short_is_not_judged() -> None:
     assert growth(life(400), LONG) == [] == growth(life(60), SHORT)
-    assert len(growth(life(600), LONG)) == 6 == len(growth(life(120), SHORT))
+    assert len(growth(life(600), LONG)) == 7 == len(growth(life(120), SHORT))
     assert (rule_of(120), rule_of(1800)) == (SHORT, LONG)
 
 

@@ -40,6 +40,8 @@ class Sample:
     database: int
     http: int
     """Connections of HTTP, both ways."""
+    closed: int
+    """Sockets that the other end closed for good, as those that wait in a pool after the broker died; and pairs."""
 
 
 @dataclass
@@ -153,9 +155,13 @@ def _sample(pid: int, at: float, sockets: dict[str, tuple[int, int]], ports: dic
     for line in Path(folder, 'smaps_rollup').read_text().splitlines()[1:]:
         name, _, value = line.partition(':')
         memory[name] = int(value.split()[0]) / MIB
-    counts = {'broker': 0, 'database': 0, 'http': 0, 'files': 0}
+    counts = {'broker': 0, 'database': 0, 'http': 0, 'files': 0, 'closed': 0}
     for target in _descriptors(pid):
-        _, there = sockets.get(target[8:-1], (0, 0)) if target.startswith('socket:[') else (0, 0)
+        is_socket = target.startswith('socket:[')
+        if is_socket and target[8:-1] not in sockets:
+            counts['closed'] += 1
+            continue
+        _, there = sockets[target[8:-1]] if is_socket else (0, 0)
         counts[ports.get(there, 'http' if there else 'files')] += 1
     return Sample(at=at, pss=memory['Pss'], private=memory['Private_Clean'] + memory['Private_Dirty'],
                   threads=len(os.listdir(f'{folder}/task')), **counts)
