@@ -55,7 +55,7 @@ class GuestBed(Bed):
             'name': 'speaker', 'ram': 192, 'vcpus': 1, 'disk': 1}})['flavor']['id']
         image = Cloud.image_of(self.client, 'system', data, 'qcow2')
         self.speaker = self._boot(imageRef=image, flavorRef=flavor)
-        self.client.wait(self.speaker, 'ACTIVE')
+        self.client.wait(self.speaker, 'ACTIVE', 120)
         self.speaker_process = self.libvirtd.processes()[self.speaker]
 
     def _idle(self, state: str) -> list[str]:

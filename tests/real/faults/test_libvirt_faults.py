@@ -50,8 +50,8 @@ def test_a_guest_outlives_all_that_and_comes_back_when_it_is_killed_itself(clust
     before = cluster.speaker_process
     assert cluster.libvirtd.processes()[uuid] == before, 'the guest is not the one that was there before the faults'
     os.kill(before, signal.SIGKILL)
-    cluster.client.wait(uuid, 'SHUTOFF')
+    cluster.client.wait(uuid, 'SHUTOFF', BOOT)
     assert cluster.client.act(uuid, 'os-start').status_code == 202
-    cluster.client.wait(uuid, 'ACTIVE')
+    cluster.client.wait(uuid, 'ACTIVE', BOOT)
     assert cluster.libvirtd.converse(uuid, b'debian\r', b'Password:', BOOT)
     cluster.settled()
