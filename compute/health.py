@@ -253,9 +253,9 @@ def writable(name: str, folder: str, *, failing: str = DEGRADED, public: str = '
 
 
 def _write(folder: str) -> None:
-    with tempfile.NamedTemporaryFile(dir=folder, prefix='.probe-') as file:
+    # Without a name and without a buffer: nothing is left of it when the disk is full, or when we are killed just now.
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         file.write(b'x' * 512)
-        file.flush()
         os.fsync(file.fileno())
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pathlib
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -132,3 +135,12 @@ def test_what_is_stored_with_a_heartbeat_is_small():
     assert len(wire['reasons']) == 20 and len(wire['reasons'][0]['reason']) == 300
     assert Report(findings=(Finding(probe='disk'),)).to_wire() == {
         'state': UP, 'reasons': [], 'release': health.release()}
+
+
+def test_a_probe_of_a_disk_that_is_full_leaves_nothing_there(tmp_path: pathlib.Path) -> None:
+    run = ('import os, resource, sys\nfrom compute import health\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n'
+           'finding = None\ntry:\n    health._write(sys.argv[1])\nexcept OSError as error:\n    finding = error\n'
+           'sys.exit(not finding or str(os.listdir(sys.argv[1])) != "[]")')
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', run, str(tmp_path)], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
