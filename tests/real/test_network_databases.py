@@ -19,15 +19,27 @@ from tests.functional import test_network_races
 five = test_network_lists.five
 
 
-@pytest.fixture(params=['COMPUTE_TEST_MYSQL_URL', 'COMPUTE_TEST_PG_URL'])
-def url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty database of a real server."""
+@pytest.fixture(scope='module', params=['COMPUTE_TEST_MYSQL_URL', 'COMPUTE_TEST_PG_URL'])
+def engine(request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
+    """A real server, without our tables before and after."""
     found = os.environ.get(request.param)
     if not found:
         pytest.skip(f'{request.param} is not set')
-    _drop(found)
-    yield found
-    _drop(found)
+    engine = sa.create_engine(found)
+    _drop(engine)
+    yield engine
+    _drop(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def url(engine: sa.Engine) -> str:
+    """Its database, without rows: the first daemon makes the tables."""
+    if sa.inspect(engine).has_table('network_version'):
+        with engine.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+    return engine.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture
@@ -47,12 +59,10 @@ def daemons(url: str) -> Iterator[list[Site]]:
         one.close()
 
 
-def _drop(url: str) -> None:
-    engine = sa.create_engine(url)
+def _drop(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         metadata.drop_all(connection)
         connection.execute(sa.text('DROP TABLE IF EXISTS network_version'))
-    engine.dispose()
 
 
 for _module in (test_network_admin, test_network_idempotency, test_network_lists, test_network_ports,
