@@ -65,7 +65,8 @@ def _alone(database: Database, table: str) -> Iterator[None]:
     if database.kind == 'sqlite':
         yield
         return
-    with database.engine.connect() as holder:
+    # In no transaction: one that is idle for as long as others work would be ended, and the lock with it.
+    with database.engine.connect().execution_options(isolation_level='AUTOCOMMIT') as holder:
         if database.kind == 'postgresql':
             key = sa.literal(zlib.crc32(table.encode()))
             take, give = sa.func.pg_advisory_lock(key), sa.func.pg_advisory_unlock(key)

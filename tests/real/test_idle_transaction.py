@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy.engine import Connection
 
+from compute.db import migrate
 from compute.db.session import Database
 from compute.db.tables import leases
 from compute.objects.value import now
@@ -30,6 +31,24 @@ def database(request: pytest.FixtureRequest) -> object:
     yield database
     empty(database)
     database.dispose()
+
+
+def test_who_migrates_for_long_keeps_the_others_out(database: Database) -> None:
+    """The connection with the lock says nothing while others do the work: it must not be in a transaction."""
+    begun, ends = threading.Event(), list[str]()
+
+    def migrate_slowly(name: str, seconds: float) -> None:
+        with migrate._alone(database, 'slow_version'):
+            begun.set()
+            threading.Event().wait(seconds)
+            ends.append(name)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(migrate_slowly, 'first', TIMEOUT * 3)
+        assert begun.wait(10)
+        second = pool.submit(migrate_slowly, 'second', 0)
+        first.result(30)
+        second.result(30)
+    assert ends == ['first', 'second']
 
 
 def test_who_sleeps_in_a_transaction_keeps_nobody_waiting(database: Database) -> None:
