@@ -31,6 +31,7 @@ class Hints:
         self._database, self._options, self._rpc = database, options, rpc
         self._lock = threading.Lock()
         self._pending = Changes()
+        self._news = threading.Event()
         self._members: set[str] = set()
         self._due = 0.0
         self._sender = concurrency.Periodic(self.flush, 3600, name='agent-hints', immediately=False, jitter=0)
@@ -50,11 +51,13 @@ class Hints:
         with self._lock:
             for name in ('ports', 'networks', 'groups', 'members'):
                 getattr(self._pending, name).update(getattr(changes, name))
+        self._news.set()
         self._sender.wake()
 
     def flush(self) -> None:
         """Send what is pending; it returns when that is done, so a test may call it."""
         while True:
+            self._news.clear()
             with self._lock:
                 changes, self._pending = self._pending, Changes()
             try:
@@ -119,8 +122,7 @@ class Hints:
         """Refresh the hosts with rules that name the groups, when it is time; else wait while nothing is to be told."""
         wait = self._due - time.monotonic()
         if wait > 0:
-            if not self._has_pending():
-                time.sleep(min(0.05, wait))
+            self._news.wait(wait)
             return
         members, self._members = self._members, set()
         try:

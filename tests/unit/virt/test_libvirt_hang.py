@@ -23,13 +23,20 @@ else:
     native = threading.Event()
 host = Host(make_conf())
 host._connection = object()
-answers = []
+answers, begun, inside = [], [], []
+def hang(connection):
+    inside.append(1)
+    return native.wait(60)
 def call():
-    answers.append(host.run(lambda connection: native.wait(60)))
+    begun.append(1)
+    answers.append(host.run(hang))
 calls = [threading.Thread(target=call) for _ in range(60)]
 for each in calls:
     each.start()
-time.sleep(0.5)
+end = time.monotonic() + 20
+while len(begun) < 60 or len(inside) < 12:
+    assert time.monotonic() < end, (len(begun), len(inside))
+    time.sleep(0.01)
 other = threading.Thread(target=lambda: answers.append(concurrency.offload(lambda: 'other')), daemon=True)
 other.start()
 other.join(5)
