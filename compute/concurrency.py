@@ -313,8 +313,9 @@ class GreenHttp:
         self._server.keepalive = False
 
     def busy(self) -> int:
-        """Return how many requests run."""
-        return sum(1 for state in self._connections.values() if state[2] != self._idle)
+        """Return how many requests run, or have come and were not read yet: this process may have had no time."""
+        return sum(1 for _, connection, state in list(self._connections.values())
+                   if state != self._idle or _readable(connection))
 
     def connections(self) -> int:
         """Return how many connections are open."""
