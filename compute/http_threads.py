@@ -1,6 +1,6 @@
 """HTTP on native threads: cheroot, with a listening socket that it is given and an end in steps.
 
-See ``http_server.Backend``. What cheroot lacks for that is done in the subclass below, which knows two of its inner
+See ``http_server.Backend``. What cheroot lacks for that is done in the subclasses below, which know two of its inner
 parts: the connection manager and its selector.
 """
 
@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import select
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
-from cheroot import wsgi
+from cheroot import connections, wsgi
+from cheroot.server import HTTPConnection
 
 from compute import concurrency
 
@@ -20,6 +22,7 @@ LOG = logging.getLogger(__name__)
 _IDLE_TIMEOUT = 120
 _BACKLOG = 512
 _MOST_THREADS = 30
+_MOST_KEPT = 4000
 
 
 class ThreadedHttp:
@@ -44,12 +47,12 @@ class ThreadedHttp:
         self._server.draining = True
 
     def busy(self) -> int:
-        """Return how many requests run or wait for a thread."""
+        """Return how many requests run, wait for a thread, or have come and were not read yet."""
         return self._server.busy()
 
     def connections(self) -> int:
         """Return how many connections are open: between requests, and in threads."""
-        return self._server.open_connections()
+        return len(self._server.open)
 
     def close(self) -> None:
         """Close what is idle and end the threads; one that is stuck is left."""
@@ -57,18 +60,68 @@ class ThreadedHttp:
         concurrency.spawn(self._server.stop, name='http-stop').join(3)
 
 
+class Connection(HTTPConnection):  # type: ignore[misc]
+    """A connection that the server knows of until it is closed."""
+
+    def close(self) -> None:
+        """Close it."""
+        try:
+            super().close()
+        finally:
+            self.server.open.discard(self)
+
+
+class Connections(connections.ConnectionManager):  # type: ignore[misc]
+    """The loop that accepts and watches what is idle. What it accepts is known to the server at once."""
+
+    _selector: Any
+
+    def _from_server_socket(self, server_socket: Any) -> Any:
+        with self.server.door:
+            return None if self.server.refuses else self.accepted(server_socket)
+
+    def accepted(self, server_socket: Any) -> Any:
+        """Return a connection that waits, or None."""
+        connection = super()._from_server_socket(server_socket)  # type: ignore[misc]
+        if connection is not None:
+            self.server.open.add(connection)
+        return connection
+
+    def idle(self) -> set[Any]:
+        """Return the connections on which nothing came since the last answer."""
+        return {each for _, each in list(self._selector.connections)
+                if each is not self.server and not _readable(each.socket)}
+
+    def forget_listener(self) -> None:
+        """Wait for no new connections."""
+        self._selector.unregister(self.server.socket.fileno())
+
+
 class Server(wsgi.Server):  # type: ignore[misc]
     """Serves a socket that is bound already."""
+
+    _connections: Any
+    ConnectionClass = Connection
+    keep_alive_conn_limit = _MOST_KEPT
 
     def __init__(self, app: Callable[..., Any], listener: socket.socket, size: int) -> None:
         super().__init__(listener.getsockname()[:2], app, numthreads=min(size, _MOST_THREADS), max=size,
                          timeout=_IDLE_TIMEOUT, request_queue_size=_BACKLOG, shutdown_timeout=1)
-        self._given, self.draining, self._refuses = listener, False, False
+        self._given, self.draining, self.refuses = listener, False, False
+        self.open: set[Connection] = set()
+        # Held while a connection is taken: nobody sees the moment when it is neither the kernel's nor ours.
+        self.door = threading.Lock()
 
     def bind(self, family: int, type: int, proto: int = 0) -> Any:
         """Take the socket as bound."""
         self.socket = self._given
         return self._given
+
+    def prepare(self) -> None:
+        """Make everything ready to accept."""
+        super().prepare()
+        self._connections._selector.close()
+        self._connections = Connections(self)
 
     @property
     def can_add_keepalive_connection(self) -> bool:
@@ -80,24 +133,21 @@ class Server(wsgi.Server):  # type: ignore[misc]
         if not hasattr(conn, 'is_known'):
             conn.is_known = True
             if not _readable(conn.socket):
-                self._manager.put(conn)
+                self._connections.put(conn)
                 return
         super().process_conn(conn)
 
     def busy(self) -> int:
-        """Return how many connections threads have or wait for one: something has come on each."""
-        return int(self.requests.qsize) + sum(1 for each in self.requests._threads if each.conn is not None)
-
-    def open_connections(self) -> int:
-        """Return how many connections are open."""
-        return len(self._manager._selector) - (not self._refuses) + self.busy()
+        """Return on how many connections something has come that is not answered."""
+        return len(set(self.open) - self._connections.idle())
 
     def refuse(self, empty: bool) -> None:
         """Accept no more; with ``empty`` after all that wait already. The loop goes on for open connections."""
-        self._manager._selector.unregister(self.socket.fileno())
-        self._refuses = True
+        with self.door:
+            self.refuses = True
+        self._connections.forget_listener()
         while empty and _readable(self.socket):
-            connection = self._manager._from_server_socket(self.socket)
+            connection = self._connections.accepted(self.socket)
             if connection is not None:
                 self.process_conn(connection)
 
@@ -105,12 +155,12 @@ class Server(wsgi.Server):  # type: ignore[misc]
         """Say what cheroot says in our log; that a client went away is of no interest."""
         LOG.log(level if level > logging.WARNING else logging.DEBUG, '%s', msg, exc_info=traceback)
 
-    @property
-    def _manager(self) -> Any:
-        return self._connections  # type: ignore[attr-defined]
-
 
 def _readable(sock: Any) -> bool:
+    """Tell whether something came, or the other end closed; False for what we closed ourselves."""
     poller = select.poll()  # not select: there may be more than a thousand descriptors
-    poller.register(sock, select.POLLIN)
+    try:
+        poller.register(sock, select.POLLIN)
+    except ValueError:
+        return False
     return bool(poller.poll(0))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ def audits(folder: Path) -> list[dict[str, Any]]:
         return [json.loads(report) for report, in store.execute('SELECT report FROM audits ORDER BY id')]
 
 
-def be_busy(client: Client, cloud: Cloud, number: int, until: float) -> None:
-    """Create, reboot and delete, some of it before it is done."""
+def be_busy(client: Client, cloud: Cloud, number: int, until: float) -> int:
+    """Create, reboot and delete, some of it before it is done; return how often."""
     turn = 0
     while time.monotonic() < until:
         key = cloud.create(name=f's{number}')
@@ -30,20 +30,20 @@ def be_busy(client: Client, cloud: Cloud, number: int, until: float) -> None:
             client.act(key, 'reboot', {'type': 'HARD'})
         client.call('DELETE', 'compute', f'/servers/{key}')
         turn += 1
+    return turn
 
 
 def test_a_busy_cloud_that_is_well_has_no_findings(tmp_path: Path) -> None:
     options = {'conductor': {'lease': 15, 'begin_timeout': 5, 'reaper_interval': 0.5, 'audit_interval': 0.5,
-                             'audit_pause': 1}}
+                             'audit_pause': 1},
+               'quota': {'instances': -1, 'cores': -1, 'ram': -1}}
     with running(tmp_path, overrides=options) as stack:
         client = Client(stack)
         cloud = Cloud(client)
         until = time.monotonic() + SECONDS
-        busy = [threading.Thread(target=be_busy, args=(client, cloud, number, until)) for number in range(CALLERS)]
-        for thread in busy:
-            thread.start()
-        for thread in busy:
-            thread.join()
+        with ThreadPoolExecutor(CALLERS) as pool:
+            turns = list(pool.map(lambda number: be_busy(client, cloud, number, until), range(CALLERS)))
+        assert min(turns) > 1
         kept = cloud.create(name='kept')
         client.wait(kept, 'ACTIVE')
         count = len(audits(tmp_path))

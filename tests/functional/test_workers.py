@@ -24,7 +24,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subproc
     folder: Path = tmp_path_factory.mktemp('workers')
     port, health = free_ports(2)
     (folder / 'identity.conf').write_text(
-        f'[DEFAULT]\ntransport_url = kombu+memory://\nlog_file = {folder}/log\nhttp_idle_grace = 0.5\n'
+        f'[DEFAULT]\ntransport_url = kombu+memory://\nlog_file = {folder}/log\nhttp_idle_grace = 2\n'
         f'graceful_shutdown_timeout = 20\n[health]\nlisten_port = {health}\n[database]\nidentity_connection = sqlite:///{folder}/db\n'
         f'[identity]\nlisten_host = 127.0.0.1\nlisten_port = {port}\nworkers = 2\nkey_repository = {folder}/keys\n')
     parent = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', RUN, '--config-file', f'{folder}/identity.conf'],

@@ -1,0 +1,91 @@
+"""What a daemon on native threads still owes an answer to when it stops."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+from cheroot import connections
+
+from compute.http_server import HttpServer
+
+
+def hello(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    start_response('200 OK', [('Content-Type', 'text/plain'), ('Content-Length', '5')])
+    return [b'hello']
+
+
+def slow(reached: threading.Event, call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``call``, with a pause after it."""
+    def paused(*arguments: Any, **named: Any) -> Any:
+        result = call(*arguments, **named)
+        if result is not None:
+            reached.set()
+            time.sleep(0.3)
+        return result
+    return paused
+
+
+@pytest.fixture
+def server() -> HttpServer:
+    made = HttpServer(hello, '127.0.0.1', 0, 4)
+    made.shared = True  # what is not accepted is another process's
+    return made
+
+
+def test_a_connection_that_is_just_accepted_is_waited_for(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = threading.Event()
+    monkeypatch.setattr(connections.ConnectionManager, '_from_server_socket',
+                        slow(reached, connections.ConnectionManager._from_server_socket))
+    server.start()
+    with socket.create_connection(('127.0.0.1', server.port), timeout=10) as client:
+        assert reached.wait(10)
+        ended: queue.Queue[bool] = queue.Queue()
+        threading.Thread(target=lambda: ended.put(server.drain(5, time.monotonic() + 10))).start()
+        time.sleep(0.6)
+        client.sendall(b'GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n')
+        assert client.recv(100).startswith(b'HTTP/1.1 200')
+    assert ended.get(timeout=10)
+
+
+def test_a_connection_that_a_thread_just_took_is_busy(server: HttpServer) -> None:
+    reached, pool = threading.Event(), server._backend._server.requests
+    pool.get = slow(reached, pool.get)
+    server.start()
+    with requests.Session() as session, ThreadPoolExecutor(1) as asking:
+        answer = asking.submit(session.get, f'http://127.0.0.1:{server.port}/', timeout=10)
+        assert reached.wait(10)
+        assert server._backend.busy() == 1
+        assert answer.result().status_code == 200
+    server.stop()
+
+
+def test_what_is_idle_is_not_busy(server: HttpServer) -> None:
+    server.start()
+    with requests.Session() as session:
+        assert session.get(f'http://127.0.0.1:{server.port}/', timeout=10).status_code == 200
+        end = time.monotonic() + 10
+        while server._backend.busy() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert (server._backend.busy(), server._backend.connections()) == (0, 1)
+        assert server.drain(0.1, time.monotonic() + 10)
+    assert server._backend.connections() == 0
+
+
+def test_more_than_a_few_connections_are_kept(server: HttpServer) -> None:
+    server.start()
+    sessions = [requests.Session() for _ in range(20)]
+    for session in sessions * 2:
+        answer = session.get(f'http://127.0.0.1:{server.port}/', timeout=10)
+        assert answer.headers.get('Connection', 'keep-alive').lower() == 'keep-alive'
+    assert server._backend.connections() == 20
+    for session in sessions:
+        session.close()
+    server.stop()
