@@ -37,6 +37,8 @@ Environment:
   TEST_VENV       Python environment (default: .venv-tests; made if it is missing)
   TEST_PORT_BASE  first port for the services of the real tier (now $PORT_BASE)
   TEST_GUEST      a guest image to use instead of building one
+  CONCURRENCY     eventlet or threading: of every daemon of a test that does not try both, and of the tests of single
+                  parts themselves (without: as each test says)
 END
 }
 
@@ -59,6 +61,7 @@ chosen() { [[ " ${CHOSEN[*]} " == *" $1 "* ]]; }
 
 main() {
     parse "$@"
+    [ -z "${CONCURRENCY:-}" ] || export COMPUTE_CONCURRENCY=$CONCURRENCY
     mkdir -p "$STACK_DIR/run" "$LOGS"
     chmod 755 "$STACK_DIR"
     trap finish EXIT

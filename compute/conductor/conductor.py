@@ -42,33 +42,46 @@ class Conductor:
         reaper comes back to it.
         """
         number = work.operation.id if isinstance(work, Work) else work
+        self._begin((number,), function, context, work, *more)
+
+    def submit_together(self, function: Callable[..., Any], context: RequestContext, numbers: tuple[int, ...]) -> None:
+        """Run ``function(self, context, numbers)`` in the pool, for several operations at once."""
+        self._begin(numbers, function, context, numbers)
+
+    def _begin(self, numbers: tuple[int, ...], function: Callable[..., Any], context: RequestContext,
+               *args: Any) -> None:
         with self._lock:
-            self._working[number] += 1
+            self._working.update(numbers)
         try:
-            self._pool.submit(self._work, number, function, context, work, *more)
+            self._run(self._work, numbers, function, context, *args)
         except concurrency.Pool.Full as error:
-            self._rest(number)
+            self._rest(numbers)
             LOG.warning('%s', error)
+
+    def _run(self, function: Callable[..., Any], *args: Any) -> None:
+        self._pool.submit(function, *args)
 
     def working(self) -> tuple[int, ...]:
         """Return the ids of the operations that are worked on here: their leases, and no others, are renewed."""
         with self._lock:
             return tuple(self._working)
 
-    def _work(self, number: int, function: Callable[..., Any], context: RequestContext, *args: Any) -> None:
+    def _work(self, numbers: tuple[int, ...], function: Callable[..., Any], context: RequestContext,
+              *args: Any) -> None:
         context.update_store()  # what this thread logs and asks for from now on carries the ids of the request
         try:
             function(self, context, *args)
         except exception.Stale as error:
             LOG.warning('%s', error.message)
         finally:
-            self._rest(number)
+            self._rest(numbers)
 
-    def _rest(self, number: int) -> None:
+    def _rest(self, numbers: tuple[int, ...]) -> None:
         with self._lock:
-            self._working[number] -= 1
-            if not self._working[number]:
-                del self._working[number]
+            for number in numbers:
+                self._working[number] -= 1
+                if not self._working[number]:
+                    del self._working[number]
 
     def lease(self, operation_id: int, then: Callable[[Connection, Work], Any] | None = None) -> Work | None:
         """Take an operation for this conductor; None when it ended, is another's, or its server is gone.
@@ -90,6 +103,21 @@ class Conductor:
             if then is not None:
                 then(connection, work)
             return work
+        return self.db.transaction(take)
+
+    def lease_together(self, numbers: tuple[int, ...], then: Callable[[Connection, list[Work]], Any]) -> list[Work]:
+        """Take several operations in one transaction; return those that are this conductor's and have a server.
+
+        ``then`` runs in the same transaction. What has lost its server is left for ``lease``.
+        """
+        def take(connection: Connection) -> list[Work]:
+            taken = operations.lease_together(connection, numbers, self.owner, self.incarnation,
+                                              self.conf.conductor.lease)
+            servers = instances.of_uuids(connection, [each.instance_uuid for each in taken])
+            works = [Work(operation=each, instance=servers[each.instance_uuid]) for each in taken
+                     if each.instance_uuid in servers]
+            then(connection, works)
+            return works
         return self.db.transaction(take)
 
     def release(self, operation: Operation, retry_in: float) -> None:

@@ -33,8 +33,11 @@ class BuildEndpoint(Build):
     def __init__(self, conductor: Conductor) -> None:
         self._conductor = conductor
 
-    def build(self, context: ctx.RequestContext, *, operation_id: int) -> None:
-        self._conductor.submit(place, context, operation_id)
+    def build(self, context: ctx.RequestContext, *, operation_id: int, more: tuple[int, ...] = ()) -> None:
+        if more:
+            self._conductor.submit_together(place_together, context, (operation_id, *more))
+        else:
+            self._conductor.submit(place, context, operation_id)
 
 
 def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
@@ -47,10 +50,15 @@ def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) 
             operations.begin_stage(connection, work.operation, 'scheduling', conductor.host)
             specs.append(spec_of(connection, work.instance, work.operation))
     work = conductor.lease(operation_id, begin)
-    if work is None:
-        return
+    if work is not None:
+        choose(conductor, context, work, specs[0] if specs else None)
+
+
+def choose(conductor: Conductor, context: ctx.RequestContext, work: Work, spec: RequestSpec | None) -> None:
+    """Find a leased ``create`` a host, unless it has one (no ``spec``), and go on as ``place`` says."""
+    operation_id = work.operation.id
     try:
-        host, alternates = _select(conductor, context, work, specs[0]) if specs else _claimed(work)
+        host, alternates = _claimed(work) if spec is None else _select(conductor, context, work, spec)
     except exception.NotFound:
         return  # deleted meanwhile
     except exception.Stale:
@@ -67,6 +75,50 @@ def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) 
         end_failed(conductor, work, _final(work.operation, error))
         return
     hand_over(conductor, context, work.operation, work.instance, host, alternates)
+
+
+def place_together(conductor: Conductor, context: ctx.RequestContext, numbers: tuple[int, ...]) -> None:
+    """Do what ``place`` does for several servers of one request, with a few statements and one question for all.
+
+    Those in a group are placed one by one, and so is who could not be placed with the others: that tells why.
+    """
+    specs: dict[int, RequestSpec] = {}
+
+    def begin(connection: Connection, works: list[Work]) -> None:
+        specs.clear()
+        alike = [work for work in works if work.instance.host is None and work.instance.server_group is None]
+        operations.begin_stage_together(connection, [work.operation for work in alike], 'scheduling', conductor.host)
+        specs.update((work.operation.id, spec_of(connection, work.instance, work.operation)) for work in alike)
+    works = conductor.lease_together(numbers, begin)
+    for number in numbers:
+        if number not in specs:
+            conductor.submit(place, context, number)
+    alike = [work for work in works if work.operation.id in specs]
+    selections = _select_together(conductor, context, alike, specs)
+    if selections is not None:
+        _hand_over_together(conductor, context, [(work, selections[work.instance.uuid]) for work in alike
+                                                 if work.instance.uuid in selections])
+        for work in alike:
+            if work.instance.uuid not in selections:
+                conductor.submit(choose, context, work, specs[work.operation.id])
+
+
+def _select_together(conductor: Conductor, context: ctx.RequestContext, works: list[Work],
+                     specs: dict[int, RequestSpec]) -> dict[str, Selection] | None:
+    """Return selections by server; None when nobody answers: all of them wait then."""
+    if not works:
+        return {}
+    try:
+        with conductor.stage(context, works[0].operation, 'scheduling'):
+            return conductor.rpc.client(Select).select_many(
+                context, specs=tuple(specs[work.operation.id] for work in works))
+    except exception.ComputeError as error:
+        if not isinstance(error, exception.Unavailable) or error.code == 'rpc_version':
+            return {}  # asked one by one, which an older scheduler understands, each gets its own answer
+        LOG.warning('%d operations: scheduling waits: %s', len(works), error.message)
+        for work in works:
+            conductor.release(work.operation, retry_in=conductor.conf.conductor.reaper_interval)
+        return None
 
 
 def _all_silent(error: exception.ComputeError) -> bool:
@@ -125,6 +177,31 @@ def hand_over(conductor: Conductor, context: ctx.RequestContext, operation: Oper
         LOG.warning('operation %s is no longer ours: another conductor goes on with it, or it ended', operation.id)
         return
     conductor.send(context, Work(operation=given, instance=dataclasses.replace(instance, host=host)), send)
+
+
+def _hand_over_together(conductor: Conductor, context: ctx.RequestContext,
+                        placed: list[tuple[Work, Selection]]) -> None:
+    """Do what ``hand_over`` does for several."""
+    chosen = {work.operation.id: (work, selection) for work, selection in placed}
+
+    def write(connection: Connection) -> list[Operation]:
+        given = []
+        for held in operations.held_together(connection, list(chosen), conductor.owner, conductor.incarnation):
+            selection = chosen[held.id][1]
+            given.append(dataclasses.replace(
+                held, host=selection.host, owner=None, incarnation=None,
+                args={**held.args, 'alternates': list(selection.alternates)}))
+        if given:
+            operations.hand_over_together(connection, [(each, each.host or '', each.args) for each in given],
+                                          conductor.conf.conductor.begin_timeout)
+        return given
+    given = conductor.db.transaction(write) if placed else []
+    if len(given) < len(placed):
+        LOG.warning('%d operations are no longer ours: another conductor goes on with them, or they ended',
+                    len(placed) - len(given))
+    for operation in given:
+        instance = dataclasses.replace(chosen[operation.id][0].instance, host=operation.host)
+        conductor.send(context, Work(operation=operation, instance=instance), send)
 
 
 def send(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:

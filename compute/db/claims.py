@@ -63,7 +63,7 @@ def take(connection: Connection, spec: RequestSpec, host_id: int) -> Claimed | N
 
 def take_or_refuse(connection: Connection, spec: RequestSpec, host_id: int) -> Claimed:
     """Do the same as ``take``, as all that a transaction does, which the refusal ends. :raises Refused:"""
-    place = _place(connection, host_id)
+    place = connection.execute(places(hosts.c.id == host_id)).first()
     if place is None or place.disabled or place.forced_down:
         raise Refused
     return _take(connection, spec, place)
@@ -92,11 +92,11 @@ def of_instance(connection: Connection, instance_uuid: str) -> list[int]:
     return [row.host_id for row in connection.execute(query)]
 
 
-def _place(connection: Connection, host_id: int) -> Any:
+def places(which: sa.ColumnElement[bool]) -> sa.sql.Select[Any]:
+    """Return the query for what a claim needs to know of hosts."""
     query = sa.select(hosts.c.id, hosts.c.host, hosts.c.node, hosts.c.availability_zone, services.c.disabled,
                       services.c.forced_down)
-    return connection.execute(query.select_from(hosts.join(services, services.c.id == hosts.c.service_id)).where(
-        hosts.c.id == host_id)).first()
+    return query.select_from(hosts.join(services, services.c.id == hosts.c.service_id)).where(which)
 
 
 def _take(connection: Connection, spec: RequestSpec, place: Any) -> Claimed:

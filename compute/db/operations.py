@@ -27,6 +27,9 @@ _OLDEST = 86400.0
 _HELD = sa.select(table).where(
     table.c.id == sa.bindparam('id'), table.c.state == op.RUNNING, table.c.owner == sa.bindparam('owner'),
     table.c.incarnation == sa.bindparam('incarnation')).with_for_update()
+_GIVEN = table.update().where(table.c.id == sa.bindparam('_id')).values(
+    owner=None, incarnation=None, **{name: sa.bindparam(name) for name in (
+        'host', 'args', 'updated_at', 'lease_until')})
 
 
 def from_row(row: Any) -> Operation:
@@ -116,21 +119,37 @@ def lease(connection: Connection, operation_id: int, owner: str, incarnation: st
     ``host``: only if that host has to do it. ``conditions``: only where these hold, too. What is returned shows as
     ``updated_at`` when it changed before: when its last stage began.
     """
+    which = [table.c.id == operation_id, *conditions]
+    if host is not None:
+        which.append(table.c.host == host)
+    taken = _take(connection, which, owner, incarnation, seconds)
+    return taken[0] if taken else None
+
+
+def lease_together(connection: Connection, ids: Collection[int], owner: str, incarnation: str,
+                   seconds: float) -> list[Operation]:
+    """Do the same with several operations; return those that are now the owner's."""
+    return _take(connection, [table.c.id.in_(ids)], owner, incarnation, seconds)
+
+
+def _take(connection: Connection, which: list[sa.ColumnElement[bool]], owner: str, incarnation: str,
+          seconds: float) -> list[Operation]:
     time = now()
     mine = sa.and_(table.c.owner == owner, table.c.incarnation == incarnation)
     free = sa.or_(table.c.owner.is_(None), table.c.lease_until.is_(None), table.c.lease_until < time, mine)
-    where = [table.c.id == operation_id, table.c.state.in_(_OPEN), free, *conditions]
-    if host is not None:
-        where.append(table.c.host == host)
-    row = connection.execute(sa.select(table).where(*where).with_for_update()).first()
-    if row is None:
-        return None
+    where = [*which, table.c.state.in_(_OPEN), free]
+    rows = connection.execute(sa.select(table).where(*where).order_by(table.c.id).with_for_update()).all()
+    if not rows:
+        return []
     values: dict[str, Any] = {
         'owner': owner, 'incarnation': incarnation, 'state': op.RUNNING, 'updated_at': time,
-        'lease_until': time + datetime.timedelta(seconds=seconds), 'started_at': row.started_at or time}
-    # The row is locked and was free: the same where again would find it.
-    connection.execute(table.update().where(table.c.id == operation_id).values(values))
-    return dataclasses.replace(from_row(row), **{**values, 'updated_at': row.updated_at})
+        'lease_until': time + datetime.timedelta(seconds=seconds)}
+    # The rows are locked and were free: the same where again would find them.
+    found = table.c.id == rows[0].id if len(rows) == 1 else table.c.id.in_([row.id for row in rows])
+    connection.execute(table.update().where(found).values(
+        **values, started_at=sa.func.coalesce(table.c.started_at, time)))
+    return [dataclasses.replace(from_row(row), **{**values, 'started_at': row.started_at or time,
+                                                  'updated_at': row.updated_at}) for row in rows]
 
 
 def _as_seen(expected: Operation | None) -> list[Any]:
@@ -190,6 +209,23 @@ def hand_over(connection: Connection, operation_id: int, host: str, seconds: flo
     return result.rowcount == 1
 
 
+def hand_over_together(connection: Connection, given: Sequence[tuple[Operation, str, dict[str, Any]]],
+                       seconds: float) -> None:
+    """Give operations, whose rows are locked and held, to hosts, each with its arguments; see ``hand_over``."""
+    time = now()
+    until = time + datetime.timedelta(seconds=seconds)
+    connection.execute(_GIVEN, [{'_id': operation.id, 'host': host, 'args': args, 'updated_at': time,
+                                 'lease_until': until} for operation, host, args in given])
+
+
+def held_together(connection: Connection, ids: Collection[int], owner: str, incarnation: str) -> list[Operation]:
+    """Return those of these operations that this owner holds, locked until the transaction ends."""
+    query = sa.select(table).where(
+        table.c.id.in_(ids), table.c.state == op.RUNNING, table.c.owner == owner,
+        table.c.incarnation == incarnation).order_by(table.c.id).with_for_update()
+    return [from_row(row) for row in connection.execute(query)]
+
+
 def is_held(connection: Connection, operation_id: int, owner: str, incarnation: str) -> Operation | None:
     """Return the operation if this owner holds it, locked until the transaction ends; else None."""
     row = connection.execute(_HELD, {'id': operation_id, 'owner': owner, 'incarnation': incarnation}).first()
@@ -217,6 +253,21 @@ def begin_stages(connection: Connection, operation: Operation, stages: Sequence[
     """Note stages that began one after the other; the last goes on, the one that was open before has succeeded."""
     set_values(connection, operation.id, stage=stages[-1].name)
     _add_events(connection, operation, stages, host)
+
+
+def begin_stage_together(connection: Connection, operations: Sequence[Operation], stage: str, host: str) -> None:
+    """Note that a stage begins on each of these operations."""
+    fresh = [each for each in operations if not each.stage]
+    for each in operations:
+        if each.stage:
+            begin_stage(connection, each, stage, host)
+    if fresh:
+        time = now()
+        connection.execute(table.update().where(table.c.id.in_([each.id for each in fresh])).values(
+            stage=stage, updated_at=time))
+        connection.execute(events_table.insert(), [
+            {'operation_id': each.id, 'name': stage, 'host': host, 'attempt': each.attempt, 'started_at': time}
+            for each in fresh])
 
 
 def _add_events(connection: Connection, operation: Operation, stages: Sequence[StageBegan], host: str,

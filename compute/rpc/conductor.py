@@ -16,10 +16,15 @@ class Build(Interface):
 
     TOPIC = 'conductor'
     NAME = 'build'
+    VERSION = '1.1'
 
     @cast()
-    def build(self, context: Any, *, operation_id: int) -> None:
-        """Take a queued ``create`` on: choose a host and hand it over."""
+    def build(self, context: Any, *, operation_id: int, more: tuple[int, ...] = ()) -> None:
+        """Take a queued ``create`` on: choose a host and hand it over.
+
+        ``more`` (1.1): others of the same request, to be placed together with it. The reaper does them for a conductor
+        that does not know this.
+        """
         raise NotImplementedError
 
 

@@ -177,15 +177,17 @@ class HostStates:
             if (state := self._hosts.get(host_id)) is not None:
                 state.charge(request)
 
-    def confirm(self, host_id: int, request: Request, generation: int) -> None:
-        """End a claim that was taken and made the host's row this generation."""
+    def confirm(self, host_id: int, generation: int, *requests: Request) -> None:
+        """End claims that were taken in one step and made the host's row this generation."""
         with self._lock:
-            self._settle(host_id, request)
+            for request in requests:
+                self._settle(host_id, request)
             state = self._hosts.get(host_id)
             if state is None:
                 return
             if state.generation >= generation:
-                state.charge(request, -1)  # the row was read meanwhile, this claim in it: it was counted twice
+                for request in requests:
+                    state.charge(request, -1)  # the row was read meanwhile, this claim in it: it was counted twice
             elif state.generation == generation - 1:
                 state.generation = generation
             # Else others changed the row as well: the generation stays old, and the next look reads it.

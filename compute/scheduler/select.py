@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import defaultdict
 from typing import Any
 
 from oslo_config import cfg
 
 from compute import exception, metrics
-from compute.db import claims, hosts, server_groups
+from compute.db import claims, claims_together, hosts, server_groups
 from compute.db.claims import Claimed
 from compute.db.session import Database
 from compute.objects.request_spec import RequestSpec, Selection
@@ -53,13 +54,65 @@ class SelectEndpoint(Select):
                 timer.labels = ('placed',)
         except exception.Conflict as error:
             return self._settled(spec, error)
-        best, *others = decision.ranked
-        LOG.info('server %s placed on %s, one of %d hosts, in %.1f ms', spec.instance_uuid, best.host,
+        LOG.info('server %s placed on %s, one of %d hosts, in %.1f ms', spec.instance_uuid, claimed.host,
                  decision.considered, (time.monotonic() - begun) * 1000)
+        return self._selection(decision, claimed)
+
+    def _selection(self, decision: Decision, claimed: Claimed) -> Selection:
         return Selection(
             host_id=claimed.host_id, host=claimed.host, node=claimed.node,
-            alternates=tuple(each.host for each in others), considered=decision.considered,
+            alternates=tuple(each.host for each in decision.ranked[1:]), considered=decision.considered,
             rejections=decision.rejections(self._rules.max_reasons))
+
+    def select_many(self, context: Any, *, specs: tuple[RequestSpec, ...]) -> dict[str, Selection]:
+        """Choose hosts one after the other, each charged for the next, and claim all of them in one transaction.
+
+        Nothing is placed when one claim fails: each is asked for alone then, and decided anew.
+        """
+        begun = time.monotonic()
+        self.states.refresh()
+        chosen = [pair for pair in map(self._choose, specs) if pair is not None]
+        claimed = self._claim_together(chosen) if chosen else {}
+        if not claimed:
+            return {}
+        took = time.monotonic() - begun
+        for _ in chosen:
+            metrics.observe('compute_scheduler_decision_seconds', took / len(chosen), 'placed')
+        LOG.info('%d servers of %d placed together on %d of %d hosts, in %.1f ms', len(chosen), len(specs),
+                 len(claimed), chosen[0][1].considered, took * 1000)
+        return {request.spec.instance_uuid: self._selection(decision, claimed[decision.ranked[0].id])
+                for request, decision in chosen}
+
+    def _choose(self, spec: RequestSpec) -> tuple[Request, Decision] | None:
+        """Decide on a server in no group and charge its host; None when no host fits, as far as is known."""
+        if spec.group is not None:
+            return None
+        request = Request(spec)
+        with self.states.lock:
+            decision = decide(self.states.all(), request, self._rules, self._dice)
+            if not decision.ranked:
+                return None
+            self.states.assume(decision.ranked[0].id, request)
+        return request, decision
+
+    def _claim_together(self, chosen: list[tuple[Request, Decision]]) -> dict[int, Claimed]:
+        by_host: dict[int, list[Request]] = defaultdict(list)
+        for request, decision in chosen:
+            by_host[decision.ranked[0].id].append(request)
+        wanted = [(request.spec, host_id) for host_id, requests in by_host.items() for request in requests]
+        claimed: dict[int, Claimed] = {}
+        try:
+            claimed = self._db.transaction(lambda connection: claims_together.take_together(connection, wanted))
+        except claims.Refused:
+            metrics.count('compute_scheduler_lost_claims_total')
+        finally:
+            for host_id, requests in by_host.items():
+                if host_id in claimed:
+                    self.states.confirm(host_id, claimed[host_id].generation, *requests)
+                else:
+                    for request in requests:
+                        self.states.abandon(host_id, request)
+        return claimed
 
     def _place(self, spec: RequestSpec) -> tuple[Decision, Claimed]:
         request = Request(spec)
@@ -89,7 +142,7 @@ class SelectEndpoint(Select):
             pass
         finally:
             if claimed is not None and claimed.fresh:
-                self.states.confirm(host.id, request, claimed.generation)
+                self.states.confirm(host.id, claimed.generation, request)
             else:
                 self.states.abandon(host.id, request)
         return claimed

@@ -20,6 +20,8 @@ from typing import Any
 
 import requests
 
+from tests import threads
+
 ADMIN_PASSWORD, SERVICE_PASSWORD = 'admin-secret', 'service-secret'
 SERVICES = {'identity': '/v3', 'image': '', 'network': '', 'compute': '/v2.1'}
 ROOT = Path(__file__).parents[2]
@@ -51,7 +53,7 @@ class Standalone:
     """One installation in a folder. ``overrides`` maps groups to options."""
 
     def __init__(self, folder: Path, overrides: dict[str, dict[str, Any]] | None = None,
-                 concurrency: str = 'eventlet') -> None:
+                 concurrency: str = threads.GREEN) -> None:
         self.folder, self.concurrency = folder, concurrency
         ports = free_ports(6)
         self.ports = dict(zip((*SERVICES, 'metadata', 'health'), ports, strict=True))

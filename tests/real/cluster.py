@@ -27,6 +27,7 @@ from compute.conf import database as database_options
 from compute.db import claims_audit
 from compute.db.session import Database
 from compute.db.tables import instances, operations, usages
+from tests import threads
 from tests.functional.standalone import NAMES, ROOT, SERVICE_PASSWORD, SERVICES, Client, Cloud, free_ports, wait_for
 from tests.real.cluster_services import DATABASES, Broker, MariaDb
 
@@ -115,7 +116,7 @@ class Daemon:
 class Cluster:
     """All of it in one folder. ``url()`` makes it what ``Client`` needs."""
 
-    def __init__(self, folder: Path, concurrency: str = 'eventlet', *, spawn_delay: float = 2.0) -> None:
+    def __init__(self, folder: Path, concurrency: str = threads.GREEN, *, spawn_delay: float = 2.0) -> None:
         self.folder, self.concurrency, self._spawn_delay = folder, concurrency, spawn_delay
         ports = free_ports(10)
         self.ports = dict(zip((*SERVICES, 'compute2', 'metadata'), ports, strict=False))

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from tests import threads
 from tests.real.cluster import Client, Cloud, Cluster, Timer, running, wait_for
 from tests.real.cluster_services import missing
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=f'not installed: {", ".j
 
 @pytest.fixture(scope='module')
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running(tmp_path_factory.mktemp('o'), concurrency='threading', spawn_delay=1.0) as cluster:
+    with running(tmp_path_factory.mktemp('o'), concurrency=threads.NATIVE, spawn_delay=1.0) as cluster:
         yield cluster
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from compute.db.tables import instances, operations
+from tests import threads
 from tests.real.cluster import Client, Cloud, Cluster, running, wait_for
 from tests.real.cluster_services import missing
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=f'not installed: {", ".j
 
 @pytest.fixture(scope='module')
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running(tmp_path_factory.mktemp('c'), concurrency='threading') as cluster:
+    with running(tmp_path_factory.mktemp('c'), concurrency=threads.NATIVE) as cluster:
         yield cluster
 
 

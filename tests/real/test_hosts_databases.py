@@ -13,6 +13,7 @@ import pytest
 from compute.db.session import Database
 from tests.contract.db.audit_contract import AuditContract
 from tests.contract.db.claims_contract import ClaimsContract
+from tests.contract.db.claims_together_contract import ClaimsTogetherContract
 from tests.contract.db.hosts_contract import GroupsContract, HostsContract
 from tests.contract.db.stores import empty, open_store
 
@@ -34,6 +35,10 @@ def database(store: Database) -> Database:
 
 
 class TestClaims(ClaimsContract):
+    """On the databases of a cluster."""
+
+
+class TestClaimsTogether(ClaimsTogetherContract):
     """On the databases of a cluster."""
 
 

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 
 from compute.db.tables import operation_events, operations
 from compute.objects.value import now
+from tests import threads
 from tests.real.cluster import Client, Cloud, Cluster, Timer, wait_for
 from tests.real.cluster_services import missing
 
@@ -37,7 +38,7 @@ SETTINGS = {'network_agent': {'network_agent': {'hosts': 'node1,node2,node3'}}, 
 
 @pytest.fixture(scope='module')
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp('r'), 'threading', spawn_delay=0.2)
+    cluster = Cluster(tmp_path_factory.mktemp('r'), threads.NATIVE, spawn_delay=0.2)
     try:
         cluster.hold()
         cluster.start([name for wave in WAVES for name in wave], SETTINGS, green='2')

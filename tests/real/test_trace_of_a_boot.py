@@ -21,7 +21,7 @@ TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 
 def test_a_boot_is_one_trace_of_all_processes(tmp_path_factory: pytest.TempPathFactory) -> None:
     collector = Collector()
-    cluster = Cluster(tmp_path_factory.mktemp('t'), 'eventlet', spawn_delay=0.1)
+    cluster = Cluster(tmp_path_factory.mktemp('t'), spawn_delay=0.1)
     try:
         tracing = {'tracing': {'enabled': True, 'endpoint': collector.url, 'sampling_ratio': 0}}
         cluster.start(settings=dict.fromkeys(ORDER, tracing))

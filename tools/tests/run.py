@@ -7,6 +7,7 @@ counted and not guessed from output.
 from __future__ import annotations
 
 import argparse
+import os
 import pathlib
 import shutil
 import subprocess
@@ -25,6 +26,8 @@ BESIDE = {'real': ('tests/real/faults/test_matrix.py', 'tests/real/faults/test_r
                    'tests/real/test_blocked_handler.py', 'tests/real/test_fault_outages.py',
                    'tests/real/test_faults.py', 'tests/real/test_rolling_restart.py', 'tests/real/test_soak.py',
                    'tests/real/test_trace_of_a_boot.py')}
+# Tiers whose tests run the code in their own process: it gets the threads that were asked for.
+OWN = ('unit', 'contract', 'api')
 LINT = ('ruff', 'measures', 'layers', 'mypy')
 
 
@@ -62,6 +65,8 @@ class Run:
         command = [sys.executable, '-m', 'pytest', *paths, '-q', f'--junitxml={report}', '-p', 'no:cacheprovider']
         if tier in PARALLEL:
             command += ['-n', str(PARALLEL[tier]), '--dist', 'loadfile']
+        if tier in OWN and os.environ.get('COMPUTE_CONCURRENCY'):
+            command += ['-p', 'tests.patched']
         self._output = tempfile.TemporaryFile() if quiet else None
         self._process = subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=self._output, stderr=self._output)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid as uuids
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,9 @@ from compute.objects.nic import NicRequest
 from compute.objects.operation import Work
 from compute.objects.value import encode, now
 from compute.rpc.conductor import Build
+
+# Servers of one request that a conductor places together: more would wait for one another.
+TOGETHER = 20
 
 
 def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Created:
@@ -46,8 +50,9 @@ def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Cre
     def plan(count: int) -> list[Instance]:
         return _plan(context, request, count, flavor, image, key, groups)
     works = cloud.db.transaction(lambda connection: _write(cloud, connection, context, request, flavor, plan, args))
-    for work in works:
-        operation.hint(cloud, context, work, send)
+    for start in range(0, len(works), TOGETHER):
+        first, *rest = works[start:start + TOGETHER]
+        operation.hint(cloud, context, first, functools.partial(send, more=tuple(each.operation.id for each in rest)))
     return Created(uuids=tuple(work.instance.uuid for work in works),
                    reservation_id=works[0].instance.reservation_id, security_groups=request.security_groups)
 
@@ -65,9 +70,9 @@ def created_by(cloud: Cloud, context: RequestContext, request: CreateRequest, re
     return cloud.db.read(read)
 
 
-def send(cloud: Cloud, context: RequestContext, work: Work) -> None:
-    """Tell a conductor."""
-    cloud.rpc.client(Build).build(context, operation_id=work.operation.id)
+def send(cloud: Cloud, context: RequestContext, work: Work, more: tuple[int, ...] = ()) -> None:
+    """Tell a conductor; ``more``: others that it shall place together with this one."""
+    cloud.rpc.client(Build).build(context, operation_id=work.operation.id, more=more)
 
 
 def _plan(context: RequestContext, request: CreateRequest, count: int, flavor: Flavor, image: Image, key: Any,

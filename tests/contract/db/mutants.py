@@ -13,9 +13,9 @@ from compute.db import operations
 
 MUTANTS: dict[str, tuple[str, str, str]] = {
     # name: (function, what its text has, what stands there instead)
-    'a lease is taken before it runs out': ('lease', '.in_(_OPEN), free, *conditions]', '.in_(_OPEN), *conditions]'),
-    'a lease that ran out is never taken': ('lease', 'table.c.lease_until < time, mine)', 'mine)'),
-    'an ended operation is leased': ('lease', 'table.c.state.in_(_OPEN), free', 'free'),
+    'a lease is taken before it runs out': ('_take', '.in_(_OPEN), free]', '.in_(_OPEN)]'),
+    'a lease that ran out is never taken': ('_take', 'table.c.lease_until < time, mine)', 'mine)'),
+    'an ended operation is leased': ('_take', 'table.c.state.in_(_OPEN), free', 'free'),
     'an old incarnation reports': ('is_held', "_HELD, {'id': operation_id, 'owner': owner, 'incarnation': incarnation}",
                                    'sa.select(table).where(table.c.id == operation_id, table.c.state == op.RUNNING, '
                                    'table.c.owner == owner)'),

@@ -9,6 +9,7 @@ import pytest
 
 from compute.db.session import Database
 from tests.contract.db.claims_contract import ClaimsContract
+from tests.contract.db.claims_together_contract import ClaimsTogetherContract
 from tests.contract.db.hosts_contract import GroupsContract, HostsContract
 from tests.contract.db.stores import open_store
 
@@ -21,6 +22,10 @@ def database(tmp_path: pathlib.Path) -> Iterator[Database]:
 
 
 class TestClaims(ClaimsContract):
+    """On SQLite."""
+
+
+class TestClaimsTogether(ClaimsTogetherContract):
     """On SQLite."""
 
 

@@ -13,6 +13,8 @@ import time
 import urllib.request
 from typing import Any
 
+from tests import threads
+
 BIN = pathlib.Path(sys.executable).parent
 ROOT = pathlib.Path(__file__).parents[3]
 PASSWORD = 'functional-secret'
@@ -28,7 +30,7 @@ def free_port() -> int:
 class Running:
     """Start it, use it, ``close`` it."""
 
-    def __init__(self, folder: pathlib.Path, concurrency: str = 'eventlet', **image: Any) -> None:
+    def __init__(self, folder: pathlib.Path, concurrency: str = threads.GREEN, **image: Any) -> None:
         self.folder, self._concurrency = folder, concurrency
         self.image_port, self._identity_port = free_port(), free_port()
         self.store = folder / 'images'

@@ -1,6 +1,7 @@
 """Faults on a host with real guests: of its worker, of libvirt, of QEMU, of its disk and of the image service.
 
-The rows are ``guest_table.ROWS``; see ``test_matrix`` for what a row is. Everything runs on green threads here.
+The rows are ``guest_table.ROWS``; see ``test_matrix`` for what a row is. Everything runs on green threads, unless
+others are asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import threads
 from tests.real.cluster_services import missing
 from tests.real.faults import private_libvirtd, rows
 from tests.real.faults.bed import started
@@ -27,7 +29,7 @@ BOOT = 90
 @pytest.fixture(scope='module')
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuestBed]:
     image = guest_file(tmp_path_factory.mktemp('g'))
-    with started(GuestBed(tmp_path_factory.mktemp('m'), 'eventlet')) as it:
+    with started(GuestBed(tmp_path_factory.mktemp('m'), threads.GREEN)) as it:
         it.boot_speaker(image.read_bytes())
         yield it
 

@@ -5,11 +5,11 @@ The rows are ``table.FAULTS``, the columns come from the kinds' stages. The tabl
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
+from tests import threads
 from tests.real.cluster_services import missing
 from tests.real.faults import rows
 from tests.real.faults.bed import Bed, started
@@ -17,12 +17,11 @@ from tests.real.faults.table import FAULTS
 from tests.real.faults.ways import unreachable
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f'not installed: {", ".join(missing())}')
-MODE = os.environ.get('COMPUTE_CONCURRENCY', 'threading')
 
 
 @pytest.fixture(scope='module')
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    with started(Bed(tmp_path_factory.mktemp('m'), MODE)) as it:
+    with started(Bed(tmp_path_factory.mktemp('m'), threads.NATIVE)) as it:
         yield it
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import threads
 from tests.real.cluster_services import missing
 from tests.real.faults import broken, rows
 from tests.real.faults.bed import Bed, started
@@ -18,7 +19,7 @@ _FEW = tuple(way for way in WAYS if way.name in ('create', 'stop'))
 
 @pytest.fixture(scope='module')
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    with started(Bed(tmp_path_factory.mktemp('r'), 'threading')) as it:
+    with started(Bed(tmp_path_factory.mktemp('r'), threads.NATIVE)) as it:
         yield it
 
 

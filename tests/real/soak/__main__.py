@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import random
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+from tests import threads
 from tests.real.cluster_services import missing
 from tests.real.soak import engine
 from tests.real.soak.judge import wrong
@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument('--minutes', type=float, default=30, help='how long the load lasts (%(default)s)')
     parser.add_argument('--seed', type=int, help='repeats the faults and choices of another run (default: a new one)')
     parser.add_argument('--concurrency', choices=('eventlet', 'threading'),
-                        default=os.environ.get('COMPUTE_CONCURRENCY', 'threading'), help='of all daemons (%(default)s)')
+                        default=threads.NATIVE, help='of all daemons (%(default)s)')
     parser.add_argument('--debug', action='store_true', help='let daemons log all they do')
     parser.add_argument('--keep', action='store_true', help='keep logs and configuration; always so if it goes wrong')
     arguments = parser.parse_args()

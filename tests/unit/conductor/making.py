@@ -42,9 +42,8 @@ LONG_AGO = datetime.datetime(2020, 1, 1)
 class AtOnce(Conductor):
     """A conductor that works in the caller's thread."""
 
-    def submit(self, function: Any, context: Any, work: Any, *more: Any) -> None:
-        self._working[work.operation.id if isinstance(work, Work) else work] += 1
-        self._work(work.operation.id if isinstance(work, Work) else work, function, context, work, *more)
+    def _run(self, function: Any, *args: Any) -> None:
+        function(*args)
 
 
 class Controller:
@@ -65,6 +64,8 @@ class Controller:
         self.conductor.hearing.can_judge = lambda: self.hears  # type: ignore[method-assign]
         self.reports, self.reaper = ReportsEndpoint(self.conductor), Reaper(self.conductor)
         self.rpc.answers['select'] = lambda spec: SelectEndpoint(self.db, self.conf).select(USER, spec=spec)
+        self.rpc.answers['select_many'] = lambda specs: SelectEndpoint(self.db, self.conf).select_many(
+            USER, specs=specs)
         self.network = self.networks.add_network(project_id='p1')
         flavor = Flavor(flavorid='1', name='f', vcpus=1, memory_mb=1024, root_gb=1)
         self.db.transaction(lambda connection: flavors.insert(connection, flavor))

@@ -119,7 +119,7 @@ def test_what_a_thread_of_this_conductor_is_at_is_not_taken_up_again(controller:
     controller.conductor._working[operation.id] += 1
     controller.reaper.sweep()
     assert controller.builds() == []
-    controller.conductor._rest(operation.id)
+    controller.conductor._rest((operation.id,))
     controller.reaper.sweep()
     assert controller.builds() == ['b']
 

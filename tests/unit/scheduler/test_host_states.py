@@ -50,7 +50,7 @@ def test_a_claim_of_ours_counts_from_the_decision_on(database: Database, states:
     request = Request(spec)
     states.assume(place, request)
     assert free(states) == 3
-    states.confirm(place, request, take(database, spec, place))
+    states.confirm(place, take(database, spec, place), request)
     assert free(states) == 3
     states.refresh(force=True)
     assert free(states) == 3
@@ -63,7 +63,7 @@ def test_a_look_between_commit_and_confirm_does_not_count_twice(database: Databa
     states.assume(place, request)
     generation = take(database, spec, place)
     states.refresh(force=True)
-    states.confirm(place, request, generation)
+    states.confirm(place, generation, request)
     assert free(states) == 3
 
 
@@ -72,7 +72,7 @@ def test_a_change_by_others_is_read_after_our_claim(database: Database, states: 
     take(database, others, place)
     request = Request(ours)
     states.assume(place, request)
-    states.confirm(place, request, take(database, ours, place))
+    states.confirm(place, take(database, ours, place), request)
     states.refresh(force=True)
     assert free(states) == 2
 
@@ -98,7 +98,7 @@ def test_rows_read_before_our_claim_do_not_undo_it(database: Database, states: H
     spec = add_server(database)
     request = Request(spec)
     states.assume(place, request)
-    states.confirm(place, request, take(database, spec, place))
+    states.confirm(place, take(database, spec, place), request)
     monkeypatch.setattr(hosts, 'all_hosts', lambda connection: old)
     states.reload()
     assert free(states) == 3
