@@ -34,6 +34,7 @@ class Conductor:
         self._working: Counter[int] = Counter()
         self._lock = threading.Lock()
         self._pool = concurrency.Pool('conductor', self.conf.conductor.pool_size, queue=5000)
+        self._placing = concurrency.Pool('placing', self.conf.conductor.placing_pool_size, queue=5000)
 
     def submit(self, function: Callable[..., Any], context: RequestContext, work: Work | int, *more: Any) -> None:
         """Run ``function(self, context, work, *more)`` in the pool, so that an RPC thread is free again.
@@ -42,24 +43,25 @@ class Conductor:
         reaper comes back to it.
         """
         number = work.operation.id if isinstance(work, Work) else work
-        self._begin((number,), function, context, work, *more)
+        self._begin(self._pool, (number,), function, context, work, *more)
 
-    def submit_together(self, function: Callable[..., Any], context: RequestContext, numbers: tuple[int, ...]) -> None:
-        """Run ``function(self, context, numbers)`` in the pool, for several operations at once."""
-        self._begin(numbers, function, context, numbers)
+    def submit_placing(self, numbers: tuple[int, ...], function: Callable[..., Any], context: RequestContext,
+                       *args: Any) -> None:
+        """Run ``function(self, context, *args)``, which asks the scheduler, in a pool of its own."""
+        self._begin(self._placing, numbers, function, context, *args)
 
-    def _begin(self, numbers: tuple[int, ...], function: Callable[..., Any], context: RequestContext,
-               *args: Any) -> None:
+    def _begin(self, pool: concurrency.Pool, numbers: tuple[int, ...], function: Callable[..., Any],
+               context: RequestContext, *args: Any) -> None:
         with self._lock:
             self._working.update(numbers)
         try:
-            self._run(self._work, numbers, function, context, *args)
+            self._run(pool, self._work, numbers, function, context, *args)
         except concurrency.Pool.Full as error:
             self._rest(numbers)
             LOG.warning('%s', error)
 
-    def _run(self, function: Callable[..., Any], *args: Any) -> None:
-        self._pool.submit(function, *args)
+    def _run(self, pool: concurrency.Pool, function: Callable[..., Any], *args: Any) -> None:
+        pool.submit(function, *args)
 
     def working(self) -> tuple[int, ...]:
         """Return the ids of the operations that are worked on here: their leases, and no others, are renewed."""
@@ -163,7 +165,8 @@ class Conductor:
 
     def finish(self, until: float) -> None:
         """Take no more work, end what runs, and hand back what is not done by ``until``: another goes on with it."""
-        self._pool.finish(until)
+        for pool in (self._placing, self._pool):
+            pool.finish(until)
         left = self.working()
         count = self.db.transaction(lambda connection: operations.hand_back(
             connection, left, self.owner, self.incarnation))
@@ -172,4 +175,5 @@ class Conductor:
 
     def stop(self) -> None:
         """End; what is still leased is taken up by another after the lease."""
-        self._pool.shutdown()
+        for pool in (self._placing, self._pool):
+            pool.shutdown()

@@ -35,9 +35,14 @@ class BuildEndpoint(Build):
 
     def build(self, context: ctx.RequestContext, *, operation_id: int, more: tuple[int, ...] = ()) -> None:
         if more:
-            self._conductor.submit_together(place_together, context, (operation_id, *more))
+            numbers = (operation_id, *more)
+            self._conductor.submit_placing(numbers, place_together, context, numbers)
         else:
-            self._conductor.submit(place, context, operation_id)
+            _place_soon(self._conductor, context, operation_id)
+
+
+def _place_soon(conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
+    conductor.submit_placing((operation_id,), place, context, operation_id)
 
 
 def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
@@ -92,7 +97,7 @@ def place_together(conductor: Conductor, context: ctx.RequestContext, numbers: t
     works = conductor.lease_together(numbers, begin)
     for number in numbers:
         if number not in specs:
-            conductor.submit(place, context, number)
+            _place_soon(conductor, context, number)
     alike = [work for work in works if work.operation.id in specs]
     selections = _select_together(conductor, context, alike, specs)
     if selections is not None:
@@ -100,7 +105,8 @@ def place_together(conductor: Conductor, context: ctx.RequestContext, numbers: t
                                                  if work.instance.uuid in selections])
         for work in alike:
             if work.instance.uuid not in selections:
-                conductor.submit(choose, context, work, specs[work.operation.id])
+                number = work.operation.id
+                conductor.submit_placing((number,), choose, context, work, specs[number])
 
 
 def _select_together(conductor: Conductor, context: ctx.RequestContext, works: list[Work],
@@ -229,7 +235,7 @@ def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error:
     if chosen is not None:
         hand_over(conductor, context, operation, work.instance, chosen, [])
     elif goes_on:
-        place(conductor, context, operation.id)
+        _place_soon(conductor, context, operation.id)
 
 
 def _try_elsewhere(connection: Connection, work: Work, error: OperationError) -> str | None:
@@ -260,4 +266,4 @@ def resend(conductor: Conductor, context: ctx.RequestContext, work: Work) -> Non
     if work.operation.host is not None:
         conductor.send(context, work, send)
     else:
-        place(conductor, context, work.operation.id)
+        _place_soon(conductor, context, work.operation.id)

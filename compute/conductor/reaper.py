@@ -39,20 +39,33 @@ class Reaper:
     def sweep(self) -> int:
         """Take up what is overdue, if this conductor may; return how many operations were touched."""
         conductor = self._conductor
-        seconds = conductor.conf.conductor.reaper_interval * 3
-        if not conductor.db.transaction(lambda connection: services.take_lease(
-                connection, 'reaper', self._lease, seconds)):
+        if not self._may_sweep():
             return 0
-        found = conductor.db.read(lambda connection: operations.overdue(
-            connection, conductor.conf.conductor.reaper_batch))
-        for operation in found:
-            try:
-                self._take_up(operation)
-            except exception.ComputeError as error:
-                LOG.warning('operation %s could not be taken up: %s', operation.id, error.message)
-            except Exception:  # one that breaks the sweep must not keep it from the others
-                LOG.exception('operation %s could not be taken up', operation.id)
-        return len(found)
+        batch, last, count = conductor.conf.conductor.reaper_batch, 0, 0
+        while True:  # to the last one: those that have to wait must not hide those after them
+            found = self._overdue(batch, last)
+            for operation in found:
+                self._try(operation)
+            count += len(found)
+            if len(found) < batch or not self._may_sweep():
+                return count
+            last = found[-1].id
+
+    def _overdue(self, limit: int, after: int) -> list[Operation]:
+        return self._conductor.db.read(lambda connection: operations.overdue(connection, limit, after))
+
+    def _may_sweep(self) -> bool:
+        seconds = self._conductor.conf.conductor.reaper_interval * 3
+        return self._conductor.db.transaction(lambda connection: services.take_lease(
+            connection, 'reaper', self._lease, seconds))
+
+    def _try(self, operation: Operation) -> None:
+        try:
+            self._take_up(operation)
+        except exception.ComputeError as error:
+            LOG.warning('operation %s could not be taken up: %s', operation.id, error.message)
+        except Exception:  # one that breaks the sweep must not keep it from the others
+            LOG.exception('operation %s could not be taken up', operation.id)
 
     def stop(self) -> None:
         """Let another conductor sweep at once."""

@@ -50,17 +50,17 @@ class ReportsEndpoint(Reports):
             held = [self._seize(connection, operation, report)
                     for operation in operations.held_on_host(connection, report.host)]
             return Registration(service_uuid=service.uuid, held=tuple(work for work in held if work),
-                                instances=tuple(instances.of_host(connection, report.host)),
-                                deleted=tuple(self._departed(connection, report.host)))
+                                instances=tuple(instances.of_host(connection, report.host)))
         registration = self._db.transaction(write)
         LOG.info('host %s registered (incarnation %s): %d servers, %d operations of its predecessor', report.host,
                  report.incarnation, len(registration.instances), len(registration.held))
         return registration
 
-    def _departed(self, connection: Connection, host: str) -> set[str]:
-        """Return the servers whose guests the ledger says are no longer to be on a host."""
+    def _departed(self, connection: Connection, host: str, uuids: set[str]) -> set[str]:
+        """Return those of these servers whose guests the ledger says are no longer to be on a host."""
         since = now() - datetime.timedelta(seconds=self._options.deleted_retention)
-        return {*instances.deleted_on_host(connection, host, None, since), *operations.left_behind(connection, host)}
+        return {*instances.deleted_on_host(connection, host, uuids, since),
+                *operations.left_behind(connection, host, uuids)}
 
     def _seize(self, connection: Connection, operation: Operation, report: HostReport) -> Work | None:
         instance = instances.find(connection, operation.instance_uuid)
@@ -171,7 +171,7 @@ class ReportsEndpoint(Reports):
                 told = {uuid for uuid in told if newest.get(uuid, 0) <= after.get(uuid, 0)}
             stop = [uuid for uuid in told if _observe(connection, here[uuid], power_states[uuid])]
             if len(here) < len(power_states):
-                stop += set(power_states) & self._departed(connection, host) - set(here)
+                stop += self._departed(connection, host, set(power_states) - set(here))
             return tuple(stop)
         with _refusals('observed', host, incarnation):
             return self._db.transaction(write)

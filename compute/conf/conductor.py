@@ -44,5 +44,9 @@ OPTS = [
                       'work under way and is not reported.'),
     cfg.BoolOpt('enable_new_hosts', default=True,
                 help='Whether a host that reports for the first time may be given servers at once.'),
-    cfg.IntOpt('pool_size', default=32, min=1, help='Operations that one conductor works on at the same time.'),
+    cfg.IntOpt('pool_size', default=32, min=1,
+               help='Operations that one conductor works on at the same time, but for those that want a host.'),
+    cfg.IntOpt('placing_pool_size', default=16, min=1,
+               help='New servers, or groups of them, for which one conductor asks the scheduler at the same time. They '
+                    'wait here for a scheduler that does not answer; deletes do not wait behind them.'),
 ]

@@ -87,6 +87,11 @@ def run(cloud: Cloud, context: RequestContext, instance: Instance, kind: Kind, g
                               task_state=stage.task_state, operation_id=operation.id):
             raise exception.Conflict(f'Cannot {kind.name} server {current.uuid}: another operation was faster',
                                      code='wrong_state')
+        # The swap waited for whoever held the server's row: what that one began is seen now, and goes first.
+        if supersedes and any(each.id != operation.id for each in operations.open_of_instance(
+                connection, current.uuid, (kind.name,))):
+            raise exception.Conflict(f'Cannot {kind.name} server {current.uuid}: another operation was faster',
+                                     code='wrong_state')
         return Work(operation=operation, instance=current)
     work = cloud.db.transaction(start)
     hint(cloud, context, work, send)

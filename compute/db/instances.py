@@ -115,12 +115,12 @@ def of_host(connection: Connection, host: str) -> list[Instance]:
     return [from_row(row) for row in connection.execute(query)]
 
 
-def deleted_on_host(connection: Connection, host: str, uuids: list[str] | None, since: datetime.datetime) -> list[str]:
-    """Return uuids of servers that were on a host and were deleted after ``since``."""
-    query = sa.select(table.c.uuid).where(sa.or_(table.c.launched_on == host, table.c.host == host),
-                                          table.c.deleted == sa.true(), table.c.terminated_at >= since)
-    if uuids is not None:
-        query = query.where(table.c.uuid.in_(uuids))
+def deleted_on_host(connection: Connection, host: str, uuids: Collection[str],
+                    since: datetime.datetime) -> list[str]:
+    """Return those of these servers that were on a host and were deleted after ``since``."""
+    query = sa.select(table.c.uuid).where(
+        table.c.uuid.in_(uuids), sa.or_(table.c.launched_on == host, table.c.host == host),
+        table.c.deleted == sa.true(), table.c.terminated_at >= since)
     return [row.uuid for row in connection.execute(query)]
 
 

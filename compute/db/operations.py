@@ -340,10 +340,13 @@ def _measure(connection: Connection, operation: Operation, stage: str, result: s
         'compute_operation_stage_seconds', seconds, operation.kind, stage, result))
 
 
-def overdue(connection: Connection, limit: int) -> list[Operation]:
-    """Return open operations that nobody took, whose lease ran out, or that are past their deadline."""
+def overdue(connection: Connection, limit: int, after: int = 0) -> list[Operation]:
+    """Return open operations that nobody took, whose lease ran out, or that are past their deadline.
+
+    By id, at most ``limit`` with ids above ``after``.
+    """
     time = now()
-    query = sa.select(table).where(table.c.state.in_(_OPEN), sa.or_(
+    query = sa.select(table).where(table.c.id > after, table.c.state.in_(_OPEN), sa.or_(
         table.c.lease_until.is_(None), table.c.lease_until < time, table.c.deadline_at < time)).order_by(
         table.c.id).limit(limit)
     return [from_row(row) for row in connection.execute(query)]
@@ -359,12 +362,14 @@ def purge(connection: Connection, before: datetime.datetime, limit: int) -> int:
     return len(old)
 
 
-def left_behind(connection: Connection, host: str) -> list[str]:
-    """Return uuids of servers whose creation was begun on a host and went on elsewhere, failed, or was given up."""
+def left_behind(connection: Connection, host: str, uuids: Collection[str]) -> list[str]:
+    """Return those of these servers whose creation was begun on a host and went on elsewhere, failed, or was given up.
+    """
     from compute.db.tables import instances
     query = sa.select(table.c.instance_uuid).distinct().select_from(
         table.join(events_table, events_table.c.operation_id == table.c.id)
         .join(instances, instances.c.uuid == table.c.instance_uuid)).where(
-        table.c.kind == 'create', events_table.c.host == host, events_table.c.result == 'Error',
-        sa.or_(instances.c.deleted == sa.true(), instances.c.host.is_(None), instances.c.host != host)).limit(10000)
+        table.c.instance_uuid.in_(uuids), table.c.kind == 'create', events_table.c.host == host,
+        events_table.c.result == 'Error',
+        sa.or_(instances.c.deleted == sa.true(), instances.c.host.is_(None), instances.c.host != host))
     return [row.instance_uuid for row in connection.execute(query)]

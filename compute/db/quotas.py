@@ -23,6 +23,7 @@ RESOURCES = (*CHARGED, 'metadata_items', 'injected_files', 'injected_file_conten
              'key_pairs', 'server_groups', 'server_group_members')
 UNLIMITED = -1
 DEFAULT_CLASS = 'default'
+_OF_USER = 2
 
 
 def class_limits(connection: Connection, conf: cfg.ConfigOpts, name: str = DEFAULT_CLASS) -> dict[str, int]:
@@ -32,18 +33,28 @@ def class_limits(connection: Connection, conf: cfg.ConfigOpts, name: str = DEFAU
     return {**limits, **{row.resource: row.hard_limit for row in connection.execute(query)}}
 
 
-def limits_of(connection: Connection, conf: cfg.ConfigOpts, project_id: str, user_id: str | None = None
-              ) -> dict[str, int]:
-    """Return every limit of a project, or of a user in it, by resource; -1 is none."""
+def limits_of(connection: Connection, conf: cfg.ConfigOpts, project_id: str, user_id: str | None = None, *,
+              binding: bool = False) -> dict[str, int]:
+    """Return every limit of a project, or of a user in it, by resource; -1 is none.
+
+    ``binding``: what holds when something is charged: a user's limit does not lift the project's, which may have been
+    lowered since.
+    """
     users = [''] if user_id is None else ['', user_id]
     by_class = sa.select(sa.literal(0).label('rank'), quota_classes.c.resource, quota_classes.c.hard_limit).where(
         quota_classes.c.name == DEFAULT_CLASS)
-    own = sa.select(sa.case((quotas.c.user_id == '', 1), else_=2), quotas.c.resource, quotas.c.hard_limit).where(
+    own = sa.select(sa.case((quotas.c.user_id == '', 1), else_=_OF_USER), quotas.c.resource, quotas.c.hard_limit).where(
         quotas.c.project_id == project_id, quotas.c.user_id.in_(users))
     limits = {resource: getattr(conf.quota, resource) for resource in RESOURCES}
     for row in sorted(connection.execute(sa.union_all(by_class, own)), key=lambda row: row.rank):
-        limits[row.resource] = row.hard_limit
+        lifts = row.rank == _OF_USER and _or_more(row.hard_limit, limits[row.resource])
+        if not (binding and lifts):
+            limits[row.resource] = row.hard_limit
     return limits
+
+
+def _or_more(one: int, other: int) -> bool:
+    return one == UNLIMITED or (other != UNLIMITED and one >= other)
 
 
 def limits_by_project(connection: Connection, project_ids: list[str]) -> dict[str, dict[str, int]]:

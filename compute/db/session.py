@@ -31,7 +31,9 @@ _writers_guard = threading.Lock()
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
 _LATER = 'compute.later'
 _LOST_RACE = ('deadlock', 'lock wait timeout', 'database is locked', 'database table is locked',
-              'could not serialize access', 'try restarting transaction', 'record has changed since last read')
+              'could not serialize access', 'try restarting transaction', 'record has changed since last read',
+              # InnoDB undoes the whole transaction in a deadlock; leaving a savepoint of it says this instead.
+              'savepoint sa_savepoint')
 _LOST_CONNECTION = ('lost connection', 'gone away', "can't connect", 'connection refused', 'connection reset',
                     'broken pipe', 'network error', 'server closed the connection', 'shutting down', 'starting up',
                     'shutdown', 'too many connections', 'interfaceerror', 'packet sequence', 'create a connection')
@@ -222,7 +224,8 @@ def _engine(url: sa.URL, options: Any, isolation: str = 'READ COMMITTED') -> sa.
     if kind == 'sqlite':
         engine = sa.create_engine(url, connect_args={'timeout': 5, 'check_same_thread': False},
                                   poolclass=sa.pool.QueuePool, pool_size=options.max_pool_size,
-                                  max_overflow=options.max_overflow, json_deserializer=orjson.loads)
+                                  max_overflow=options.max_overflow, json_deserializer=orjson.loads,
+                                  hide_parameters=True)
         event.listen(engine, 'do_connect', lambda *connection: _make_private(url.database))
         event.listen(engine, 'connect', _prepare_sqlite)
         return engine
@@ -236,6 +239,7 @@ def _engine(url: sa.URL, options: Any, isolation: str = 'READ COMMITTED') -> sa.
     engine = sa.create_engine(
         url, pool_size=options.max_pool_size, max_overflow=options.max_overflow, pool_timeout=options.pool_timeout,
         pool_recycle=3600, isolation_level=isolation, connect_args=arguments, json_deserializer=orjson.loads,
+        hide_parameters=True,  # passwords and user data are among them, and errors reach the logs
         # Not pinged before use and not rolled back after it: a connection that is lost is found by the statement, which
         # is tried again, and every transaction ends in a commit or a rollback of its own; reads need neither.
         pool_reset_on_return=None, skip_autocommit_rollback=True)
@@ -256,7 +260,8 @@ def _name_violation(context: Any) -> None:
     details = context.original_exception.args[:1]
     code = str(details[0].get('C', '')) if details and isinstance(details[0], dict) else ''
     if code.startswith('23') and found is not None and not isinstance(found, exc.IntegrityError):
-        raise exc.IntegrityError(found.statement, found.params, found.orig) from context.original_exception
+        raise exc.IntegrityError(found.statement, found.params, found.orig,
+                                 hide_parameters=True) from context.original_exception
 
 
 def _make_private(path: str | None) -> None:

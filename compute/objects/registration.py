@@ -27,7 +27,10 @@ class HostReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """What the predecessor left: operations it held, servers that are here, and uuids that were deleted meanwhile."""
+    """What the predecessor left: operations it held, and servers that are here.
+
+    ``deleted`` is empty: which guests are to be removed is told in answer to ``observed``.
+    """
 
     service_uuid: str
     held: tuple[Work, ...] = ()

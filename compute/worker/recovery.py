@@ -14,7 +14,6 @@ from compute import exception, states
 from compute.objects.instance import Instance
 from compute.objects.registration import Registration
 from compute.virt.driver import Driver, GuestInfo
-from compute.worker import departed
 from compute.worker.guest import guest_of
 from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.runner import Runner
@@ -34,20 +33,23 @@ class Recovery:
             LOG.info('operation %s (%s of %s) of the worker before is taken over at stage %s', work.operation.id,
                      work.operation.kind, work.instance.uuid, work.operation.stage or 'none')
             self._runner.submit(ctx.internal(work.operation.request_id), work, recover=True)
-        guests = {guest.uuid: guest for guest in self._driver.guests() if guest.ours}
         known = {instance.uuid: instance for instance in registration.instances}
-        for uuid, guest in guests.items():
-            if uuid not in known:
-                self._stranger(guest, uuid in registration.deleted)
-        self._resume(known, guests)
-        self._power_sync.run()
+        try:
+            self._resume(known, self._ours())
+            self._power_sync.run()  # which also removes those whose servers are gone
+            self._report_strangers(known)
+        except exception.ComputeError as error:  # whatever it is, the host can take work
+            LOG.error('guests could not all be compared with the ledger, the next comparison tries again: %s',
+                      error.message)
 
-    def _stranger(self, guest: GuestInfo, gone: bool) -> None:
-        if not gone:
-            LOG.error('guest %s (%s) is on this host and not in the ledger; it is left alone: look into it, and remove '
-                      'it by hand if nobody needs it', guest.name, guest.uuid)
-            return
-        departed.remove(self._driver, guest)
+    def _ours(self) -> dict[str, GuestInfo]:
+        return {guest.uuid: guest for guest in self._driver.guests() if guest.ours}
+
+    def _report_strangers(self, known: dict[str, Instance]) -> None:
+        for uuid, guest in self._ours().items():
+            if uuid not in known and not self._runner.busy(uuid):
+                LOG.error('guest %s (%s) is on this host and not in the ledger; it is left alone: look into it, and '
+                          'remove it by hand if nobody needs it', guest.name, guest.uuid)
 
     def _resume(self, known: dict[str, Instance], guests: dict[str, GuestInfo]) -> None:
         if not self._options.resume_guests:

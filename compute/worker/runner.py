@@ -265,6 +265,8 @@ class Runner:
             LOG.error('operation %s could not be undone: %s', operation.id, getattr(second, 'message', second),
                       exc_info=not isinstance(second, exception.ComputeError))
             update = None
+            if not all(stage.redo for stage in job.may_have_reached()):
+                error = _left_behind(error, second)
         job.fail(_as_value(error, job.current), update)
 
     def _show(self) -> None:
@@ -279,6 +281,13 @@ class Runner:
                 job.show()
             if any(job.waits() for job in waiting):
                 self._untold.set()
+
+
+def _left_behind(error: Exception, second: Exception) -> exception.ComputeError:
+    """Return why it is not tried on another host: the guest may run here, with the same addresses."""
+    first, then = (getattr(each, 'message', type(each).__name__) for each in (error, second))
+    return exception.Failed(f'{first}; and what was made of it could not be removed from this host ({then})',
+                            code='guest_left_behind', hint='delete the server; its host removes what is left')
 
 
 def _as_value(error: Exception, stage: str) -> OperationError:

@@ -63,10 +63,11 @@ class Run:
                  quiet: bool = False) -> None:
         self.tier, self._report = tier, report
         command = [sys.executable, '-m', 'pytest', *paths, '-q', f'--junitxml={report}', '-p', 'no:cacheprovider']
-        if tier in PARALLEL:
-            command += ['-n', str(PARALLEL[tier]), '--dist', 'loadfile']
-        if tier in OWN and os.environ.get('COMPUTE_CONCURRENCY'):
+        patched = tier in OWN and bool(os.environ.get('COMPUTE_CONCURRENCY'))
+        if patched:  # one process: what xdist talks with does not survive being made green
             command += ['-p', 'tests.patched']
+        elif tier in PARALLEL:
+            command += ['-n', str(PARALLEL[tier]), '--dist', 'loadfile']
         self._output = tempfile.TemporaryFile() if quiet else None
         self._process = subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=self._output, stderr=self._output)
 

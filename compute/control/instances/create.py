@@ -107,7 +107,7 @@ def _args(request: CreateRequest, nics: tuple[NicRequest, ...]) -> dict[str, Any
 
 def _write(cloud: Cloud, connection: Connection, context: RequestContext, request: CreateRequest,
            flavor: Flavor, plan: Callable[[int], list[Instance]], args: dict[str, Any]) -> list[Work]:
-    limits = quotas.limits_of(connection, cloud.conf, context.project_id or '', context.user_id)
+    limits = quotas.limits_of(connection, cloud.conf, context.project_id or '', context.user_id, binding=True)
     _check_metadata(limits, request)
     planned = plan(_charge(connection, limits, context, flavor, request))
     if group := planned[0].server_group:

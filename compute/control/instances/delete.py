@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy.engine import Connection
 
 from compute import exception, states
@@ -15,7 +17,12 @@ from compute.objects.operation import CANCELLED, Operation, OperationError, Work
 from compute.rpc.conductor import Delete
 
 GUARD = operation.Guard(vm_states=operation.ANY, task_states=operation.ANY, needs_host=False)
+_ATTEMPTS = 5
 _CANCELLED = OperationError(code='deleted', message='The server was deleted meanwhile', status=409)
+
+
+class _Raced(Exception):
+    """Another request for the server came between: look again."""
 
 
 def delete(cloud: Cloud, context: RequestContext, instance: Instance) -> Operation:
@@ -33,21 +40,37 @@ def delete(cloud: Cloud, context: RequestContext, instance: Instance) -> Operati
         for other in running:
             operations.end(connection, other, CANCELLED, _CANCELLED)
         opened = operations.insert(connection, operation.new(
-            context, current, kind.KIND, {'nics': _asked(running)}, host=None,
+            context, current, kind.KIND, {'nics': _asked(connection, current, running)}, host=None,
             begin_within=cloud.conf.conductor.begin_timeout))
         if not instances.update(connection, current.uuid, task_state=states.DELETING, progress=0,
                                 operation_id=opened.id):
             raise exception.NotFound(f'Instance {current.uuid} could not be found.')
+        # That held the server's row: what another request began while we came here is seen now.
+        if [each.id for each in operations.open_of_instance(connection, current.uuid)] != [opened.id]:
+            raise _Raced
         return Work(operation=opened, instance=current), True
-    work, opened = cloud.db.transaction(start)
+    work, opened = _until_alone(cloud, start)
     if opened:
         operation.hint(cloud, context, work, send)
     return work.operation
 
 
-def _asked(running: list[Operation]) -> list[dict[str, object]]:
-    """Return the NICs asked for by a creation that is cut off: ports the user brought are given back, not deleted."""
-    return [nic for other in running if other.kind == 'create' for nic in other.args.get('nics', ())]
+def _until_alone(cloud: Cloud, start: Callable[[Connection], tuple[Work, bool]]) -> tuple[Work, bool]:
+    for _ in range(_ATTEMPTS):
+        try:
+            return cloud.db.transaction(start)
+        except _Raced:
+            continue
+    raise exception.Conflict('The server cannot be deleted now: other requests for it come in all the time',
+                             code='wrong_state')
+
+
+def _asked(connection: Connection, instance: Instance, running: list[Operation]) -> list[dict[str, object]]:
+    """Return the NICs asked for by a creation that did not come to its end: ports the user brought are given back, not
+    deleted. A server that was launched knows of each of its ports whose it is.
+    """
+    begun = running if instance.launched_at else operations.of_instance(connection, instance.uuid)
+    return [nic for other in begun if other.kind == 'create' for nic in other.args.get('nics', ())]
 
 
 def send(cloud: Cloud, context: RequestContext, work: Work) -> None:

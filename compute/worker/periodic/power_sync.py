@@ -60,9 +60,12 @@ class PowerSync:
             return
         wrong = self._reporter.observed(idle, {uuid: after[uuid] for uuid in idle if uuid in after})
         for uuid in wrong:
-            with self._runner.alone(uuid):  # an operation that comes now runs after us, on what we leave
-                here = {instance.uuid: instance for instance in self._reporter.instances()}
-                self._mend(uuid, here.get(uuid))
+            try:
+                with self._runner.alone(uuid):  # an operation that comes now runs after us, on what we leave
+                    here = {instance.uuid: instance for instance in self._reporter.instances()}
+                    self._mend(uuid, here.get(uuid))
+            except exception.ComputeError as error:  # the others are looked at all the same
+                LOG.error('guest %s is not as it should be, and that could not be mended: %s', uuid, error.message)
 
     def _mend(self, uuid: str, instance: Instance | None) -> None:
         if instance is None:

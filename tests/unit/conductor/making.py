@@ -42,7 +42,7 @@ LONG_AGO = datetime.datetime(2020, 1, 1)
 class AtOnce(Conductor):
     """A conductor that works in the caller's thread."""
 
-    def _run(self, function: Any, *args: Any) -> None:
+    def _run(self, pool: Any, function: Any, *args: Any) -> None:
         function(*args)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from compute import exception
 from compute.conductor import create, delete
+from compute.control.instances import delete as control
 from compute.db import operations
+from compute.objects.kinds import reboot
 from compute.objects.nic import NicRequest
 from compute.objects.operation import DONE, FAILED, InstanceUpdate
 from tests.unit.conductor.making import LONG_AGO, USER, Controller
@@ -92,7 +96,7 @@ def test_a_host_that_went_down_is_not_waited_for(controller: Controller) -> None
     controller.reaper.sweep()
     assert controller.instance(key).deleted
     controller.add_host('b')
-    assert key in controller.register('b').deleted
+    assert controller.reports.observed(USER, power_states={key: 1}, **controller.who('b')) == (key,)
 
 
 def test_a_conductor_that_was_slow_does_not_end_what_the_host_does_by_now(
@@ -160,3 +164,35 @@ def test_asked_for_twice_it_is_done_once(controller: Controller) -> None:
     controller.finish(first.id, 'b', InstanceUpdate())
     with pytest.raises(exception.NotFound):
         controller.cloud.db.transaction(lambda connection: delete.instances.get(connection, key))
+
+
+def test_a_port_the_user_brought_survives_a_build_that_failed(controller: Controller) -> None:
+    """Its host died before it said whose the ports are."""
+    brought = controller.networks.add_port(controller.network, project_id='p1')
+    operation = controller.create(networks=(NicRequest(port_id=brought),))
+    controller.conductor.submit(create.place, USER, operation.id)
+    host = controller.builds()[-1] or ''
+    controller.begin(operation.id, host)
+    controller.networks.bind_port(None, brought, device_id=operation.instance_uuid, host=host)
+    controller.fail(operation.id, host, retryable=False)
+    assert controller.instance(operation.instance_uuid).vm_state == 'error'
+    remove(controller, operation.instance_uuid)
+    assert controller.instance(operation.instance_uuid).deleted
+    assert [(port.id, port.device_id) for port in controller.networks.ports] == [(brought, '')]
+
+
+def test_one_that_was_asked_for_in_the_same_moment_is_seen(controller: Controller,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    key, update, times = built(controller), control.instances.update, []
+
+    def late(connection: Any, uuid: str, **values: Any) -> bool:
+        times.append(uuid)
+        if len(times) == 1:  # committed by another while we waited for the row
+            control.operations.insert(connection, control.operation.new(
+                USER, controller.instance(key), reboot.KIND, {}, host='b', begin_within=60))
+        return bool(update(connection, uuid, **values))
+    monkeypatch.setattr(control.instances, 'update', late)
+    operation = controller.delete(key)
+    assert len(times) == 2
+    assert [each.id for each in controller.db.read(
+        lambda connection: operations.open_of_instance(connection, key))] == [operation.id]

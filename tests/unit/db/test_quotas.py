@@ -104,3 +104,13 @@ def test_many_at_once_never_pass_the_limit(db: Database) -> None:
         thread.join()
     assert used(db)['instances'] == 10
     assert len(refused) == 30
+
+
+@pytest.mark.parametrize(('project', 'user', 'binds'), [(6, 4, 4), (4, 6, 4), (-1, 6, 6), (4, -1, 4), (-1, -1, -1)])
+def test_a_users_limit_does_not_lift_the_projects(db: Database, conf: cfg.ConfigOpts, project: int, user: int,
+                                                  binds: int) -> None:
+    db.transaction(lambda connection: quotas.set_limit(connection, 'p1', 'cores', project))
+    db.transaction(lambda connection: quotas.set_limit(connection, 'p1', 'cores', user, 'ann'))
+    shown = db.read(lambda connection: quotas.limits_of(connection, conf, 'p1', 'ann'))
+    charged = db.read(lambda connection: quotas.limits_of(connection, conf, 'p1', 'ann', binding=True))
+    assert (shown['cores'], charged['cores']) == (user, binds)

@@ -37,7 +37,9 @@ def test_the_files_of_a_store_are_its_owners_only(database: Database, tmp_path: 
     assert 'x.sqlite' in modes and set(modes.values()) == {0o600}, modes
 
 
-@pytest.mark.parametrize(('said', 'runs'), [('Lost connection to server during query', 1), ('Deadlock found', 2)])
+@pytest.mark.parametrize(('said', 'runs'), [
+    ('Lost connection to server during query', 1), ('Deadlock found', 2),
+    ('SAVEPOINT sa_savepoint_1 does not exist', 2)])
 def test_what_may_have_been_committed_is_not_done_again(database: Database, monkeypatch: pytest.MonkeyPatch, said: str,
                                                         runs: int) -> None:
     database.transaction(lambda connection: connection.exec_driver_sql('CREATE TABLE t (n INTEGER)'))
@@ -62,3 +64,11 @@ def test_what_may_have_been_committed_is_not_done_again(database: Database, monk
     else:
         database.transaction(write)
     assert len(begun) == runs and len(database.rows(sa.text('SELECT n FROM t'))) == 1  # type: ignore[arg-type]
+
+
+def test_an_error_does_not_tell_the_values(database: Database) -> None:
+    """They may be passwords, and errors reach the logs."""
+    table = sa.table('nowhere', sa.column('secret'))
+    with pytest.raises(exc.OperationalError) as caught:
+        database.transaction(lambda connection: connection.execute(table.insert().values(secret='S3cret')))
+    assert 'nowhere' in str(caught.value) and 'S3cret' not in str(caught.value)

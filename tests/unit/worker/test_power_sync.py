@@ -118,3 +118,10 @@ def test_one_that_was_asked_to_start_meanwhile_is_not(
     conductor.meanwhile = lambda: conductor.known.__setitem__(0, now)
     sync.run()
     assert driver.off == []
+
+
+def test_one_that_cannot_be_mended_does_not_keep_it_from_the_others(conductor: Conductor, driver: Driver,
+                                                                    sync: PowerSync) -> None:
+    conductor.wrong, conductor.known = ('gone', 'u'), [server(states.STOPPED)]
+    sync.run()
+    assert driver.off == ['u']

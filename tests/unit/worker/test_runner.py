@@ -334,3 +334,21 @@ def test_what_a_stop_cuts_off_is_neither_failed_nor_undone() -> None:
     idle(runner)
     assert not handler.undone.is_set()
     assert [said[0] for said in recorder.said] == ['begin', 'progress']
+
+
+@pytest.mark.parametrize(('stage', 'code', 'retryable'), [
+    ('networking', 'unavailable', True), ('spawning', 'guest_left_behind', False)])
+def test_what_could_not_be_undone_is_not_made_a_second_time_elsewhere(stage: str, code: str, retryable: bool) -> None:
+    """The guest may run here, with the same addresses."""
+    def run(job: Job) -> None:
+        job.stage(stage)
+        raise exception.Unavailable('libvirt does not answer')
+
+    class Stuck(Handler):
+        def undo(self, job: Job) -> None:
+            raise exception.Unavailable('libvirt does not answer')
+    recorder, runner = make({'create': Stuck(run)})
+    runner.submit(ctx.internal(), work(1))
+    error = recorder.wait('fail')[2]
+    assert (error.code, error.retryable, error.stage) == (code, retryable, stage)
+    idle(runner)
