@@ -11,6 +11,7 @@ from compute import concurrency
 # Something that is not there yet often comes within this time; then READY means that the daemon serves.
 ANNOUNCE_AFTER = 10.0
 _STATUS_EVERY = 10.0
+REPLACES = 'COMPUTE_REPLACES'
 
 
 class Notifier:
@@ -37,7 +38,7 @@ class Notifier:
         send('STOPPING=1\nSTATUS=finishing what runs')
 
     def _follow(self) -> None:
-        self._service.serving.wait(ANNOUNCE_AFTER)
+        self._service.serving.wait(None if replaces() else ANNOUNCE_AFTER)
         if not self._stopped.is_set():
             send('READY=1')
         said = ''
@@ -51,6 +52,11 @@ class Notifier:
     def _feed(self) -> None:
         if not self._stopped.is_set():
             send('WATCHDOG=1')
+
+
+def replaces() -> bool:
+    """Tell whether a supervisor started this process to replace one that serves: that one goes when this is ready."""
+    return REPLACES in os.environ
 
 
 def send(message: str) -> None:

@@ -27,7 +27,7 @@ from compute import concurrency, exception, journal, lag, metrics, metrics_share
 from compute import conf as options
 from compute.health import DOWN, Finding, Report, merged, release, samples
 from compute.http_server import HttpServer
-from compute.notifier import Notifier
+from compute.notifier import Notifier, replaces
 from compute.rest.admin import Admin
 from compute.rest.door import Door
 from compute.rpc.transport import Rpc
@@ -148,7 +148,7 @@ class Service:
         daemon = served.daemon
         if daemon.name is not None:
             host, port = daemon.listen()
-            served.door = Door(self.health)
+            served.door = Door(lambda: self.health() or ['it is starting'])
             served.http = HttpServer(served.door, host, port, self.conf.http_pool_size)
         return served
 
@@ -230,6 +230,8 @@ class Service:
 
     def _explain(self) -> None:
         """Answer 503 with the reason where a start takes long. Until then clients wait, and mostly not in vain."""
+        if replaces():
+            return  # the process that this one is to replace serves on the same socket, and answers better
         self._stop.wait(_EXPLAIN_AFTER)
         for served in self._served:
             if served.http is not None and not self._stop.is_set():

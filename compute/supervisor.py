@@ -86,7 +86,7 @@ class Supervisor:
         self._metrics = Path(tempfile.mkdtemp(prefix='compute-metrics-')) if shares else None
         self._children: list[Child] = []
         self._stopping = 0.0
-        self._served = self._renew = False
+        self._served = self._renew = self._failed = False
         self._old: list[Child] = []
         self._new: Child | None = None
         self._next_start = self._pause = 0.0
@@ -99,14 +99,14 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_renew)
         while True:
-            failed = self._bury()
-            if failed and not self._served:
+            if self._bury() and not self._served and not self._failed:
+                self._failed = True
                 self._on_stop(signal.SIGTERM, None)
                 LOG.critical('%s: a process could not start', self._name)
             if self._stopping and self._end():
                 if self._metrics is not None:
                     shutil.rmtree(self._metrics, ignore_errors=True)
-                return 1 if not self._served and failed else 0
+                return 1 if self._failed else 0
             self._keep_up()
             self._listen()
             self._replace()
@@ -157,7 +157,7 @@ class Supervisor:
             for _ in range(self._count - len(there)):
                 self._start()
 
-    def _start(self) -> Child:
+    def _start(self, replaces: bool = False) -> Child:
         voice = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         name = f'compute-{os.getpid()}-{secrets.token_hex(8)}'
         voice.bind(f'\0{name}')
@@ -165,6 +165,8 @@ class Supervisor:
         environment = {**os.environ, http_server.PARENT: str(os.getpid()), 'LISTEN_PID': 'parent',
                        'LISTEN_FDS': str(len(self._descriptors)),
                        'NOTIFY_SOCKET': f'@{name}'}
+        if replaces:
+            environment[notifier.REPLACES] = '1'
         if metrics is not None:
             environment[metrics_shared.FILE] = str(metrics)
         actions = [(os.POSIX_SPAWN_DUP2, each, number) for number, each in enumerate(self._descriptors, _FIRST)]
@@ -200,7 +202,7 @@ class Supervisor:
             self._old.pop(0).tell(signal.SIGTERM)
             self._new = None
         elif self._new is None and self._old and not any(child.told for child in self._children):
-            self._new = self._start()
+            self._new = self._start(replaces=True)
 
     def _say(self) -> None:
         ready = sum(1 for child in self._children if child.ready and not child.told)

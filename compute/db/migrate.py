@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -28,8 +29,8 @@ def upgrade(database: Database, versions: str, table: str) -> list[str]:
     if not pending(database, versions, table):
         return []
     from compute.db import revisions
-    with _alone(database, table):
-        return revisions.apply(database, versions, table)
+    with database.unhurried() as store, _alone(store, table):
+        return revisions.apply(store, versions, table)
 
 
 def pending(database: Database, versions: str, table: str) -> list[str]:
@@ -73,10 +74,24 @@ def _alone(database: Database, table: str) -> Iterator[None]:
         else:  # its named locks are the server's: several installations may share one
             name = sa.func.concat(sa.func.sha1(sa.func.database()), f'.{table}'[:20])
             take, give = sa.func.get_lock(name, _LOCK_TIMEOUT), sa.func.release_lock(name)
-        if holder.execute(sa.select(take)).scalar() in (0, None) and database.kind != 'postgresql':
+        if not _taken(holder, take, database.kind):
             raise exception.Unavailable(f'Another daemon has been bringing {table} up to date for {_LOCK_TIMEOUT} s',
                                         code='migration_locked')
         try:
             yield
         finally:
             holder.execute(sa.select(give))
+
+
+def _taken(holder: sa.Connection, take: Any, kind: str) -> bool:
+    """Wait for a lock, ``_LOCK_TIMEOUT`` at most, and tell whether it is ours."""
+    if kind != 'postgresql':
+        return holder.execute(sa.select(take)).scalar() == 1
+    holder.exec_driver_sql(f"SET lock_timeout = '{_LOCK_TIMEOUT}s'")
+    try:
+        holder.execute(sa.select(take))
+    except sa.exc.DBAPIError as error:
+        if 'lock timeout' not in str(error.orig):
+            raise
+        return False
+    return True

@@ -54,11 +54,11 @@ def after_commit(connection: Connection, act: Callable[[], None]) -> None:
 class Database:
     """One store. ``options`` is the ``[database]`` group."""
 
-    def __init__(self, url: str, options: Any) -> None:
+    def __init__(self, url: str | sa.URL, options: Any) -> None:
         self.url = make_url(url)
         self.kind = self.url.get_backend_name()
         self.name = os.path.splitext(os.path.basename(self.url.database or 'memory'))[0]
-        self._retries = options.max_retries
+        self._retries, self._options = options.max_retries, options
         self.engine = _engine(self.url, options)
         # Reads commit by themselves: one trip to the server instead of three (begin, query, roll back).
         self._reader = self.engine if self.kind == 'sqlite' else _engine(self.url, options, 'AUTOCOMMIT')
@@ -134,6 +134,20 @@ class Database:
                             public='The database does not answer',
                             reason='a query that does nothing took {value:.1f} s')
 
+    @contextmanager
+    def unhurried(self) -> Iterator[Database]:
+        """Give the same store for changes of its schema: a statement may take as long as it takes, and nothing is sent
+        again, since it may have been done in part.
+        """
+        if self.kind == 'sqlite':
+            yield self
+            return
+        made = Database(self.url, _Unhurried(self._options))
+        try:
+            yield made
+        finally:
+            made.dispose()
+
     def dispose(self) -> None:
         """Close all connections: before a fork, and at the end."""
         self.engine.dispose()
@@ -196,6 +210,17 @@ class Database:
             except exc.TimeoutError as error:
                 raise exception.Unavailable('The database has no free connection', code='database_busy') from error
         raise AssertionError('unreachable')
+
+
+class _Unhurried:
+    """The options of a store, but for its patience."""
+
+    def __init__(self, options: Any) -> None:
+        self._options = options
+        self.query_timeout, self.max_retries = None, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._options, name)
 
 
 def _connections() -> Iterator[metrics.Sample]:

@@ -107,3 +107,10 @@ def test_broken_database(start: Start, place: Place) -> None:
     process = start(f'sqlite:///{store}')
     assert process.wait(60) == 1
     assert 'cannot start: ' in place.said() and 'file is not a database' in place.said()
+
+
+def test_a_start_that_takes_long_is_not_healthy(start: Start, place: Place) -> None:
+    """The first attempt goes on, so that nothing has failed yet."""
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        start(f'mysql+pymysql://u:p@127.0.0.1:{silent.getsockname()[1]}/identity')
+        assert wait_for(lambda: (found := look(place.port))[0] and found, 60, 'an answer') == (503, 'it is starting')

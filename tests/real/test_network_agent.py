@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 from typing import Any
@@ -166,6 +167,22 @@ def test_spoofed_packets_are_dropped(bed: Bed) -> None:
     one.run('ip', 'link', 'set', 'eth0', 'address', 'fa:16:3e:99:99:99')
     one.run('ip', 'neigh', 'flush', 'all')
     assert not one.pings('10.1.0.12', patience=1)
+
+
+def test_a_network_that_cannot_be_changed_keeps_its_filters(bed: Bed) -> None:
+    one, two = bed.boot(make_port(1, rules=(*EGRESS, PING)), make_port(2, rules=(*EGRESS, PING)))
+    network = bed.daemon.networks[-1]
+    six = Subnet(id='six', cidr='fd12:3456::/64', version=6, gateway='fd12:3456::1')
+    # The kernel refuses: IPv6 needs more.
+    bed.daemon.networks[-1] = dataclasses.replace(network, mtu=1000, subnets=(*network.subnets, six))
+    bed.agent.endpoints()[0].refresh(None)
+    wait_for(lambda: bed.daemon.failed, 'the failure is told')
+    for _ in range(3):
+        time.sleep(0.5)
+        assert names.bridge(network.id) in run('nft', 'list', 'table', 'inet', 'cnet_filtering').stdout
+    assert one.pings('10.1.0.12')
+    one.run('ip', 'addr', 'add', '10.1.0.99/24', 'dev', 'eth0')
+    assert not one.pings('10.1.0.12', source='10.1.0.99', patience=1)
 
 
 def test_forged_frames_are_dropped(bed: Bed) -> None:

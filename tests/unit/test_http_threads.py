@@ -14,7 +14,10 @@ import pytest
 import requests
 from cheroot import connections
 
+from compute import concurrency
 from compute.http_server import HttpServer
+
+pytestmark = pytest.mark.skipif(concurrency.is_green(), reason='native threads only; test_green_http is the other')
 
 
 def hello(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:

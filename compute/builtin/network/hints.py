@@ -22,6 +22,9 @@ from compute.exception import ComputeError
 from compute.rpc.network_agent import Wiring
 
 LOG = logging.getLogger(__name__)
+RETRY_IN = 2.0
+# An agent asks for everything at least this often: no hint is needed after that.
+KEPT = 120.0
 
 
 class Hints:
@@ -34,6 +37,7 @@ class Hints:
         self._news = threading.Event()
         self._members: set[str] = set()
         self._due = 0.0
+        self._unsent_since: float | None = None
         self._sender = concurrency.Periodic(self.flush, 3600, name='agent-hints', immediately=False, jitter=0)
 
     def start(self) -> None:
@@ -48,9 +52,7 @@ class Hints:
         """Take the notes of a transaction that is committed."""
         if not (changes.ports or changes.networks or changes.groups or changes.members):
             return
-        with self._lock:
-            for name in ('ports', 'networks', 'groups', 'members'):
-                getattr(self._pending, name).update(getattr(changes, name))
+        self._keep(changes)
         self._news.set()
         self._sender.wake()
 
@@ -65,7 +67,11 @@ class Hints:
                 for host in sorted(now):
                     self._refresh(host)
                 self._wire(ports)
+                self._unsent_since = None
             except ComputeError as error:
+                if self._soon_again(changes):
+                    LOG.warning('agents are told of a change later: %s', error.message)
+                    return
                 LOG.warning('agents were not told of a change, they will see it when they next ask: %s', error.message)
             if changes.members and not self._members:
                 self._due = time.monotonic() + self._options.refresh_interval
@@ -74,6 +80,23 @@ class Hints:
                 return
             if self._members:
                 self._tell_members()
+
+    def _soon_again(self, changes: Changes) -> bool:
+        """Keep what could not be sent for another attempt; False when agents have asked by themselves since."""
+        since = self._unsent_since = self._unsent_since or time.monotonic()
+        if time.monotonic() - since > KEPT:
+            self._unsent_since = None
+            return False
+        self._keep(changes)
+        timer = threading.Timer(RETRY_IN, self._sender.wake)
+        timer.daemon = True
+        timer.start()
+        return True
+
+    def _keep(self, changes: Changes) -> None:
+        with self._lock:
+            for name in ('ports', 'networks', 'groups', 'members'):
+                getattr(self._pending, name).update(getattr(changes, name))
 
     def _has_pending(self) -> bool:
         with self._lock:

@@ -72,7 +72,7 @@ def created_by(cloud: Cloud, context: RequestContext, request: CreateRequest, re
 
 def send(cloud: Cloud, context: RequestContext, work: Work, more: tuple[int, ...] = ()) -> None:
     """Tell a conductor; ``more``: others that it shall place together with this one."""
-    cloud.rpc.client(Build).build(context, operation_id=work.operation.id, more=more)
+    cloud.rpc.client(Build).build(context, operation_id=work.operation.id, **({'more': more} if more else {}))
 
 
 def _plan(context: RequestContext, request: CreateRequest, count: int, flavor: Flavor, image: Image, key: Any,

@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 
+from compute import concurrency
 from compute.objects.instance import Instance
 
 BASE = '_base'
@@ -58,4 +59,4 @@ class GuestPaths:
 
     def remove(self) -> None:
         """Remove the folder with all in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        concurrency.offload(shutil.rmtree, self.folder, ignore_errors=True)

@@ -66,6 +66,7 @@ def test_a_range_outside_is_refused(images: Images) -> None:
 
 def test_head_of_data_opens_and_closes_it(images: Images) -> None:
     image_id = images.make(data=DATA)
+    images('HEAD', f'/v2/images/{image_id}/file', status=200)  # opens what is kept: connections, threads
     before = len(os.listdir('/proc/self/fd'))
     assert images('HEAD', f'/v2/images/{image_id}/file', status=200).content_length == len(DATA)
     assert len(os.listdir('/proc/self/fd')) == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from compute.builtin.network.agent.plumbing import Plumbing
+from compute.objects.nic import FixedIp, Subnet
 from tests.contract.network_agent.making import make_network, make_port
 
 
@@ -17,6 +18,15 @@ class PlumbingContract:
         assert first.changes and not first.failed, first
         again = plumbing.sync(networks)
         assert again.changes == (), again
+
+    def test_a_link_local_gateway_is_no_change_either(self, plumbing: Plumbing) -> None:
+        six = Subnet(id='six', cidr='fd12:3456::/64', version=6, gateway='fe80::1')
+        port = make_port(1, fixed_ips=(FixedIp(address='fd12:3456::5', subnet_id='six', version=6),))
+        network = make_network(port, subnets=(six,))
+        first = plumbing.sync([network])
+        assert first.changes and not first.failed, first
+        again = plumbing.sync([network])
+        assert (again.changes, again.failed) == ((), first.failed), again
 
     def test_apply_adds_changes_and_removes(self, plumbing: Plumbing) -> None:
         one, two = make_port(1), make_port(2)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import threading
+import time
 from email.message import Message
+from typing import Any
 
 import pytest
 
 from compute.builtin.network.agent.metadata.proxy import Asker, Upstream, passed_on
-from compute.builtin.network.agent.metadata.service import askers
+from compute.builtin.network.agent.metadata.service import Listener, askers
 from compute.objects.nic import FixedIp
 from tests.contract.network_agent.making import make_network, make_port
 
@@ -33,3 +37,33 @@ def test_headers_about_identity_and_connection_stay_behind() -> None:
     ('/latest/meta-data/', '/base/latest/meta-data/'), ('http://evil/openstack?x=1', '/base/openstack?x=1')])
 def test_path_stays_below_the_upstream(asked: str, path: str) -> None:
     assert Upstream('http://127.0.0.1:8775/base/', 'secret', 1).path(asked) == path
+
+class Tired:
+    """A listening socket that fails once; then nobody comes."""
+
+    def __init__(self) -> None:
+        self.asked, self.again = 0, threading.Event()
+
+    def settimeout(self, seconds: float) -> None:
+        """Wait not at all."""
+
+    def accept(self) -> Any:
+        self.asked += 1
+        if self.asked == 1:
+            raise OSError(errno.EMFILE, 'Too many open files')
+        self.again.set()
+        time.sleep(0.01)
+        raise TimeoutError
+
+    def shutdown(self, how: int) -> None:
+        """Nothing is open."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_listener_outlives_a_moment_without_descriptors() -> None:
+    sock = Tired()
+    listener = Listener(make_network(), sock, 1, None, None)  # type: ignore[arg-type]
+    assert sock.again.wait(10)
+    listener.close()

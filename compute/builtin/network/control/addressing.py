@@ -27,6 +27,7 @@ def network_of(cidr: str, version: int | None = None) -> Net:
 
 
 BAD_REQUEST = {'type': 'HTTPBadRequest'}
+IPV6_LEAST_MTU = 1280
 
 
 def address_of(text: str, what: str = 'ip_address') -> Address:

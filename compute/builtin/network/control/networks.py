@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from compute.builtin.network.control import projects
+from compute.builtin.network.control.addressing import IPV6_LEAST_MTU
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
 from compute.builtin.network.db import tables as t
@@ -46,6 +47,10 @@ def update(work: Work, network_id: str, attributes: Mapping[str, Any]) -> Row:
                           details={'type': 'InvalidInput'})
     if values.get('shared') is False and old['shared']:
         _check_unshare(work, old)
+    if values.get('mtu', IPV6_LEAST_MTU) < IPV6_LEAST_MTU and rows.every(
+            work.connection, t.subnets, t.subnets.c.network_id == network_id, t.subnets.c.ip_version == 6):
+        raise Invalid(f'mtu: {values["mtu"]} is below {IPV6_LEAST_MTU}, which IPv6 needs, and the network has an IPv6 '
+                      'subnet', details={'type': 'InvalidInput'})
     _check_default(work, {**old, **values}, network_id)
     row = rows.change(work.connection, NETWORK, network_id, values)
     if any(row[name] != old[name] for name in _TOLD):

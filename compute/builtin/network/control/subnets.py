@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from compute.builtin.network.control import addresses, addressing, projects
-from compute.builtin.network.control.addressing import BAD_REQUEST, Address, Net
+from compute.builtin.network.control.addressing import BAD_REQUEST, IPV6_LEAST_MTU, Address, Net
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
 from compute.builtin.network.db import tables as t
@@ -31,6 +31,9 @@ def create(work: Work, attributes: Mapping[str, Any]) -> Row:
     net = addressing.network_of(attributes['cidr'], attributes.get('ip_version'))
     _check_cidr(net)
     _check_overlap(work, network['id'], net)
+    if net.version == 6 and network['mtu'] < IPV6_LEAST_MTU:
+        raise Invalid(f'cidr: {net}: the network has an mtu of {network["mtu"]}, IPv6 needs {IPV6_LEAST_MTU}',
+                      details=_INPUT)
     values = {'enable_dhcp': True, 'ipv6_ra_mode': None, 'ipv6_address_mode': None, **SUBNET.values(attributes),
               'cidr': str(net), 'ip_version': net.version}
     _check_modes(net, values)

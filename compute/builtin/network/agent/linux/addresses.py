@@ -30,10 +30,10 @@ class Route:
 
 
 def ensure_addresses(ipr: IPRoute, interface: int, name: str, wanted: Iterable[str], changes: list[str]) -> None:
-    """Give an interface exactly these addresses (with prefix lengths); link-local IPv6 is left alone."""
-    present = {f'{message.get("address")}/{message["prefixlen"]}' for message in ipr.addr('dump', index=interface)
-               if not _link_local(message.get('address'))}
+    """Give an interface exactly these addresses (with prefix lengths); link-local IPv6 that nobody asks for is left."""
     stated = {str(ipaddress.ip_interface(address)) for address in wanted}
+    found = {f'{message.get("address")}/{message["prefixlen"]}' for message in ipr.addr('dump', index=interface)}
+    present = {address for address in found if address in stated or not _link_local(address.partition('/')[0])}
     for address in sorted(present - stated):
         host, _, length = address.partition('/')
         ipr.addr('del', index=interface, address=host, prefixlen=int(length))

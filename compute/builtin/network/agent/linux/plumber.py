@@ -133,8 +133,9 @@ class Plumber:
                 accepted.append(network)
                 self._wired[network.id] = network
         plans = self._interfaces(links, accepted, this)
+        failed = {network.id for network in accepted} - plans.keys()
         this.problems += wires.ensure_host_routes(
-            links, self._all_plans(plans), self._settings.host_routes, this.changes)
+            links, self._all_plans(plans, failed), self._settings.host_routes, this.changes)
         made = [network for network in accepted if network.id in plans]
         self._each(made, self._inside, this)
 
@@ -152,20 +153,25 @@ class Plumber:
         plans, bridges = {}, {}
         for network in networks:
             try:
-                made = plan.make(network, self._indexes.number(network.id), self._settings.link_range)
-                bridges[network.id] = wires.ensure_network(links, made, this.changes)
-                plans[network.id] = made
+                index = self._indexes.number(network.id)
             except Exception as error:
                 this.fail(network, error)
                 self._wired.pop(network.id, None)
+                continue
+            try:
+                made = plan.make(network, index, self._settings.link_range)
+                bridges[network.id] = wires.ensure_network(links, made, this.changes)
+                plans[network.id] = made
+            except Exception as error:  # its filters are loaded all the same: guests may run there
+                this.fail(network, error)
         self._filter(this)
         for network_id, made in plans.items():
             this.ports.update(wires.ensure_taps(links, made, bridges[network_id], self._settings))
         return plans
 
-    def _all_plans(self, fresh: Mapping[str, plan.Plan]) -> list[plan.Plan]:
-        return [fresh.get(network.id) or plan.make(network, self._indexes.number(network.id),
-                                                   self._settings.link_range) for network in self._wired.values()]
+    def _all_plans(self, fresh: Mapping[str, plan.Plan], failed: set[str]) -> list[plan.Plan]:
+        return [fresh.get(network.id) or plan.make(network, self._indexes.number(network.id), self._settings.link_range)
+                for network in self._wired.values() if network.id not in failed]
 
     def _tables(self) -> list[nft.Table]:
         networks = [self._wired[network_id] for network_id in sorted(self._wired)]

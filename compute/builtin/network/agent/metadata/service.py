@@ -20,7 +20,7 @@ from compute.builtin.network.agent.plumbing import Plumbing
 from compute.objects.wiring import NetworkWiring
 
 LOG = logging.getLogger(__name__)
-PER_GUEST, LONGEST_REQUEST, LOOK_EVERY = 4, 120.0, 5.0
+PER_GUEST, LONGEST_REQUEST, LOOK_EVERY, PAUSE = 4, 120.0, 5.0, 0.2
 
 
 class Listener:
@@ -64,9 +64,10 @@ class Listener:
             except TimeoutError:
                 continue
             except OSError as error:
-                if not self._closed:
-                    LOG.warning('metadata listener ended: %s', error)
-                return
+                if not self._closed:  # no descriptor is free, say: that passes
+                    LOG.warning('a metadata request could not be taken: %s', error)
+                    time.sleep(PAUSE)
+                continue
             self._hand_over(connection, peer[0])
 
     def _hand_over(self, connection: socket.socket, address: str) -> None:
