@@ -25,6 +25,8 @@ from tests.real.faults.ways import ACTIVE, GONE, LOST, NEW, STOPPED, Cell
 _SIZES = {'worker': {'memory_mb': 1048576, 'vcpus': 1000, 'disk_gb': 102400},
           'worker2': {'memory_mb': 131072, 'vcpus': 100, 'disk_gb': 10240}}
 VICTIM, OTHER = 'node1', 'node2'
+FIRST = '-1'
+"""How the name of the first of several servers of a request ends."""
 REACH = 90
 B = TypeVar('B', bound='Bed')
 
@@ -134,7 +136,7 @@ class Bed(Cluster):
                 cell.uuid, cell.server = uuid, names[uuid]
         for cell in cells:
             if cell.way.begins == NEW:
-                cell.server = self._name()
+                cell.server = self._name() + (FIRST if cell.way.count > 1 else '')
 
     def _name(self) -> str:
         self._serial += 1
@@ -168,7 +170,9 @@ class Bed(Cluster):
     def _ask(self, cell: Cell, values: dict[str, Any]) -> requests.Response | requests.RequestException:
         try:
             if cell.way.begins == NEW:
-                return self.client.call('POST', 'compute', '/servers', self.request(name=cell.server, **values))
+                more = {'min_count': cell.way.count, 'max_count': cell.way.count} if cell.way.count > 1 else {}
+                return self.client.call('POST', 'compute', '/servers', self.request(
+                    name=cell.server.removesuffix(FIRST), **more, **values))
             if cell.way.ends == GONE:
                 return self.client.call('DELETE', 'compute', f'/servers/{cell.uuid}')
             return self.client.call('POST', 'compute', f'/servers/{cell.uuid}/action', cell.way.action)

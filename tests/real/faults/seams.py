@@ -115,7 +115,31 @@ def _conductor(points: Points, name: str) -> None:
     wrap(operations, 'begin_stage', begin_stage)
     wrap(Database, 'transaction', transaction)
     wrap(create, 'hand_over', hand_over)
+    _together(points, written)
     wrap(conductor.Conductor, 'send', send)
+
+
+def _together(points: Points, written: threading.local) -> None:
+    """The same for servers of one request, which go together."""
+    from compute.conductor import create
+    from compute.db import operations
+
+    def begin_together(original: Any, connection: Any, begun: Any, stage: str, host: str) -> None:
+        names = [_name_of(connection, operation) for operation in begun]
+        for before in (point('create', stage, BEFORE, server) for server in names):
+            if points.is_held(before):
+                raise _Held(before)
+        original(connection, begun, stage, host)
+        for after in (point('create', stage, AFTER, server) for server in names):
+            if points.is_held(after):
+                written.point = after
+
+    def hand_over_together(original: Any, self: Any, context: Any, placed: Any) -> None:
+        for work, _ in placed:
+            points.pass_by(point('create', HANDING_OVER, BEFORE, work.instance.name))
+        original(self, context, placed)
+    wrap(operations, 'begin_stage_together', begin_together)
+    wrap(create, '_hand_over_together', hand_over_together)
 
 
 def _name_of(connection: Any, operation: Any) -> str:
@@ -145,7 +169,7 @@ def _messages(points: Points) -> None:
     from compute.rpc import transport
 
     def send(original: Any, self: Any, method: Any, context: Any, /, **arguments: Any) -> Any:
-        if not points.is_on('doubled') or method.name in ('heartbeat', 'select'):
+        if not points.is_on('doubled') or method.name in ('heartbeat', 'select', 'select_many'):
             return original(self, method, context, **arguments)
         try:
             return original(self, method, context, **arguments)

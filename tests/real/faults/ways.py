@@ -21,7 +21,10 @@ SHORT = (QUEUED, SENDING)
 
 @dataclass(frozen=True)
 class Way:
-    """One request. ``stages`` empty: all of the kind. ``ends``: vm_state of the server when it went well."""
+    """One request. ``stages`` empty: all of the kind. ``ends``: vm_state of the server when it went well.
+
+    ``count``: how many servers are asked for at once; the first of them is looked at, the others are audited.
+    """
 
     name: str
     kind: str
@@ -30,6 +33,7 @@ class Way:
     action: dict[str, object] | None = None
     stages: tuple[str, ...] = ()
     edges: tuple[str, ...] = (QUEUED, END)
+    count: int = 1
 
     def all_stages(self) -> tuple[str, ...]:
         """Return the stages that this way passes, from the kind's declaration unless it names them."""
@@ -38,6 +42,7 @@ class Way:
 
 WAYS = (
     Way('create', 'create', NEW, ACTIVE, edges=(QUEUED, HANDING_OVER, SENDING, END)),
+    Way('create two', 'create', NEW, ACTIVE, stages=('scheduling',), edges=(QUEUED, HANDING_OVER), count=2),
     Way('delete', 'delete', ACTIVE, GONE, edges=(QUEUED, SENDING, END)),
     Way('delete without host', 'delete', LOST, GONE, stages=('releasing',), edges=()),
     Way('start', 'start', STOPPED, ACTIVE, {'os-start': None}),
