@@ -24,8 +24,8 @@ def install(points: Points, name: str) -> None:
 def _leases(points: Points) -> None:
     from compute.db import operations
 
-    def overdue(original: Any, connection: Any, limit: int) -> Any:
-        return [] if points.is_on(EXPIRY) else original(connection, limit)
+    def overdue(original: Any, connection: Any, limit: int, *after: Any) -> Any:
+        return [] if points.is_on(EXPIRY) else original(connection, limit, *after)
 
     def lease(original: Any, connection: Any, operation_id: int, *who: Any, **more: Any) -> Any:
         if not points.is_on(LEASE):
