@@ -70,7 +70,7 @@ def _conductor_paused() -> Fault:
         bed.pause('conductor')
 
     def meanwhile(bed: Bed, points: list[Cell]) -> None:
-        goes_on, = (cell for cell in points if cell.stage == HANDING_OVER)
+        goes_on, = (cell for cell in points if cell.stage == HANDING_OVER and cell.way.count == 1)
         here = point(goes_on.way.kind, 'spawning', BEFORE, goes_on.server)
         bed.points.hold([here])
         wait_for(lambda: bed.points.reached(here), 50, 'the build that another conductor goes on with')
