@@ -200,7 +200,7 @@ class Cloud:
             'name': 'f1', 'ram': 256, 'vcpus': 1, 'disk': 1}})['flavor']['id']
         self.network = client.ok('POST', 'network', '/v2.0/networks', {'network': {'name': 'net1'}})['network']['id']
         client.ok('POST', 'network', '/v2.0/subnets', {'subnet': {
-            'network_id': self.network, 'cidr': '10.7.0.0/24', 'ip_version': 4}})
+            'network_id': self.network, 'cidr': '10.7.0.0/20', 'ip_version': 4}})
 
     @staticmethod
     def image_of(client: Client, name: str, data: bytes, disk_format: str = 'raw') -> str:
