@@ -83,9 +83,10 @@ def _messaging_defaults(conf: cfg.ConfigOpts) -> None:
     # that is what a cast may hold up its caller (rpc.transport retries it once). Those who listen try for ever, every
     # rabbit_interval_max seconds, so that is how long the first message waits after the broker is back.
     # A daemon that hangs gets messages of the queue it shares until the broker gives it up: no more than these few.
+    # Connections for sending that a burst has made, each with a thread for its heartbeats, go when they are idle.
     cfg.set_defaults(impl_rabbit.rabbit_opts, heartbeat_timeout_threshold=30, heartbeat_rate=3,
                      kombu_reconnect_delay=0.1, rabbit_retry_interval=1, rabbit_retry_backoff=1, rabbit_interval_max=2,
-                     rabbit_qos_prefetch_count=4)
+                     rabbit_qos_prefetch_count=4, conn_pool_ttl=120)
 
 
 def version() -> str:
