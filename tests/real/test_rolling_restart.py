@@ -208,7 +208,7 @@ def test_a_start_says_what_it_waits_for(cluster: Cluster) -> None:
     cluster.broker.start()
     for name in names:
         cluster[name].wait()
-    assert cluster['scheduler'].health() == (200, 'OK')
+    wait_for(lambda: cluster['scheduler'].health() == (200, 'OK'), 60, 'the scheduler is well')  # a look may be old
     cluster.settled(120)
 
 
