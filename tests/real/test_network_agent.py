@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 from typing import Any
@@ -177,8 +176,9 @@ def test_a_network_that_cannot_be_changed_keeps_its_filters(bed: Bed) -> None:
     bed.daemon.networks[-1] = dataclasses.replace(network, mtu=1000, subnets=(*network.subnets, six))
     bed.agent.endpoints()[0].refresh(None)
     wait_for(lambda: bed.daemon.failed, 'the failure is told')
-    for _ in range(3):
-        time.sleep(0.5)
+    for _ in range(3):  # passes of the agent go on meanwhile
+        told = len(bed.daemon.beats)
+        wait_for(lambda told=told: len(bed.daemon.beats) > told + 1, 'two heartbeats')  # type: ignore[misc]
         assert names.bridge(network.id) in run('nft', 'list', 'table', 'inet', 'cnet_filtering').stdout
     assert one.pings('10.1.0.12')
     one.run('ip', 'addr', 'add', '10.1.0.99/24', 'dev', 'eth0')

@@ -52,7 +52,9 @@ def test_a_connection_that_is_just_accepted_is_waited_for(server: HttpServer, mo
         assert reached.wait(10)
         ended: queue.Queue[bool] = queue.Queue()
         threading.Thread(target=lambda: ended.put(server.drain(5, time.monotonic() + 10))).start()
-        time.sleep(0.6)
+        end = time.monotonic() + 5
+        while not (server._refuses and server._backend.connections()) and time.monotonic() < end:
+            time.sleep(0.01)
         client.sendall(b'GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n')
         assert client.recv(100).startswith(b'HTTP/1.1 200')
     assert ended.get(timeout=10)

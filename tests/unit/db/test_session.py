@@ -72,3 +72,13 @@ def test_an_error_does_not_tell_the_values(database: Database) -> None:
     with pytest.raises(exc.OperationalError) as caught:
         database.transaction(lambda connection: connection.execute(table.insert().values(secret='S3cret')))
     assert 'nowhere' in str(caught.value) and 'S3cret' not in str(caught.value)
+
+
+def test_changes_of_a_schema_take_as_long_as_they_take(database: Database) -> None:
+    with database.unhurried() as same:
+        assert same is database  # SQLite has no server to wait for
+    busy = Database('mysql+pymysql://u:p@127.0.0.1/d', database._options)
+    with busy.unhurried() as patient:
+        assert (patient.url, patient._retries, patient._options.query_timeout) == (busy.url, 0, None)
+        assert patient._options.max_pool_size == database._options.max_pool_size
+    busy.dispose()
