@@ -165,7 +165,10 @@ class Conductor:
 
     def finish(self, until: float) -> None:
         """Take no more work, end what runs, and hand back what is not done by ``until``: another goes on with it."""
-        for pool in (self._placing, self._pool):
+        pools = (self._placing, self._pool)
+        for pool in pools:
+            pool.shutdown()
+        for pool in pools:
             pool.finish(until)
         left = self.working()
         count = self.db.transaction(lambda connection: operations.hand_back(

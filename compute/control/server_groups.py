@@ -16,7 +16,7 @@ def create(cloud: Cloud, context: RequestContext, name: str, policy: str, rules:
     project, user = context.project_id or '', context.user_id or ''
     def write(connection: Connection) -> ServerGroupRecord:
         quotas.lock_project(connection, project)
-        limit = quotas.limits_of(connection, cloud.conf, project, user)['server_groups']
+        limit = quotas.limits_of(connection, cloud.conf, project, user, binding=True)['server_groups']
         if limit != quotas.UNLIMITED and server_group_list.count(connection, project) >= limit:
             raise OverQuota('Quota exceeded, too many server groups.')
         uuid = server_groups.insert(connection, project_id=project, user_id=user, name=name, policy=policy, rules=rules)

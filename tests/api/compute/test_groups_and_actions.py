@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from compute.db import instances, operations
+from compute.db import instances, operations, quotas
 from compute.objects.flavor import Flavor
 from compute.objects.instance import Instance
 from compute.objects.operation import FAILED, Operation, OperationError
@@ -78,6 +78,14 @@ def test_quota_of_groups(api: ComputeApi) -> None:
     answer = group(api, '2.64', 403, policy='affinity')
     assert answer['forbidden']['message'] == 'Quota exceeded, too many server groups.'
     assert api('GET', '/limits')['limits']['absolute']['totalServerGroupsUsed'] == 1
+
+
+def test_a_users_quota_of_groups_does_not_lift_the_projects(api: ComputeApi) -> None:
+    api.conf.set_override('server_groups', 1, 'quota')
+    api.db.transaction(lambda connection: quotas.set_limit(
+        connection, 'p1', 'server_groups', 5, 'ann'))
+    group(api, '2.64', policy='affinity')
+    group(api, '2.64', 403, policy='affinity')
 
 
 @pytest.fixture

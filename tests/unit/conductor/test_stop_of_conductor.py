@@ -75,3 +75,22 @@ def test_another_sweeps_at_once(controller: Controller) -> None:
     assert other.sweep() == 0
     controller.reaper.stop()
     assert other.sweep() == 1
+
+
+def test_who_waits_for_a_scheduler_does_not_let_others_begin(controller: Controller) -> None:
+    conductor = Conductor(controller.cloud)  # type: ignore[arg-type]
+    begun, gate, late = threading.Event(), threading.Event(), threading.Event()
+
+    def stuck(conductor: Any, context: Any) -> None:
+        begun.set()
+        gate.wait(20)
+    conductor.submit_placing((1,), stuck, USER)
+    assert begun.wait(10)
+    ending = threading.Thread(target=conductor.finish, args=(time.monotonic() + 5,))
+    ending.start()
+    while ending.is_alive() and not conductor._placing._executor._shutdown:
+        begun.wait(0.01)
+    conductor.submit(lambda *arguments: late.set(), USER, 2)
+    gate.set()
+    ending.join()
+    assert not late.is_set()
