@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,21 +20,13 @@ from typing import Any
 import requests
 
 from tests import threads
+from tests.ports import free_ports
 
 ADMIN_PASSWORD, SERVICE_PASSWORD = 'admin-secret', 'service-secret'
 SERVICES = {'identity': '/v3', 'image': '', 'network': '', 'compute': '/v2.1'}
 ROOT = Path(__file__).parents[2]
 NAMES = {'identity': 'keystone', 'image': 'glance', 'network': 'neutron', 'compute': 'nova'}
 _RUN = 'import sys; from compute.cmd.standalone import main; sys.exit(main())'
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that are free now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(('127.0.0.1', 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def wait_for(condition: Callable[[], Any], timeout: float, what: str) -> Any:

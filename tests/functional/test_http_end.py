@@ -15,7 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.functional.standalone import ROOT, free_ports, wait_for
+from tests.functional.standalone import ROOT, wait_for
+from tests.ports import free_ports
 
 Start = Callable[..., subprocess.Popen[str]]
 

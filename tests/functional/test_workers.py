@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.functional.standalone import ROOT, free_ports, wait_for
+from tests.functional.standalone import ROOT, wait_for
+from tests.ports import free_ports
 
 RUN = 'import sys; from compute.cmd.identity import main; sys.exit(main())'
 

@@ -14,8 +14,9 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.functional.standalone import ROOT, free_ports, wait_for
+from tests.functional.standalone import ROOT, wait_for
 from tests.functional.test_workers import children, serves
+from tests.ports import free_ports
 
 RUN = 'import sys; from compute.cmd.api import main; sys.exit(main())'
 

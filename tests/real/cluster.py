@@ -28,7 +28,8 @@ from compute.db import claims_audit
 from compute.db.session import Database
 from compute.db.tables import instances, operations, usages
 from tests import threads
-from tests.functional.standalone import NAMES, ROOT, SERVICE_PASSWORD, SERVICES, Client, Cloud, free_ports, wait_for
+from tests.functional.standalone import NAMES, ROOT, SERVICE_PASSWORD, SERVICES, Client, Cloud, wait_for
+from tests.ports import free_ports
 from tests.real.cluster_services import DATABASES, Broker, MariaDb
 
 ORDER = ('identity', 'image', 'network', 'conductor', 'scheduler', 'api', 'network_agent', 'worker')

@@ -19,7 +19,8 @@ import pytest
 from compute import context as ctx
 from compute import exception
 from compute.rpc.transport import Rpc
-from tests.functional.standalone import ROOT, free_ports, wait_for
+from tests.functional.standalone import ROOT, wait_for
+from tests.ports import free_ports
 from tests.real.blocked_process import Blocking, connect
 from tests.real.cluster_services import Broker, missing
 

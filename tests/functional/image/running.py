@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,17 +13,11 @@ import urllib.request
 from typing import Any
 
 from tests import threads
+from tests.ports import free_ports
 
 BIN = pathlib.Path(sys.executable).parent
 ROOT = pathlib.Path(__file__).parents[3]
 PASSWORD = 'functional-secret'
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return int(probe.getsockname()[1])
 
 
 class Running:
@@ -32,7 +25,7 @@ class Running:
 
     def __init__(self, folder: pathlib.Path, concurrency: str = threads.GREEN, **image: Any) -> None:
         self.folder, self._concurrency = folder, concurrency
-        self.image_port, self._identity_port = free_port(), free_port()
+        self.image_port, self._identity_port = free_ports(2)
         self.store = folder / 'images'
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._write_conf(image)

@@ -12,7 +12,8 @@ import socket
 import subprocess
 import sys
 
-from tests.real.cluster import ROOT, free_ports, wait_for
+from tests.ports import free_ports
+from tests.real.cluster import ROOT, wait_for
 from tests.real.cluster_services import answers
 
 
