@@ -7,7 +7,6 @@ before it closes what work needs.
 
 from __future__ import annotations
 
-import gc
 import importlib
 import logging
 import os
@@ -23,7 +22,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 import compute
-from compute import concurrency, exception, journal, lag, metrics, metrics_shared, supervisor, tracing
+from compute import concurrency, exception, journal, lag, memory, metrics, metrics_shared, supervisor, tracing
 from compute import conf as options
 from compute.health import DOWN, Finding, Report, merged, release, samples
 from compute.http_server import HttpServer
@@ -243,6 +242,10 @@ class Service:
         while not self._stop.is_set():
             self._stop.wait(1)
 
+    def settle(self) -> None:
+        """Keep memory in order from when it serves until somebody asks it to stop."""
+        memory.settle(self.serving, self._stop)
+
     def ask_to_stop(self) -> None:
         """Let ``wait`` return."""
         self._stop.set()
@@ -349,7 +352,7 @@ def main(names: list[str], program: str, argv: list[str] | None = None,
             concurrency.spawn(_outlive_nobody, service, name='parent')
             if path := os.environ.get(metrics_shared.FILE):
                 concurrency.spawn(metrics.share, path, name='metrics-share')
-        concurrency.spawn(_settle_memory, service, name='settle')
+        concurrency.spawn(service.settle, name='memory')
         service.wait()
     except Exception as error:
         service.failure = error
@@ -366,14 +369,6 @@ def _outlive_nobody(service: Service) -> None:
     while supervisor.is_child() and not service.stopping:
         threading.Event().wait(1)
     service.ask_to_stop()
-
-
-def _settle_memory(service: Service) -> None:
-    """Leave what was loaded at the start out of every later collection: it stays, and walking it costs long answers."""
-    service.serving.wait()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20000, 20, 50)
 
 
 def _signals(service: Service, conf: cfg.ConfigOpts) -> None:
