@@ -254,6 +254,21 @@ def page(connection: Connection, *, limit: int | None = None, marker: int | str 
     return [from_row(row) for row in connection.execute(query)]
 
 
+def zone_names(connection: Connection) -> list[str]:
+    """Return the names of the availability zones, in order."""
+    return sorted(connection.execute(sa.select(table.c.availability_zone).distinct()).scalars())
+
+
+def exists(connection: Connection, *, host: str | None = None, node: str | None = None,
+           zone: str | None = None) -> bool:
+    """Tell whether there is a host of this name, of this node's name and in this zone, as far as they are given."""
+    wanted = {column: name for column, name in (
+        (table.c.host, host), (table.c.node, node), (table.c.availability_zone, zone)) if name is not None}
+    query = sa.select(*wanted).where(*(column == name for column, name in wanted.items()))
+    exactly = tuple(wanted.values())  # MariaDB compares without regard to case; a zone has many hosts, one will do
+    return any(exactly in map(tuple, connection.execute(each)) for each in (query.limit(1), query.distinct()))
+
+
 def zones(connection: Connection) -> dict[str, list[Host]]:
     """Return availability zones by name with their hosts; whoever shows them judges from these which are up."""
     found: dict[str, list[Host]] = {}

@@ -62,6 +62,7 @@ class HostWorker:
         self.runner = Runner(self.reporter, handlers, options.max_concurrent_builds, options.max_concurrent_actions,
                              options.patience)
         self.power_sync = PowerSync(self.reporter, driver, self.runner)
+        self._recovery = Recovery(conf, driver, self.runner, self.power_sync)
         self.watch = Health(self._probes(rpc), conf.health.interval)
         self._unwatch: Callable[[], Any] = bool
         self._periodics = [
@@ -102,7 +103,7 @@ class HostWorker:
         registration: Registration = self.reporter.register(report, self._first_inventory())
         for periodic in self._periodics:
             periodic.start()
-        Recovery(self.conf, self.driver, self.runner, self.power_sync).run(registration)
+        self._recovery.run(registration)
 
     def _first_inventory(self) -> Inventory:
         """Ask the hypervisor what there is, until it answers: it may start together with us."""
@@ -118,6 +119,8 @@ class HostWorker:
 
     def finish(self, until: float) -> None:
         """End what runs, with reports and leases as ever. What is not done by ``until`` is left to our successor."""
+        self._recovery.stop()
+        self.power_sync.stop()
         if self._replaced:
             return  # by another process, which does the same work already
         if not self.runner.finish(until):
@@ -126,6 +129,8 @@ class HostWorker:
     def stop(self) -> None:
         """Stop reporting. Guests go on; operations that run are taken up after the next start."""
         self._stopped.set()
+        self._recovery.stop()
+        self.power_sync.stop()
         self.watch.stop()
         self._unwatch()
         self.reporter.stop()

@@ -10,12 +10,12 @@ import logging
 from typing import Any
 
 from compute import context as ctx
-from compute import exception, states
+from compute import exception
 from compute.objects.instance import Instance
 from compute.objects.registration import Registration
 from compute.virt.driver import Driver, GuestInfo
-from compute.worker.guest import guest_of
 from compute.worker.periodic.power_sync import PowerSync
+from compute.worker.resume import Resume
 from compute.worker.runner import Runner
 
 LOG = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ class Recovery:
     """Runs once at each start."""
 
     def __init__(self, conf: Any, driver: Driver, runner: Runner, power_sync: PowerSync) -> None:
-        self._options, self._driver, self._runner, self._power_sync = conf.worker, driver, runner, power_sync
+        self._driver, self._runner, self._power_sync = driver, runner, power_sync
+        self._resume = Resume(conf, driver, runner)
 
     def run(self, registration: Registration) -> None:
         """Take over operations, remove what the ledger says is gone, start what should run, report the rest."""
@@ -34,13 +35,17 @@ class Recovery:
                      work.operation.kind, work.instance.uuid, work.operation.stage or 'none')
             self._runner.submit(ctx.internal(work.operation.request_id), work, recover=True)
         known = {instance.uuid: instance for instance in registration.instances}
+        self._resume.begin(registration.instances)
         try:
-            self._resume(known, self._ours())
             self._power_sync.run()  # which also removes those whose servers are gone
             self._report_strangers(known)
         except exception.ComputeError as error:  # whatever it is, the host can take work
             LOG.error('guests could not all be compared with the ledger, the next comparison tries again: %s',
                       error.message)
+
+    def stop(self) -> None:
+        """Start no more guests."""
+        self._resume.stop()
 
     def _ours(self) -> dict[str, GuestInfo]:
         return {guest.uuid: guest for guest in self._driver.guests() if guest.ours}
@@ -50,16 +55,3 @@ class Recovery:
             if uuid not in known and not self._runner.busy(uuid):
                 LOG.error('guest %s (%s) is on this host and not in the ledger; it is left alone: look into it, and '
                           'remove it by hand if nobody needs it', guest.name, guest.uuid)
-
-    def _resume(self, known: dict[str, Instance], guests: dict[str, GuestInfo]) -> None:
-        if not self._options.resume_guests:
-            return
-        for uuid, instance in known.items():
-            guest = guests.get(uuid)
-            off = guest is not None and guest.power_state in (states.SHUTDOWN, states.CRASHED)
-            if instance.vm_state == states.ACTIVE and off and not self._runner.busy(uuid):
-                try:
-                    self._driver.power_on(guest_of(self._options, instance, instance.nics))
-                    LOG.info('server %s was started: it should run', uuid)
-                except exception.ComputeError as error:
-                    LOG.error('server %s should run and cannot be started: %s', uuid, error.message)

@@ -12,6 +12,7 @@ import errno
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from compute import concurrency, exception, metrics
@@ -57,6 +58,7 @@ class Runner:
         self._server_locks: dict[str, list[Any]] = {}
         self._jobs: dict[int, Job] = {}
         self._newest: dict[str, int] = {}
+        self._kept: set[str] = set()
         self._cut_off = False
         self._untold, self._stopped = threading.Event(), threading.Event()
         concurrency.spawn(self._show, name='stages')
@@ -103,9 +105,24 @@ class Runner:
                     job.cancelled.set()
 
     def busy(self, uuid: str) -> bool:
-        """Tell whether an operation on this server runs or waits here."""
+        """Tell whether an operation on this server runs or waits here, or the server is kept."""
         with self._lock:
-            return any(job.instance.uuid == uuid for job in self._jobs.values())
+            return uuid in self._kept or any(job.instance.uuid == uuid for job in self._jobs.values())
+
+    def keep(self, uuids: Iterable[str]) -> None:
+        """Count these servers as busy until they are let go, or an operation on them begins."""
+        with self._lock:
+            self._kept.update(uuids)
+
+    def keeps(self, uuid: str) -> bool:
+        """Tell whether a server is kept. Who asks while ``alone`` with it has the answer for as long."""
+        with self._lock:
+            return uuid in self._kept
+
+    def let_go(self, uuid: str) -> None:
+        """Keep a server no longer."""
+        with self._lock:
+            self._kept.discard(uuid)
 
     def newest(self) -> dict[str, int]:
         """Return the last operation that ended well here on each server that is not deleted: what is seen of a guest
@@ -160,6 +177,7 @@ class Runner:
         job.context.update_store()  # what this thread logs from now on carries the id of the request
         try:
             with self.alone(job.instance.uuid):
+                self.let_go(job.instance.uuid)
                 self._lead(job, recover)
         except exception.Stale as error:
             LOG.info('operation %s: %s', job.work.operation.id, error.message)

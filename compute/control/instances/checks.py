@@ -90,18 +90,17 @@ def zone_exists(cloud: Cloud, zone: str | None) -> None:
     """Return if hosts report this zone. :raises Invalid: none does."""
     if zone is None:
         return
-    zones = cloud.db.read(hosts.zones)
-    if zone not in zones:
+    if not cloud.db.read(lambda connection: hosts.exists(connection, zone=zone)):
+        zones = cloud.db.read(hosts.zone_names)
         raise exception.Invalid(f'The requested availability zone is not available: {zone!r}; known are '
-                                f'{", ".join(sorted(zones)) or "none"}.', code='zone_not_found')
+                                f'{", ".join(zones) or "none"}.', code='zone_not_found')
 
 
 def host_exists(cloud: Cloud, host: str | None, node: str | None) -> None:
     """Return if the named destination is a host here. :raises Invalid: it is not."""
     if host is None and node is None:
         return
-    known = cloud.db.read(hosts.all_hosts)
-    if not any((host is None or each.host == host) and (node is None or each.node == node) for each in known):
+    if not cloud.db.read(lambda connection: hosts.exists(connection, host=host, node=node)):
         raise exception.Invalid(f'Compute host {host or node} could not be found.', code='host_not_found')
 
 

@@ -23,6 +23,7 @@ class PowerSync:
         self._reporter, self._driver, self._runner = reporter, driver, runner
         self._pool = concurrency.Pool('guest-events', 1, queue=1000)
         self._seen: Counter[int] = Counter()
+        self._stopped = False
 
     def noticed(self, event: GuestEvent) -> None:
         """Take an event of the hypervisor in."""
@@ -37,6 +38,10 @@ class PowerSync:
         found = {guest.uuid: guest.power_state for guest in self._driver.guests() if guest.ours}
         self._seen = Counter(found.values())
         self._report(found, after)
+
+    def stop(self) -> None:
+        """Report nothing more: a host that shuts down turns off guests that should run again."""
+        self._stopped = True
 
     def seen(self) -> list[tuple[str, float, str]]:
         """Return how many guests there were at the last comparison, by power state: name of the metric, number, state.
@@ -56,7 +61,7 @@ class PowerSync:
     def _report(self, power_states: dict[str, int], after: dict[str, int]) -> None:
         idle = {uuid: power for uuid, power in power_states.items()
                 if not self._runner.busy(uuid) and power != states.NOSTATE}
-        if not idle:
+        if self._stopped or not idle:
             return
         wrong = self._reporter.observed(idle, {uuid: after[uuid] for uuid in idle if uuid in after})
         for uuid in wrong:

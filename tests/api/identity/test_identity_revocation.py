@@ -82,6 +82,16 @@ def test_revoking_one_token_leaves_its_relatives(cloud: Cloud) -> None:
     assert cloud.send('DELETE', '/v3/auth/tokens', token=other, X_Subject_Token=child).status_code == 404
 
 
+def test_revoking_the_first_token_ends_those_made_from_it(cloud: Cloud) -> None:
+    """Whoever took a token may have made others from it."""
+    leaked, mine = (cloud.token(password('admin', ADMIN)) for _ in range(2))
+    child = cloud.token(by_token(leaked), project('admin'))
+    grandchild = cloud.token(by_token(child), project('admin'))
+    assert cloud.send('DELETE', '/v3/auth/tokens', token=mine, X_Subject_Token=leaked).status_code == 204
+    assert not any(map(cloud.alive, (leaked, child, grandchild)))
+    assert cloud.alive(mine)
+
+
 def test_others_tokens_are_revoked_by_administrators_only(cloud: Cloud) -> None:
     cloud.member()
     admin = cloud.admin
@@ -107,7 +117,7 @@ def test_the_list_is_numbered_and_public(cloud: Cloud) -> None:
     cloud.send('DELETE', '/v3/auth/tokens', token=token, X_Subject_Token=token)
     answer = cloud.send('GET', f'/v3/auth/revocations?since={before}').json
     assert answer['number'] == answer['newest'] == before + 1
-    assert [event[:2] for event in answer['events']] == [[before + 1, 'token']]
+    assert [event[:2] for event in answer['events']] == [[before + 1, 'chain']]
     assert cloud.send('GET', f'/v3/auth/revocations?since={before + 1}').json['events'] == []
     assert cloud.send('GET', '/v3/auth/revocations?since=-1').status_code == 400
 

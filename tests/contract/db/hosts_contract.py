@@ -137,6 +137,19 @@ class HostsContract:
         found = database.read(hosts.zones)
         assert {zone: [each.host for each in each_hosts] for zone, each_hosts in found.items()} == {
             'east': ['one', 'three'], 'west': ['two']}
+        assert database.read(hosts.zone_names) == ['east', 'west']
+
+    def test_exists(self, database: Database) -> None:
+        for name, zone in (('one', 'east'), ('two', 'West'), ('three', 'west')):
+            add_host(database, name, told={'availability_zone': zone})
+
+        def there(**asked: str) -> bool:
+            return database.read(lambda connection: hosts.exists(connection, **asked))
+        node = find(database, 'one').node
+        assert there(zone='east') and there(zone='west') and there(zone='West')
+        assert there(host='one') and there(node=node) and there(host='one', node=node)
+        assert not there(zone='EAST') and not there(zone='north') and not there(host='ONE')
+        assert not there(host='two', zone='east')
 
     def test_io_ops_counts_open_builds_by_host(self, database: Database) -> None:
         for kind, host, state in (

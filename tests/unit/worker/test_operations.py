@@ -338,16 +338,6 @@ def test_what_cannot_be_compared_at_a_start_does_not_end_the_worker(host: Host, 
     assert 'the next comparison tries again' in caplog.text
 
 
-@pytest.mark.parametrize(('vm_state', 'resume', 'power'), [
-    ('active', True, 1), ('active', False, 4), ('stopped', True, 4)])
-def test_recovery_starts_what_should_run(host: Host, vm_state: str, resume: bool, power: int) -> None:
-    host.run(host.work('create'))
-    host.driver.stop_outside(UUID)
-    host.conf.set_override('resume_guests', resume, 'worker')
-    recover(host, instances=(host.instance(vm_state=vm_state),))
-    assert host.driver.guest_info(UUID).power_state == power
-
-
 def test_power(host: Host) -> None:
     host.run(host.work('create'))
     for kind, args, power in (('stop', {}, 4), ('stop', {}, 4), ('start', {}, 1), ('reboot', {'type': 'SOFT'}, 1),

@@ -70,9 +70,10 @@ def show(call: Call) -> Reply:
 
 
 def revoke(call: Call) -> None:
-    """Revoke a token."""
+    """Revoke a token; with one that was not made from another end those that were made from it."""
     claims: Claims = call.target['claims']
-    call.app.write(lambda connection: revocations.revoke(connection, 'token', claims.audit_ids[0], claims.expires_at))
+    kind = 'chain' if len(claims.audit_ids) == 1 else 'token'
+    call.app.write(lambda connection: revocations.revoke(connection, kind, claims.audit_ids[0], claims.expires_at))
 
 
 def own_catalog(call: Call) -> dict[str, Any]:

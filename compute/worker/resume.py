@@ -1,0 +1,94 @@
+"""After a host has booted: start the guests that should run.
+
+What they need comes up beside the worker: taps are made anew by the network agent, the hypervisor may still start. So
+each is tried again for a while. Until it runs, or is given up, what is seen of its guest says nothing about what its
+owner wants: the server counts as busy, and nobody reports that it is off. The first operation on a server ends that.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from compute import concurrency, exception, states
+from compute.objects.instance import Instance
+from compute.virt.driver import Driver
+from compute.worker.guest import guest_of
+from compute.worker.runner import Runner
+
+LOG = logging.getLogger(__name__)
+_OFF = (states.SHUTDOWN, states.CRASHED)
+_TOGETHER = 4
+_PAUSE = 1.0
+
+
+class Resume:
+    """One round at each start of a worker. ``[worker] vif_plug_timeout`` is how long taps are waited for."""
+
+    def __init__(self, conf: Any, driver: Driver, runner: Runner) -> None:
+        self._options, self._driver, self._runner = conf.worker, driver, runner
+        self._stopped = threading.Event()
+
+    def begin(self, instances: Iterable[Instance]) -> None:
+        """Start, in the background, the guests of those of these servers that should run and are off."""
+        if not self._options.resume_guests:
+            return
+        should = {each.uuid: each for each in instances
+                  if each.vm_state == states.ACTIVE and not self._runner.busy(each.uuid)}
+        self._runner.keep(should)
+        try:
+            off = {guest.uuid for guest in self._driver.guests() if guest.ours and guest.power_state in _OFF}
+        except exception.ComputeError as error:
+            LOG.warning('which guests have to be started is seen later: %s', error.message)
+            off = set(should)
+        for uuid in should.keys() - off:
+            self._runner.let_go(uuid)
+        if waiting := {uuid: each for uuid, each in should.items() if uuid in off}:
+            concurrency.spawn(self._start_all, waiting, name='resume')
+
+    def stop(self) -> None:
+        """Start no more guests. The next worker does."""
+        self._stopped.set()
+
+    def _start_all(self, waiting: dict[str, Instance]) -> None:
+        end = time.monotonic() + self._options.vif_plug_timeout
+        pool = concurrency.Pool('resume', _TOGETHER, queue=len(waiting))
+        try:
+            while waiting:
+                last = time.monotonic() > end
+                attempts = {uuid: pool.submit(self._attempt, each, last) for uuid, each in waiting.items()}
+                waiting = {uuid: waiting[uuid] for uuid, attempt in attempts.items() if attempt.result()}
+                if waiting and self._stopped.wait(_PAUSE):
+                    return
+        finally:
+            pool.shutdown()
+
+    def _attempt(self, instance: Instance, last: bool) -> bool:
+        """Start one guest; tell whether to try again."""
+        uuid = instance.uuid
+        try:
+            with self._runner.alone(uuid):
+                if self._runner.keeps(uuid) and not self._stopped.is_set():
+                    self._start(instance)
+        except exception.Unavailable as error:
+            LOG.warning('server %s should run and is started later: %s', uuid, error.message)
+            return True
+        except exception.Retry as error:
+            if not last:
+                return True
+            LOG.error('server %s should run and cannot be started: %s', uuid, error.message)
+        except exception.NotFound:
+            LOG.info('server %s has no guest here', uuid)
+        except Exception as error:
+            LOG.error('server %s should run and cannot be started: %s', uuid, getattr(error, 'message', error),
+                      exc_info=not isinstance(error, exception.ComputeError))
+        self._runner.let_go(uuid)
+        return False
+
+    def _start(self, instance: Instance) -> None:
+        if self._driver.guest_info(instance.uuid).power_state in _OFF:
+            self._driver.power_on(guest_of(self._options, instance, instance.nics))
+            LOG.info('server %s was started: it should run', instance.uuid)
