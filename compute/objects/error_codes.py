@@ -108,6 +108,7 @@ WORK: dict[str, tuple[str, str]] = {
     'disk_full': ('The disk of the host is full.', 'Free space on it; new servers go to other hosts.'),
     'disk_create': ('A disk could not be made.', 'See the log of the worker.'),
     'disk_missing': ('The root disk of the guest is gone.', 'Restore it on the host, or delete the server.'),
+    'disk_remove': ('The disks of a guest could not be removed.', 'See the file system of the host; delete it again.'),
     'tool_missing': ('A program is not installed on the host.', 'Install it.'),
     'guest_start': ('The hypervisor could not start the guest.', 'See the message and the log of libvirt.'),
     'guest_config': ('The hypervisor refuses the description of the guest.', 'See what flavor and image ask for.'),

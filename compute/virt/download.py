@@ -7,9 +7,11 @@ full inspection shows (``qemu-img info``) is left to the drivers that have the t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import struct
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from compute import exception
@@ -20,19 +22,32 @@ from compute.virt.driver import ImageStream
 GIB = 1024 ** 3
 FORMATS = ('raw', 'qcow2')
 QCOW2_MAGIC = b'QFI\xfb'
-_HEADER = 512
+_HEADER, _POLL = 512, 0.2
 _VERSION_3, _EXTERNAL_DATA = b'\0\0\0\3', 1 << 2
 
 
-def fetch(image: Image, open_stream: ImageStream, write: Callable[[bytes], Any]) -> int:
+@contextlib.contextmanager
+def in_turn(turn: threading.Lock, image: Image, cancelled: threading.Event | None) -> Iterator[None]:
+    """Hold the lock under which an image is fetched. :raises Stale: ``cancelled`` was set while another held it."""
+    while not turn.acquire(timeout=_POLL):
+        _go_on(image, cancelled)
+    try:
+        yield
+    finally:
+        turn.release()
+
+
+def fetch(image: Image, open_stream: ImageStream, write: Callable[[bytes], Any],
+          cancelled: threading.Event | None = None) -> int:
     """Pass all data of ``image`` to ``write`` and return how many bytes it was.
 
     The caller must discard what was written when this raises. :raises Failed: the data is not what was promised
-    (``image_corrupt``) or not of the declared format (``image_format``).
+    (``image_corrupt``) or not of the declared format (``image_format``). :raises Stale: ``cancelled`` was set.
     """
     digest = _Digest(image)
     header, length = b'', 0
     for chunk in open_stream():
+        _go_on(image, cancelled)
         if len(header) < _HEADER:
             header += chunk[:_HEADER]
         length += len(chunk)
@@ -43,6 +58,11 @@ def fetch(image: Image, open_stream: ImageStream, write: Callable[[bytes], Any])
     digest.verify()
     check_header(image, header)
     return length
+
+
+def _go_on(image: Image, cancelled: threading.Event | None) -> None:
+    if cancelled is not None and cancelled.is_set():
+        raise exception.Stale(f'the fetch of image {image.id} was cancelled')
 
 
 class _Digest:

@@ -94,7 +94,10 @@ class Lifecycle(Protocol):
         """
 
     def reboot_hard(self, guest: Guest) -> None:
-        """Cut power, define the guest anew from ``guest`` and start it. Works from any state, with disks kept."""
+        """Cut power, define the guest anew from ``guest`` and start it. Works from any state, with disks kept.
+
+        What is known to keep it from starting is raised before: the guest goes on as it is.
+        """
 
     def guest_info(self, uuid: str) -> GuestInfo:
         """Return what the hypervisor says now. :raises NotFound: no such guest."""
@@ -119,11 +122,13 @@ class Consoles(Protocol):
 class Images(Protocol):
     """The host's cache of base images."""
 
-    def prepare(self, instance: Instance, open_stream: ImageStream) -> None:
+    def prepare(self, instance: Instance, open_stream: ImageStream, cancelled: threading.Event | None = None) -> None:
         """Have ``instance.image`` in the cache: fetched once however many ask, checked against its hash, inspected.
 
         ``open_stream`` is not called when it is there. :raises Failed: corrupt, lying format, larger than the
         flavor's disk (``code`` image_corrupt, image_format, image_too_large). :raises Retry: no room (disk_full).
+        :raises Stale: ``cancelled`` was set while it was fetched, by this call or by the one that this waited for,
+        which goes on.
         """
 
     def expire_images(self, older_than: float) -> list[str]:

@@ -46,7 +46,7 @@ class Create:
         if instance.image is not None:
             image_id = instance.image.id
             job.sure()
-            self._driver.prepare(instance, lambda: self._images.download(None, image_id))
+            self._driver.prepare(instance, lambda: self._images.download(None, image_id), job.cancelled)
         job.stage('spawning')
         job.sure()
         self._driver.spawn(guest_of(self._options, instance, nics, job.args.get('admin_pass')))

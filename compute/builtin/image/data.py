@@ -32,7 +32,8 @@ def upload(call: Call) -> None:
     """Take the data of a queued image.
 
     :raises Conflict: the image has data, or is getting it. :raises Invalid: 415 when the data is not what the image
-    says, 400 when it breaks off. :raises TooLarge: over a limit, or the disk is full.
+    says, 400 when it breaks off. :raises TooLarge: over a limit, which other uploads may have reached meanwhile, or the
+    disk is full.
     """
     image = call.target
     _check_uploadable(call, image)
@@ -72,7 +73,8 @@ def _take(call: Call, image: Image, sink: Upload, limit: int, why: str) -> None:
     md5, sha512 = sink.digests
     data = Data(size=sink.size, virtual_size=virtual_size, checksum=md5, os_hash_value=sha512)
     sink.publish(image.id)
-    if not images.finish_upload(call.app.db, image.id, sink.id, data, now()):
+    if not images.finish_upload(call.app.db, image.id, sink.id, data, now(), owner=image.owner,
+                                total=call.app.options.project_total_size):
         raise Gone(f'Image {image.id} was deleted while its data was uploaded.', code='image_deleted')
     LOG.info('image %s has its data: %d bytes', image.id, data.size)
 

@@ -6,16 +6,14 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from compute.objects import architecture
 from compute.scheduler.filters.filter import Filter, number
 from compute.scheduler.host_state import HostState
 from compute.scheduler.request import Request
 
-_ARCHITECTURE = ('hw_architecture', 'architecture')
 _HYPERVISOR = ('img_hv_type', 'hypervisor_type')
 _VERSION = ('img_hv_requested_version', 'hypervisor_version_requires')
 _VM_MODE = ('hw_vm_mode', 'vm_mode')
-_SPELLINGS = {'amd64': 'x86_64', 'x64': 'x86_64', 'arm64': 'aarch64', 'i386': 'i686', 'i486': 'i686', 'i586': 'i686',
-              'x86': 'i686', 'powerpc64le': 'ppc64le'}
 # Either name means QEMU under libvirt; whether it is accelerated is the host's affair.
 _SAME_HYPERVISOR = {'kvm': 'qemu'}
 _COMPARE: dict[str, Callable[[int, int], bool]] = {
@@ -30,11 +28,12 @@ class ImagePropertiesFilter(Filter):
     hint = 'choose another image, or correct its properties'
 
     def applies(self, request: Request) -> bool:
-        return any(request.image.get(name) for name in (*_ARCHITECTURE, *_HYPERVISOR, *_VERSION, *_VM_MODE))
+        return any(request.image.get(name) for name in (*architecture.PROPERTIES, *_HYPERVISOR, *_VERSION, *_VM_MODE))
 
     def check(self, host: HostState, request: Request) -> str | None:
         image = request.image
-        return (_one_of('architecture', _wanted(image, _ARCHITECTURE, _SPELLINGS), host.architectures)
+        return (_one_of('architecture', _wanted(image, architecture.PROPERTIES, architecture.SPELLINGS),
+                        host.architectures)
                 or _one_of('hypervisor', _wanted(image, _HYPERVISOR, _SAME_HYPERVISOR), (host.hypervisor_type,))
                 or _one_of('VM mode', _wanted(image, _VM_MODE, {}), host.vm_modes)
                 or _version(_wanted(image, _VERSION, {}), host.hypervisor_version))
@@ -44,7 +43,7 @@ class ImagePropertiesFilter(Filter):
 
 
 def _all(request: Request) -> str:
-    named = (('architecture', _ARCHITECTURE), ('hypervisor', _HYPERVISOR), ('hypervisor version', _VERSION),
+    named = (('architecture', architecture.PROPERTIES), ('hypervisor', _HYPERVISOR), ('hypervisor version', _VERSION),
              ('VM mode', _VM_MODE))
     wanted = ((label, _wanted(request.image, names, {})) for label, names in named)
     return ', '.join(f'{label} {value}' for label, value in wanted if value)

@@ -84,9 +84,7 @@ class FakeDriver:
     def spawn(self, guest: Guest) -> None:
         """Make a guest and start it, after the configured delay."""
         instance = guest.instance
-        for nic in guest.nics:
-            hardware.check_bound(nic)
-        hardware.plan(instance)
+        _check_startable(guest)
         with self._lock:
             self._own(instance.uuid)
             self._store.remove(instance.uuid)
@@ -112,6 +110,7 @@ class FakeDriver:
         with self._lock:
             fake = self._get('power_on', guest.instance.uuid)
             if fake.power_state in _STOPPED:
+                _check_startable(guest)
                 self._boot(_fake_guest(guest, fake))
 
     def power_off(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> None:
@@ -135,6 +134,7 @@ class FakeDriver:
         """Start a guest again, whatever it does."""
         with self._lock:
             fake = self._get('reboot_hard', guest.instance.uuid)
+            _check_startable(guest)
             self._boot(_fake_guest(guest, fake))
 
     def guest_info(self, uuid: str) -> GuestInfo:
@@ -169,10 +169,10 @@ class FakeDriver:
 
     # -- Images --
 
-    def prepare(self, instance: Instance, open_stream: ImageStream) -> None:
+    def prepare(self, instance: Instance, open_stream: ImageStream, cancelled: threading.Event | None = None) -> None:
         """Note the image as cached; with ``[fake] download_images`` fetch and verify it first."""
         self._faults.check('prepare')
-        self._images.prepare(instance, open_stream)
+        self._images.prepare(instance, open_stream, cancelled)
 
     def expire_images(self, older_than: float) -> list[str]:
         """Forget images that nobody uses."""
@@ -258,6 +258,12 @@ class FakeDriver:
             self._set_state(self._store.guests[uuid], power_state)
         if self._on_event is not None:
             self._on_event(GuestEvent(uuid=uuid, kind=kind, power_state=power_state))
+
+
+def _check_startable(guest: Guest) -> None:
+    for nic in guest.nics:
+        hardware.check_bound(nic)
+    hardware.plan(guest.instance)
 
 
 def _fake_guest(guest: Guest, fake: FakeGuest) -> FakeGuest:

@@ -23,16 +23,16 @@ class ImageCache:
         self._lock = threading.Lock()
         self._fetching: dict[str, threading.Lock] = {}
 
-    def prepare(self, instance: Instance, open_stream: ImageStream) -> None:
+    def prepare(self, instance: Instance, open_stream: ImageStream, cancelled: threading.Event | None = None) -> None:
         """See ``driver.Images.prepare``."""
         image = instance.image
         if image is None:
             return
         with self._lock:
             turn = self._fetching.setdefault(image.id, threading.Lock())
-        with turn:
+        with download.in_turn(turn, image, cancelled):
             if image.id not in self._store.images and self._download:
-                length = download.fetch(image, open_stream, len)
+                length = download.fetch(image, open_stream, len, cancelled)
                 download.check_fits(instance, length if image.disk_format == 'raw' else image.virtual_size or 0)
             download.check_fits(instance, image.virtual_size or 0)
             with self._lock:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from compute.objects import architecture
 from compute.objects.instance import Instance
 from compute.virt.hardware import properties
 from compute.virt.hardware.quota import Quota, quota
@@ -60,7 +61,7 @@ def plan(instance: Instance) -> Plan:
     image.choice('hw_rng_model', ('virtio',))
     rng = flavor.flag('hw_rng:allowed')
     return Plan(
-        architecture=image.choice('hw_architecture', ARCHITECTURES) or image.choice('architecture', ARCHITECTURES),
+        architecture=_architecture(image),
         machine=_machine(image),
         firmware=image.choice('hw_firmware_type', ('bios', 'uefi')) or 'bios',
         disk_bus=image.choice('hw_disk_bus', DISK_BUSES) or 'virtio',
@@ -79,6 +80,14 @@ def plan(instance: Instance) -> Plan:
         boot_menu=bool(image.flag('hw_boot_menu') or flavor.flag('hw:boot_menu')),
         hpet=bool(image.flag('hw_time_hpet')),
         topology=topology(instance), quota=quota(instance))
+
+
+def _architecture(image: properties.Properties) -> str | None:
+    name = next((name for name in architecture.PROPERTIES if image.text(name)), '')
+    wanted = architecture.spelled(image.text(name) or '')
+    if wanted and wanted not in ARCHITECTURES:
+        raise image.error(name, f'one of {", ".join(ARCHITECTURES)}')
+    return wanted or None
 
 
 def _machine(image: properties.Properties) -> str | None:

@@ -54,12 +54,22 @@ class Disks:
         elif size:
             qemu_img.create_empty(str(paths.disk), size)
 
+    def check(self, instance: Instance) -> None:
+        """See that the root disk is there, if there is to be one. :raises Failed: it is gone, or cannot be reached."""
+        disk = self._paths.of(instance).disk
+        if instance.image is None and not instance.flavor.root_gb:
+            return
+        try:
+            disk.stat()
+        except FileNotFoundError as error:
+            raise exception.Failed(f'the root disk {disk} of guest {instance.uuid} is gone',
+                                   code='disk_missing') from error
+        except OSError as error:
+            raise exception.Failed(f'guest {instance.uuid} cannot be started: {error}', code='guest_start') from error
+
     def complete(self, guest: Guest) -> None:
-        """Before a guest starts again: make what may be made anew. :raises Failed: the root disk is gone."""
+        """Before a guest starts again: make what may be made anew."""
         paths = self._paths.of(guest.instance)
-        if not paths.disk.exists() and (guest.instance.image is not None or guest.instance.flavor.root_gb):
-            raise exception.Failed(f'the root disk {paths.disk} of guest {guest.instance.uuid} is gone',
-                                   code='disk_missing')
         paths.make()
         if guest.config_drive is not None and not paths.config_drive.exists():
             configdrive.write(paths.config_drive, guest.config_drive)

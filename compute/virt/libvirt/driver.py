@@ -113,9 +113,9 @@ class LibvirtDriver:
         """Return where VNC listens."""
         return self._consoles.vnc(instance)
 
-    def prepare(self, instance: Instance, open_stream: ImageStream) -> None:
+    def prepare(self, instance: Instance, open_stream: ImageStream, cancelled: threading.Event | None = None) -> None:
         """Fetch, verify and inspect the image."""
-        self._images.prepare(instance, open_stream)
+        self._images.prepare(instance, open_stream, cancelled)
 
     def expire_images(self, older_than: float) -> list[str]:
         """Remove what nobody uses."""

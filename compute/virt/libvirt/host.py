@@ -49,9 +49,12 @@ class Host:
     def start(self, on_event: Callable[[GuestEvent], None]) -> None:
         """Connect and deliver events. A libvirtd that is down is no error: it is waited for in the background."""
         self._on_event = on_event
-        self._stopped.clear()
-        self._mailbox = concurrency.Mailbox()
-        concurrency.spawn(self._deliver, self._mailbox, name='libvirt-deliver')
+        mailbox = concurrency.Mailbox()
+        with self._lock:
+            # A call may have come first, and to what it opened nobody is subscribed.
+            self._mailbox, self._connection = mailbox, None
+            self._stopped.clear()
+        concurrency.spawn(self._deliver, mailbox, name='libvirt-deliver')
         try:
             self.connection()
         except exception.Unavailable as error:
@@ -89,13 +92,19 @@ class Host:
 
     def _try_to_open(self, opening: Future[Any]) -> None:
         """Open in a thread of its own: to a libvirtd that hangs this may take for ever, and one such wait is enough."""
-        connection, failure = None, None
+        connection, failure, mailbox = None, None, self._mailbox
         try:
-            connection = concurrency.offload(self._open)
+            connection = concurrency.offload(self._open, mailbox)
         except Exception as error:
             failure = error
         with self._lock:
-            self._connection, self._opening = connection, None
+            started = connection is not None and self._mailbox not in (None, mailbox)
+            if not started:
+                self._connection, self._opening = connection, None
+        if started:  # meanwhile: what is open now does not tell the new mailbox anything
+            concurrency.offload(_close, connection)
+            self._try_to_open(opening)
+            return
         if self._stopped.is_set():
             self.stop()
         if failure is not None:
@@ -103,13 +112,13 @@ class Host:
         else:
             opening.set_result(connection)
 
-    def _open(self) -> Any:
+    def _open(self, mailbox: concurrency.Mailbox | None) -> Any:
         events.start_loop()
         connection = libvirt.open(self._uri)
         connection.setKeepAlive(KEEPALIVE_INTERVAL, KEEPALIVE_COUNT)
-        if self._mailbox is not None:
+        if mailbox is not None:
             self._serial += 1
-            events.subscribe(connection, self._mailbox, self._serial)
+            events.subscribe(connection, mailbox, self._serial)
         return connection
 
     def run(self, function: Callable[[Any], T]) -> T:
@@ -204,8 +213,8 @@ def translated(error: libvirt.libvirtError) -> exception.ComputeError:
 
 
 def _close(connection: Any) -> None:
-    try:
-        connection.unregisterCloseCallback()
-        connection.close()
-    except libvirt.libvirtError as error:
-        LOG.debug('closing the connection: %s', error)
+    for end in (connection.unregisterCloseCallback, connection.close):  # one that nobody subscribed to has no callback
+        try:
+            end()
+        except libvirt.libvirtError as error:
+            LOG.debug('closing the connection: %s', error)

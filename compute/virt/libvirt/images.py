@@ -3,13 +3,15 @@
 The name of a file says its content too: where an image was deleted and another project makes one with the same id, that
 one does not get the data of the first.
 An image is fetched into a file beside its place and renamed when it has passed every check, so what has a name in the
-cache is whole. Requests for the same image wait for one fetch. The time stamp of a file says when it was last wanted.
+cache is whole. Requests for the same image wait for one fetch. The time of the empty file ``NAME.used`` beside it, or
+else its own, says when it was last wanted: libvirt gives the image to QEMU's user, so its time is not ours to set.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import pathlib
 import re
@@ -28,7 +30,9 @@ from compute.virt.driver import ImageStream
 from compute.virt.libvirt import qemu_img
 from compute.virt.libvirt.paths import Paths
 
+LOG = logging.getLogger(__name__)
 _NAME = re.compile(r'[0-9a-zA-Z][0-9a-zA-Z_-]{0,63}')
+_USED = '.used'
 
 
 class ImageCache:
@@ -41,9 +45,12 @@ class ImageCache:
         self._known: dict[str, qemu_img.DiskInfo] = {}
 
     def clean(self) -> None:
-        """Remove what a fetch of this host left when it was cut off."""
+        """Remove what a fetch of this host left when it was cut off, and the stamps of images that somebody removed."""
         for path in self._paths.base.glob(f'*.{self._host}.part'):
             path.unlink(missing_ok=True)
+        for stamp in self._paths.base.glob(f'*{_USED}'):
+            if not stamp.with_suffix('').exists():
+                stamp.unlink(missing_ok=True)
 
     def path(self, image: Image) -> pathlib.Path:
         """Return where an image is, or would be."""
@@ -52,15 +59,15 @@ class ImageCache:
         content = f'{image.disk_format} {image.size} {image.os_hash_value or image.checksum}'
         return self._paths.base / f'{image.id}.{hashlib.sha256(content.encode()).hexdigest()[:16]}'
 
-    def prepare(self, instance: Instance, open_stream: ImageStream) -> None:
+    def prepare(self, instance: Instance, open_stream: ImageStream, cancelled: threading.Event | None = None) -> None:
         """See ``driver.Images.prepare``."""
         image = instance.image
         if image is None:
             return
         path = self.path(image)
-        with self._turn(image.id):
+        with download.in_turn(self._turn(image.id), image, cancelled):
             if not path.exists():
-                self._fetch(image, path, open_stream)
+                self._fetch(image, path, open_stream, cancelled)
             size = self._inspect_cached(image, path).virtual_size
             touch(path)
         download.check_fits(instance, max(size, image.virtual_size or 0))
@@ -84,11 +91,12 @@ class ImageCache:
 
     # -- fetching --
 
-    def _fetch(self, image: Image, path: pathlib.Path, open_stream: ImageStream) -> None:
+    def _fetch(self, image: Image, path: pathlib.Path, open_stream: ImageStream,
+               cancelled: threading.Event | None) -> None:
         self._check_room(image)
         part = path.with_name(f'{path.name}.{self._host}.part')
         try:
-            self._write(image, part, open_stream)
+            self._write(image, part, open_stream, cancelled)
             self._known[path.name] = self._inspect(image, part)
             os.replace(part, path)
         except OSError as error:
@@ -96,9 +104,10 @@ class ImageCache:
         finally:
             part.unlink(missing_ok=True)
 
-    def _write(self, image: Image, part: pathlib.Path, open_stream: ImageStream) -> None:
+    def _write(self, image: Image, part: pathlib.Path, open_stream: ImageStream,
+               cancelled: threading.Event | None) -> None:
         with part.open('wb') as file:
-            download.fetch(image, open_stream, lambda chunk: concurrency.offload(file.write, chunk))
+            download.fetch(image, open_stream, lambda chunk: concurrency.offload(file.write, chunk), cancelled)
             file.flush()
             concurrency.offload(os.fsync, file.fileno())
         part.chmod(0o644)
@@ -135,12 +144,13 @@ class ImageCache:
         """Remove what no guest's disk is based on and nobody wanted for ``older_than`` seconds."""
         limit, gone = time.time() - older_than, []
         for path in self._paths.base.iterdir():
-            if path.suffix == '.part' or path.stat().st_mtime > limit:
+            if path.suffix in ('.part', _USED) or last_wanted(path) > limit:
                 continue
             image_id = path.name.partition('.')[0]
             with self._turn(image_id):
                 # Looked at again inside the turn: a guest may have been made in the meantime.
-                if path.stat().st_mtime <= limit and str(path) not in self._in_use():
+                if last_wanted(path) <= limit and str(path) not in self._in_use():
+                    stamp_of(path).unlink(missing_ok=True)
                     path.unlink()
                     self._known.pop(path.name, None)
                     gone.append(image_id)
@@ -150,12 +160,27 @@ class ImageCache:
         return {base for disk in self._paths.disks() if (base := backing_file(disk)) is not None}
 
 
+def stamp_of(path: pathlib.Path) -> pathlib.Path:
+    """Return the file whose time says when a cached image was last wanted."""
+    return path.with_name(path.name + _USED)
+
+
 def touch(path: pathlib.Path) -> None:
-    """Note that a cached image was wanted now. Another owner's file is left as it is."""
+    """Note that a cached image was wanted now. Where that fails it is used nevertheless."""
+    stamp = stamp_of(path)
     try:
-        os.utime(path)
-    except PermissionError:
-        return
+        stamp.unlink(missing_ok=True)  # it may be of a user that the worker ran as before
+        stamp.touch()
+    except OSError as error:
+        LOG.warning('image %s may expire although it is used: %s', path.name, error)
+
+
+def last_wanted(path: pathlib.Path) -> float:
+    """Return when a cached image was last wanted; one without a stamp was when it was made."""
+    times = [path.stat().st_mtime]
+    with contextlib.suppress(FileNotFoundError):
+        times.append(stamp_of(path).stat().st_mtime)
+    return max(times)
 
 
 def backing_file(path: pathlib.Path) -> str | None:

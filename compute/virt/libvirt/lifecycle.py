@@ -95,7 +95,7 @@ class Lifecycle:
         """See the contract."""
         domain = self._ours(guest.instance)
         if domain.power_state() in OFF:
-            self._start_again(guest, domain)
+            self._start_again(guest, domain, self._plan_start(guest))
 
     def power_off(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> None:
         """See the contract."""
@@ -114,12 +114,18 @@ class Lifecycle:
     def reboot_hard(self, guest: Guest) -> None:
         """See the contract."""
         domain = self._ours(guest.instance)
+        plan = self._plan_start(guest)
         self._kill(domain)
-        self._start_again(guest, domain)
+        self._start_again(guest, domain, plan)
 
-    def _start_again(self, guest: Guest, domain: Domain) -> None:
+    def _plan_start(self, guest: Guest) -> hardware.Plan:
+        """Look at all that a start needs, and change nothing. :raises ComputeError: it would fail."""
         plan = hardware.plan(guest.instance)
         vif.check_plugged(guest.nics)
+        self._disks.check(guest.instance)
+        return plan
+
+    def _start_again(self, guest: Guest, domain: Domain, plan: hardware.Plan) -> None:
         try:
             self._disks.complete(guest)
             self._define(guest, plan)

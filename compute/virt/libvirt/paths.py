@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+from typing import Any
 
-from compute import concurrency
+from compute import concurrency, exception
 from compute.objects.instance import Instance
 
 BASE = '_base'
@@ -58,5 +59,12 @@ class GuestPaths:
             os.close(os.open(self.console, os.O_CREAT | os.O_WRONLY, 0o640))
 
     def remove(self) -> None:
-        """Remove the folder with all in it."""
-        concurrency.offload(shutil.rmtree, self.folder, ignore_errors=True)
+        """Remove the folder with all in it; what is gone already is no error. :raises Failed: ``disk_remove``."""
+        concurrency.offload(shutil.rmtree, self.folder, onerror=_unless_gone)
+
+
+def _unless_gone(_function: Any, path: str, failure: tuple[Any, Any, Any]) -> None:
+    error = failure[1]
+    if not isinstance(error, FileNotFoundError):
+        raise exception.Failed(f'{path} cannot be removed: {error.strerror or error}', code='disk_remove',
+                               hint='see the file system of [libvirt] instances_path, then delete the server again')

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import pathlib
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import webob
 
 from compute.builtin.image import store
+from compute.builtin.image.db import images as rows
 from compute.exception import Unavailable
-from tests.api.image.support import ADMIN, OTHER, READER, Images
+from tests.api.image.support import ADMIN, MEMBER, OTHER, READER, Images
 from tests.unit.builtin.image import making
 
 DATA = bytes(range(256)) * 10000
@@ -116,7 +121,7 @@ def test_only_the_owner_uploads_and_readers_read(images: Images) -> None:
 @pytest.mark.parametrize(('declared', 'data', 'why'), [
     ('raw', making.qcow2(), 'declared raw but its data is qcow2'),
     ('qcow2', b'nothing', 'declared qcow2 but its data is raw'),
-    ('qcow2', making.qcow2(backing=104), 'backing file')])
+    ('qcow2', making.qcow2(backing=104), 'backing file'), ('vdi', making.vdi(2 ** 63), f'disk of {2 ** 63} bytes')])
 def test_lies_are_refused_and_leave_nothing(images: Images, tmp_path: pathlib.Path, declared: str, data: bytes,
                                             why: str) -> None:
     image_id = images.make(disk_format=declared)
@@ -146,6 +151,43 @@ def test_the_bytes_of_a_project_are_limited(site: Callable[..., Images]) -> None
     images.make(data=bytes(1000), token=OTHER)
     images('DELETE', f'/v2/images/{first}', status=204)
     images('PUT', f'/v2/images/{second}/file', bytes(501), status=204)
+
+
+def test_an_upload_that_another_overtook_has_what_is_left(site: Callable[..., Images], tmp_path: pathlib.Path) -> None:
+    images = site(project_total_size=1500)
+    first, second = images.make(), images.make()
+
+    class Overtaken(io.BytesIO):
+        """A body before which another upload comes and goes."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            if not self.tell():
+                images('PUT', f'/v2/images/{second}/file', bytes(1000), status=204)
+            return super().read(size)
+    request = webob.Request.blank(f'/v2/images/{first}/file', method='PUT', body_file=Overtaken(bytes(501)),
+                                  content_type='application/octet-stream', headers={'X-Auth-Token': MEMBER})
+    request.content_length = 501
+    answer = request.get_response(images.wsgi)
+    assert answer.status_int == 413 and 'p1 has 500 of its 1500 bytes left' in answer.json['message']
+    shown = images('GET', f'/v2/images/{first}').json
+    assert (shown['status'], shown['size']) == ('queued', None) and files(tmp_path) == [second]
+    images('PUT', f'/v2/images/{first}/file', bytes(500), status=204)
+
+
+def test_uploads_in_threads_share_the_bytes_of_their_project(site: Callable[..., Images],
+                                                             tmp_path: pathlib.Path) -> None:
+    images = site(project_total_size=1500)
+    made, gate = [images.make() for _ in range(6)], threading.Barrier(6)
+    finish = rows.finish_upload
+
+    def together(*args: Any, **more: Any) -> bool:
+        gate.wait(20)
+        return finish(*args, **more)
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(6) as pool:
+        patch.setattr(rows, 'finish_upload', together)
+        answers = pool.map(lambda image_id: images('PUT', f'/v2/images/{image_id}/file', bytes(700)), made)
+        assert sorted(answer.status_int for answer in answers) == [204, 204, 413, 413, 413, 413]
+    assert len(files(tmp_path)) == 2
 
 
 @pytest.mark.parametrize(('name', 'body'), [
@@ -178,11 +220,10 @@ def test_a_disk_that_fails_leaves_nothing(images: Images, tmp_path: pathlib.Path
 
 
 def test_a_commit_whose_answer_was_lost_keeps_the_data(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
-    from compute.builtin.image.db import images as rows
     finish = rows.finish_upload
 
-    def lose(*args: Any) -> bool:
-        finish(*args)
+    def lose(*args: Any, **more: Any) -> bool:
+        finish(*args, **more)
         raise Unavailable('The database does not answer')
     image_id = images.make()
     with monkeypatch.context() as patch:

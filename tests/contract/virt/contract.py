@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import pytest
@@ -141,6 +141,13 @@ class LifecycleContract:
         bed.driver.reboot_hard(guest)
         assert bed.state(guest) == states.RUNNING
 
+    def test_reboot_hard_leaves_a_guest_running_that_could_not_start(self, bed: Bed) -> None:
+        guest = bed.spawned()
+        nic = Nic(port_id='p-1', network_id='n-1', mac='52:54:00:00:00:01', vif_type='unbound')
+        with pytest.raises(exception.Failed) as caught:
+            bed.driver.reboot_hard(dataclasses.replace(guest, nics=(nic,)))
+        assert caught.value.code == 'port_binding_failed' and bed.state(guest) == states.RUNNING
+
     @pytest.mark.parametrize('method', ['guest_info', 'power_on', 'power_off', 'reboot_soft', 'reboot_hard',
                                         'console_output', 'vnc_address'])
     def test_a_guest_that_is_not_there_is_not_found(self, bed: Bed, method: str) -> None:
@@ -212,6 +219,30 @@ class ImageContract:
             bed.driver.prepare(make_instance(image), Source(bed.data, before=broken))
         source = Source(bed.data)
         bed.driver.prepare(make_instance(image), source)
+        assert source.opened == 1
+
+    def test_a_fetch_can_be_cancelled(self, bed: Bed) -> None:
+        image, cancelled = bed.image(), threading.Event()
+        with pytest.raises(exception.Stale):
+            bed.driver.prepare(make_instance(image), Source(bed.data, before=cancelled.set), cancelled)
+        source = Source(bed.data)
+        bed.driver.prepare(make_instance(image), source, threading.Event())
+        assert source.opened == 1
+
+    def test_a_wait_for_the_fetch_of_another_can_be_cancelled(self, bed: Bed) -> None:
+        image, begun, gate, cancelled = bed.image(), threading.Event(), threading.Event(), threading.Event()
+        source = Source(bed.data, before=lambda: begun.set() or gate.wait(10))  # type: ignore[func-returns-value]
+        with ThreadPoolExecutor(2) as pool:
+            fetching = pool.submit(bed.driver.prepare, make_instance(image), source)
+            assert begun.wait(10)
+            waiting = pool.submit(bed.driver.prepare, make_instance(image), source, cancelled)
+            assert not wait([waiting], 0.1).done
+            cancelled.set()
+            with pytest.raises(exception.Stale):
+                waiting.result(5)
+            assert not fetching.done()
+            gate.set()
+            fetching.result(30)
         assert source.opened == 1
 
     @pytest.mark.parametrize(('disk_format', 'data'), [

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pathlib
 import shutil
 import subprocess
+from typing import Any
 
 import pytest
 
 from compute import exception
+from compute.objects.instance import Instance
 from compute.virt import download
 from compute.virt.driver import Guest
 from compute.virt.libvirt import qemu_img
@@ -43,6 +46,16 @@ class Store:
         self.paths.make()
         self.images = ImageCache(make_conf(libvirt={'instances_path': str(root)}), self.paths, 'host-1')
         self.disks = Disks('none', self.paths, self.images)
+
+    def age(self, instance: Instance) -> None:
+        """Let nobody have wanted an image for long."""
+        os.utime(self.images.path(instance.image), (1, 1))  # type: ignore[arg-type]
+        self.age_stamps(instance)
+
+    def age_stamps(self, instance: Instance) -> None:
+        """Let nobody have noted for long that an image was wanted."""
+        for path in self.paths.base.glob(f'{instance.image.id}.*.used'):  # type: ignore[union-attr]
+            os.utime(path, (1, 1))
 
 
 @pytest.fixture
@@ -123,10 +136,55 @@ def test_expiry_spares_used_and_recent(store: Store, tmp_path: pathlib.Path) -> 
         store.images.prepare(instance, Source(DATA))
     store.disks.create(Guest(instance=used))
     for instance in (used, idle):
-        os.utime(store.images.path(instance.image), (1, 1))  # type: ignore[arg-type]
+        store.age(instance)
     assert store.images.expire(3600) == [idle.image.id]  # type: ignore[union-attr]
     with pytest.raises(exception.Retry), store.images.using(idle.image):  # type: ignore[arg-type]
         pass
+    assert not list(store.paths.base.glob(f'{idle.image.id}*'))  # type: ignore[union-attr]
+
+
+def test_an_image_that_libvirt_gave_away_is_wanted_still(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance, given = make_instance(make_image(DATA)), make_instance(make_image(DATA))
+    for each in (instance, given):
+        store.images.prepare(each, Source(DATA))
+        store.age(each)
+    utime, image = os.utime, store.images.path(given.image)  # type: ignore[arg-type]
+
+    def refuse(path: Any, *args: Any, **kwargs: Any) -> None:
+        if os.fspath(path) == str(image):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
+        utime(path, *args, **kwargs)
+    monkeypatch.setattr(os, 'utime', refuse)
+    store.images.prepare(given, Source(DATA))
+    assert store.images.expire(3600) == [instance.image.id]  # type: ignore[union-attr]
+    store.age_stamps(given)
+    with store.images.using(given.image):  # type: ignore[arg-type]
+        pass
+    assert store.images.expire(3600) == []
+    store.age_stamps(given)
+    assert store.images.expire(3600) == [given.image.id]  # type: ignore[union-attr]
+
+
+def test_images_of_before_are_as_old_as_they_look(store: Store) -> None:
+    old, young = make_instance(make_image(DATA)), make_instance(make_image(DATA))
+    for each in (old, young):
+        store.images.prepare(each, Source(DATA))
+    store.age(old)
+    for stamp in store.paths.base.glob('*.used'):
+        stamp.unlink()
+    assert store.images.expire(3600) == [old.image.id]  # type: ignore[union-attr]
+    assert store.images.expire(0) == [young.image.id]  # type: ignore[union-attr]
+    assert list(store.paths.base.iterdir()) == []
+
+
+def test_an_image_that_cannot_be_stamped_is_used(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    monkeypatch.setattr(pathlib.Path, 'touch', refuse)
+    instance = make_instance(make_image(DATA))
+    store.images.prepare(instance, Source(DATA))
+    with store.images.using(instance.image) as base:  # type: ignore[arg-type]
+        assert base.exists()
 
 
 def test_an_id_that_is_used_again_does_not_give_the_data_of_before(store: Store) -> None:
@@ -147,6 +205,18 @@ def test_what_a_killed_worker_left_is_cleaned(store: Store) -> None:
     other.touch()
     store.images.clean()
     assert not left.exists() and other.exists()
+
+
+def test_a_stamp_without_its_image_is_cleaned(store: Store) -> None:
+    kept, lost = make_instance(make_image(DATA)), make_instance(make_image(DATA))
+    for each in (kept, lost):
+        store.images.prepare(each, Source(DATA))
+    image = store.images.path(kept.image)  # type: ignore[arg-type]
+    store.images.path(lost.image).unlink()  # type: ignore[arg-type]
+    assert store.images.expire(0) == [kept.image.id]  # type: ignore[union-attr]
+    store.images.prepare(kept, Source(DATA))
+    store.images.clean()
+    assert sorted(path.name for path in store.paths.base.iterdir()) == [image.name, f'{image.name}.used']
 
 
 def test_an_image_id_cannot_leave_the_cache(store: Store) -> None:

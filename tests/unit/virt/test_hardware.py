@@ -35,6 +35,10 @@ def test_defaults() -> None:
     ({'hw_watchdog_action': 'disabled'}, 'watchdog', None),
     ({'hw_firmware_type': 'uefi'}, 'firmware', 'uefi'),
     ({'architecture': 'aarch64'}, 'architecture', 'aarch64'),
+    ({'architecture': 'amd64'}, 'architecture', 'x86_64'),
+    ({'hw_architecture': 'ARM64 ', 'architecture': 'amd64'}, 'architecture', 'aarch64'),
+    ({'hw_architecture': '', 'architecture': 'i386'}, 'architecture', 'i686'),
+    ({'hw_architecture': ' '}, 'architecture', None),
     ({'hw_video_ram': '16'}, 'video_ram_mb', 16),
     ({'something_else': 'floppy'}, 'disk_bus', 'virtio'),
 ])
@@ -56,6 +60,7 @@ def test_extra_specs(specs: dict[str, str], name: str, value: object) -> None:
 @pytest.mark.parametrize(('properties', 'specs', 'said'), [
     ({'hw_disk_bus': 'floppy'}, {}, "image i-1: hw_disk_bus is 'floppy'; it takes one of virtio, scsi, ide"),
     ({'hw_qemu_guest_agent': 'perhaps'}, {}, "hw_qemu_guest_agent is 'perhaps'; it takes true or false"),
+    ({'architecture': 'vax'}, {}, "image i-1: architecture is 'vax'; it takes one of x86_64, i686"),
     ({'hw_video_ram': '99'}, {'hw_video:ram_max_mb': '64'}, "hw_video_ram is '99'; it takes an integer from 0 to 64"),
     ({'hw_machine_type': 'pc" foo'}, {}, 'hw_machine_type'),
     ({}, {'quota:cpu_shares': 'many'}, "flavor m1.test: quota:cpu_shares is 'many'; it takes an integer from 2"),

@@ -96,13 +96,25 @@ def begin_upload(db: Database, image_id: str, upload_id: str, now: datetime.date
                  updated_at=now)
 
 
-def finish_upload(db: Database, image_id: str, upload_id: str, data: Data, now: datetime.datetime) -> bool:
-    """Make the image active with what the upload found; False if the image is no longer this upload's."""
-    done = _swap(db, image_id, images.c.upload_id == upload_id, status=record.ACTIVE, upload_id=None, size=data.size,
-                 virtual_size=data.virtual_size, checksum=data.checksum, os_hash_algo=data.os_hash_algo,
-                 os_hash_value=data.os_hash_value, updated_at=now)
+def finish_upload(db: Database, image_id: str, upload_id: str, data: Data, now: datetime.datetime, *,
+                  owner: str | None = None, total: int = 0) -> bool:
+    """Make the image active with what the upload found; False if the image is no longer this upload's.
+
+    :raises TooLarge: the images of ``owner`` would have more than ``total`` bytes (0: any number) together.
+    """
+    def finish(connection: Connection) -> bool:
+        if total:
+            _lock_all(connection, owner)
+        done = connection.execute(_swapping(
+            image_id, images.c.upload_id == upload_id, status=record.ACTIVE, upload_id=None, size=data.size,
+            virtual_size=data.virtual_size, checksum=data.checksum, os_hash_algo=data.os_hash_algo,
+            os_hash_value=data.os_hash_value, updated_at=now)).rowcount
+        if done and total and (over := int(connection.execute(_bytes_of(owner)).scalar_one()) - total) > 0:
+            raise TooLarge(f'Image {image_id} has {data.size} bytes; project {owner} has {max(0, data.size - over)} of '
+                           f'its {total} bytes left.', code='image_size_limit')
+        return bool(done)
     # A commit whose answer was lost is tried again, and then finds nothing to do.
-    return done or is_active_with(db, image_id, data.os_hash_value)
+    return db.transaction(finish) or is_active_with(db, image_id, data.os_hash_value)
 
 
 def is_active_with(db: Database, image_id: str, digest: str) -> bool:
@@ -140,7 +152,16 @@ def existing(db: Database, ids: Iterable[str]) -> set[str]:
 
 def stored_bytes(db: Database, owner: str | None) -> int:
     """Return how many bytes the images of a project have together."""
-    return int(db.scalar(sa.select(sa.func.coalesce(sa.func.sum(images.c.size), 0)).where(images.c.owner == owner)))
+    return int(db.scalar(_bytes_of(owner)))
+
+
+def _bytes_of(owner: str | None) -> sa.sql.Select[Any]:
+    return sa.select(sa.func.coalesce(sa.func.sum(images.c.size), 0)).where(images.c.owner == owner)
+
+
+def _lock_all(connection: Connection, owner: str | None) -> None:
+    """Lock all images of a project, in one order: whoever sums and then adds does so alone."""
+    connection.execute(sa.select(images.c.id).where(images.c.owner == owner).order_by(images.c.id).with_for_update())
 
 
 def _get(connection: Connection, image_id: str) -> Image:
@@ -151,8 +172,12 @@ def _get(connection: Connection, image_id: str) -> Image:
 
 
 def _swap(db: Database, image_id: str, condition: Any, **values: Any) -> bool:
-    statement = images.update().where(images.c.id == image_id, condition).values(**values)
+    statement = _swapping(image_id, condition, **values)
     return db.transaction(lambda connection: bool(connection.execute(statement).rowcount))
+
+
+def _swapping(image_id: str, condition: Any, **values: Any) -> sa.Update:
+    return images.update().where(images.c.id == image_id, condition).values(**values)
 
 
 def _insert_properties(connection: Connection, image_id: str, values: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from compute.exception import Invalid
 
 _ISO_AT, _ISO_MAGICS = 32769, (b'CD001', b'BEA01', b'NSR02', b'NSR03')
 _OPAQUE = ('ami', 'ari', 'aki')
+_LARGEST = 2 ** 63 - 1  # what QEMU and databases count with
 
 
 class _Format(NamedTuple):
@@ -86,7 +87,7 @@ class Inspector:
         known = FORMATS.get(self._declared)
         if known is None or not known.matches(self._seen):
             return None
-        finding = known.examine(self._seen)
+        finding = self._examine(self._declared)
         if finding.problem and self._enforce:
             raise self._refusal(finding.problem)
         return finding.virtual_size
@@ -101,13 +102,19 @@ class Inspector:
         if found == 'raw' and self._declared == 'vhd':
             return  # a fixed VHD is told by its end
         self._check_name(found)
-        if self._declared in ('qcow2', 'vmdk', 'vdi') and (problem := FORMATS[found].examine(self._seen).problem):
+        if self._declared in ('qcow2', 'vmdk', 'vdi') and (problem := self._examine(found).problem):
             raise self._refusal(problem)
 
     def _check_name(self, found: str) -> None:
         # An ISO refers to nothing and boots as a plain disk, so calling it raw is no lie that matters.
         if found != self._declared and (self._declared, found) != ('raw', 'iso'):
             raise self._refusal(f'it is declared {self._declared} but its data is {found}')
+
+    def _examine(self, name: str) -> Finding:
+        finding = FORMATS[name].examine(self._seen)
+        if (finding.virtual_size or 0) <= _LARGEST:
+            return finding
+        return Finding(problem=finding.problem or f'it says that it is a disk of {finding.virtual_size} bytes')
 
     @staticmethod
     def _refusal(why: str) -> Invalid:

@@ -83,6 +83,12 @@ BAD = {
     'vhdx without regions': ('vhdx', b'vhdxfile' + bytes(MIB), 'region table'),
     'vhdx that ends early': ('vhdx', making.vhdx()[:2 * MIB], 'metadata is missing'),
     'differencing vdi': ('vdi', making.vdi(kind=4), 'type is 4'),
+    'endless qcow2': ('qcow2', making.qcow2(2 ** 63), f'disk of {2 ** 63} bytes'),
+    'endless vmdk': ('vmdk', making.vmdk(2 ** 72), f'disk of {2 ** 72} bytes'),
+    'endless vhd': ('vhd', making.vhd(2 ** 64 - 1), 'disk of'),
+    'endless fixed vhd': ('vhd', making.vhd(2 ** 63, kind=2, data=MIB), 'disk of'),
+    'endless vhdx': ('vhdx', making.vhdx(2 ** 63), 'disk of'),
+    'endless vdi': ('vdi', making.vdi(2 ** 63), 'disk of'),
     'ploop': ('ploop', b'WithoutFreeSpace' + bytes(100), 'not supported'),
 }
 
@@ -96,7 +102,8 @@ def test_bad_data_is_refused_and_told_why(name: str, cut: int) -> None:
     assert why in caught.value.message and caught.value.status == 415
 
 
-@pytest.mark.parametrize('data', [making.qcow2(backing=104, length=4 * MIB), making.vmdk(cid='1')])
+@pytest.mark.parametrize('data', [making.qcow2(backing=104, length=4 * MIB), making.vmdk(cid='1'),
+                                  making.qcow2(2 ** 63, length=4 * MIB)])
 def test_what_the_beginning_tells_is_refused_at_the_beginning(data: bytes) -> None:
     for declared in ('raw', 'qcow2', 'vmdk'):
         with pytest.raises(Invalid):
@@ -107,6 +114,16 @@ def test_what_the_beginning_tells_is_refused_at_the_beginning(data: bytes) -> No
 def test_without_enforcement_everything_passes(name: str) -> None:
     declared, data, _ = BAD[name]
     inspect(data, declared, enforce=False)
+
+
+@pytest.mark.parametrize('name', [name for name in BAD if name.startswith('endless')])
+def test_a_size_that_cannot_be_is_not_told(name: str) -> None:
+    declared, data, _ = BAD[name]
+    assert inspect(data, declared, enforce=False) is None
+
+
+def test_the_largest_disk_that_can_be() -> None:
+    assert inspect(making.qcow2(2 ** 63 - 1), 'qcow2') == 2 ** 63 - 1
 
 
 def test_wrapped_data_is_not_looked_into() -> None:
