@@ -282,6 +282,13 @@ class GreenHttp:
             def handle_one_response(self) -> None:
                 with room:
                     super().handle_one_response()
+
+            def get_environ(self) -> dict[str, Any]:
+                environ: dict[str, Any] = super().get_environ()
+                if 'content-type' not in self.headers:
+                    environ['CONTENT_TYPE'] = ''  # or it would be what mails without one are: text/plain
+                headers = [name for name in environ if name.startswith(('HTTP_', 'CONTENT_'))]
+                return {**environ, **{name: _one_line(environ[name]) for name in headers}}
         self._server = wsgi.Server(listener, listener.getsockname(), app, log=_NullLog(), log_output=False,
                                    max_http_version='HTTP/1.1', keepalive=True, socket_timeout=120,
                                    url_length_limit=16384, debug=False, protocol=Protocol)
@@ -358,6 +365,11 @@ class GreenHttp:
             self._room.release()
             greenio.shutdown_safe(connection)
             connection.close()
+
+
+def _one_line(value: str) -> str:
+    """Undo the folding of a header."""
+    return ' '.join(line.strip(' \t') for line in value.splitlines()) if '\n' in value or '\r' in value else value
 
 
 def _readable(connection: Any) -> bool:

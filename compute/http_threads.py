@@ -23,6 +23,7 @@ _IDLE_TIMEOUT = 120
 _BACKLOG = 512
 _MOST_THREADS = 30
 _MOST_KEPT = 4000
+_LARGEST_HEADERS = 65536
 
 
 class ThreadedHttp:
@@ -103,6 +104,7 @@ class Server(wsgi.Server):  # type: ignore[misc]
     _connections: Any
     ConnectionClass = Connection
     keep_alive_conn_limit = _MOST_KEPT
+    max_request_header_size = _LARGEST_HEADERS
 
     def __init__(self, app: Callable[..., Any], listener: socket.socket, size: int) -> None:
         super().__init__(listener.getsockname()[:2], app, numthreads=min(size, _MOST_THREADS), max=size,

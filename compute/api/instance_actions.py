@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 from typing import Any
@@ -38,6 +39,7 @@ def index(call: Call) -> Any:
     """List the actions on a server, newest first."""
     uuid = call.target.uuid
     page = page_of(call, call.app.conf.api.max_limit)
+    page = dataclasses.replace(page, limit=page.limit or call.app.conf.api.max_limit)
     limit = page.limit if call.facts['pages'] else None
     since, before = _time(call, 'changes-since'), _time(call, 'changes-before')
     if since and before and since > before:

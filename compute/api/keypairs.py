@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
 from compute.api import keypair_crypto as crypto
 from compute.api.schema import NAME, STRING
 from compute.api.times import precise
@@ -62,7 +64,6 @@ def create(call: Call) -> Any:
     """Import a public key, or make a pair and answer with its private half, which is shown this once."""
     body = call.body
     owner, kind, public = _owner(call, body.get('user_id')), body.get('type', SSH), body.get('public_key')
-    _check_quota(call, owner)
     secret = {}
     if public is None:
         public, private = crypto.make_ssh() if kind == SSH else crypto.make_x509(owner)
@@ -70,7 +71,7 @@ def create(call: Call) -> Any:
     public = public.strip() if kind == SSH else public
     fingerprint = crypto.ssh_fingerprint(public) if kind == SSH else crypto.x509_fingerprint(public)
     keypair = Keypair(user_id=owner, name=body['name'], type=kind, fingerprint=fingerprint, public_key=public)
-    call.app.db.transaction(lambda connection: keypairs.insert(connection, keypair))
+    _insert(call, keypair)
     return {'keypair': {**_brief(keypair), 'user_id': owner, **secret}}
 
 
@@ -89,12 +90,16 @@ def _owner(call: Call, wanted: str | None) -> str:
     return wanted
 
 
-def _check_quota(call: Call, owner: str) -> None:
-    def short(connection: Any) -> bool:
-        limit = quotas.limits_of(connection, call.app.conf, call.context.project_id or '', owner)['key_pairs']
-        return limit != quotas.UNLIMITED and keypairs.count(connection, owner) >= limit
-    if call.app.db.read(short):
-        raise OverQuota('Quota exceeded, too many key pairs.')
+def _insert(call: Call, keypair: Keypair) -> None:
+    """Add a key pair if its owner may have one more: nobody of the project counts or adds at the same time."""
+    project, owner = call.context.project_id or '', keypair.user_id
+    def write(connection: Connection) -> None:
+        quotas.lock_project(connection, project)
+        limit = quotas.limits_of(connection, call.app.conf, project, owner, binding=True)['key_pairs']
+        if limit != quotas.UNLIMITED and keypairs.count(connection, owner) >= limit:
+            raise OverQuota('Quota exceeded, too many key pairs.')
+        keypairs.insert(connection, keypair)
+    call.app.db.transaction(write)
 
 
 def _brief(keypair: Keypair) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import datetime
 from typing import Any
 
 from compute.api.instance_actions import host_id
-from compute.api.schema import STRING, whole
+from compute.api.schema import STRING
 from compute.db import instances, operation_list, operations
 from compute.db.operation_list import Wanted
 from compute.exception import NotFound
@@ -27,10 +27,11 @@ from compute.rest.paging import LIMIT, next_links, page_of
 OPEN = 'open'
 _STATES = {OPEN: (QUEUED, RUNNING), **{state: (state,) for state in (QUEUED, RUNNING, DONE, FAILED, CANCELLED)}}
 _ID = {'type': 'string', 'pattern': '^[0-9]{1,18}$'}
+_SECONDS = {'type': 'string', 'pattern': '^[0-9]{1,10}$'}
 _PAGED = {'limit': LIMIT, 'marker': _ID}
 _FILTERS = {'state': {'type': 'string', 'enum': list(_STATES)}, 'kind': STRING}
 _OF_SERVER = Query(fields({**_PAGED, **_FILTERS}))
-_OF_ALL = Query(fields({**_PAGED, **_FILTERS, 'host': STRING, 'older_than': whole(0)}))
+_OF_ALL = Query(fields({**_PAGED, **_FILTERS, 'host': STRING, 'older_than': _SECONDS}))
 
 
 def load(call: Call) -> Instance:

@@ -86,7 +86,7 @@ def delete(call: Call) -> None:
 
 RESOURCE = Resource('os-server-groups', (
     Op('GET', '/os-server-groups', index, query=_LISTED, view=_MANY, policy=policy.INDEX),
-    Op('POST', '/os-server-groups', create, body=CREATE, view=_ONE, policy=policy.CREATE),
+    Op('POST', '/os-server-groups', create, body=CREATE, view=_ONE, policy=policy.CREATE, in_project=True),
     Op('GET', '/os-server-groups/{id}', show, loads=load, view=_ONE, policy=policy.SHOW),
     Op('DELETE', '/os-server-groups/{id}', delete, status=204, loads=load, policy=policy.DELETE),
 ))

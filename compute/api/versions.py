@@ -29,11 +29,11 @@ _KNOWN: dict[str, dict[str, str]] = {
 _PATHS = {'v2.0': '/v2/', 'v2.1': '/v2.1/'}
 
 
-def document(name: str, host_url: str) -> dict[str, Any]:
+def document(name: str, root: str) -> dict[str, Any]:
     """Return the full document of one version. :raises NotFound: there is no such version."""
     if name not in _KNOWN:
         raise NotFound(f'Version {name} could not be found; there are {" and ".join(_KNOWN)}.')
-    links = [{'rel': 'self', 'href': host_url + _PATHS[name]},
+    links = [{'rel': 'self', 'href': root + _PATHS[name]},
              {'rel': 'describedby', 'type': 'text/html', 'href': 'http://docs.openstack.org/'}]
     return {**_KNOWN[name], 'links': links, 'media-types': _media_types(name)}
 
@@ -66,10 +66,10 @@ class Versions:
         request = webob.Request(environ)
         path = request.path_info
         if path in ('', '/'):
-            return _answer(200, {'versions': [_listed(name, request.host_url) for name in _KNOWN]})(
+            return _answer(200, {'versions': [_listed(name, request.application_url) for name in _KNOWN]})(
                 environ, start_response)
         choices = [{'id': name, 'status': known['status'], 'media-types': _media_types(name),
-                    'links': [{'rel': 'self', 'href': request.host_url + _PATHS[name].rstrip('/') + path}]}
+                    'links': [{'rel': 'self', 'href': request.application_url + _PATHS[name].rstrip('/') + path}]}
                    for name, known in _KNOWN.items()]
         return _answer(300, {'choices': choices})(environ, start_response)
 
@@ -85,13 +85,13 @@ class Slash:
             request = webob.Request(environ)
             query = f'?{request.query_string}' if request.query_string else ''
             response = webob.Response(status=302, content_type='text/plain')
-            response.headers['Location'] = f'{request.host_url}{request.script_name}/{query}'
+            response.headers['Location'] = f'{request.application_url}/{query}'
             return response(environ, start_response)
         return self._app(environ, start_response)
 
 
-def _listed(name: str, host_url: str) -> dict[str, Any]:
-    return {**_KNOWN[name], 'links': [{'rel': 'self', 'href': host_url + _PATHS[name]}]}
+def _listed(name: str, root: str) -> dict[str, Any]:
+    return {**_KNOWN[name], 'links': [{'rel': 'self', 'href': root + _PATHS[name]}]}
 
 
 def _answer(status: int, body: dict[str, Any]) -> webob.Response:

@@ -89,7 +89,7 @@ def of_instance(connection: Connection, uuid: str, *, request_id: str | None = N
         query = query.where(table.c.updated_at >= since)
     if before is not None:
         query = query.where(table.c.updated_at <= before)
-    return [from_row(row) for row in connection.execute(query.limit(limit) if limit else query)]
+    return [from_row(row) for row in connection.execute(query if limit is None else query.limit(limit))]
 
 
 def events_of(connection: Connection, operation_id: int) -> list[OperationEvent]:

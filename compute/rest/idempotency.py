@@ -48,8 +48,8 @@ _PATIENCE = 2.0
 """Seconds for which a request waits for the answer to the equal one before it."""
 _RUNS_FOR = datetime.timedelta(seconds=30)
 """After that whoever had to add an answer is taken for dead."""
-_LARGEST = 1 << 20
-"""Bytes of an answer that is kept although nothing was written: a console's log, say."""
+_LARGEST = 1 << 16
+"""Bytes of an answer that is kept although nothing was written."""
 _BATCH = 500
 Respond = Callable[[], webob.Response]
 

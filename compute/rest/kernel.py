@@ -18,7 +18,7 @@ import webob
 import webob.exc
 
 from compute import context as ctx
-from compute.exception import ComputeError, Gone, Invalid, NotFound, TooLarge, Unauthorized
+from compute.exception import ComputeError, Forbidden, Gone, Invalid, NotFound, TooLarge, Unauthorized
 from compute.rest import idempotency
 from compute.rest.call import Call
 from compute.rest.errors import Shape
@@ -57,6 +57,7 @@ class Api:
     :param max_body: bytes of a parsed body.
     :param version: of every request, where there is no negotiation.
     :param answers: to requests with an Idempotency-Key; without, the header means nothing.
+    :param admin: the rule that says who is an administrator; without, whoever has the role ``admin`` is.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Api:
     max_body: int = 114688
     version: Version = NEWEST
     answers: idempotency.Answers | None = None
+    admin: str | None = None
 
 
 class Kernel:
@@ -107,6 +109,8 @@ class Kernel:
     def _serve(self, request: webob.Request, version: Version) -> webob.Response:
         context = request.environ.get('compute.context')
         known = context is not None
+        if known and self.api.admin:
+            self.api.policy.settle_admin(context, self.api.admin)
         context = context or _unknown(request.environ)
         _demand_text(request)
         path = self._path(request, context)
@@ -128,7 +132,8 @@ class Kernel:
         call = self._call(request, op, version, context, parts)
         if op.gone:
             raise Gone(f'{op.path} was removed from this API.')
-        asks_once = request.method == 'POST' and idempotency.HEADER in request.headers and not (op.public or op.raw)
+        heeds = request.method == 'POST' and not (op.public or op.raw or op.reads)
+        asks_once = heeds and idempotency.HEADER in request.headers
         if self.api.answers is None or not asks_once:
             return self._do(call, request, data)
         return self._once(self.api.answers, call, request, data)
@@ -166,8 +171,8 @@ class Kernel:
               parts: dict[str, str]) -> Call:
         call = Call(self.api.app, op, version, context, self.api.policy)
         call.path, call.headers = parts, request.headers
-        call.bookmark_url = request.host_url
-        call.base_url = f'{request.host_url}{self.api.prefix}'
+        call.bookmark_url = request.application_url.removesuffix(self.api.prefix)  # what a proxy puts before it stays
+        call.base_url = f'{call.bookmark_url}{self.api.prefix}'
         call.url = request.path_url
         return call
 
@@ -178,6 +183,8 @@ class Kernel:
             call.target = call.op.loads(call)
         if call.op.policy is not None:
             call.demand(call.op.policy)
+        if call.op.in_project and not call.context.project_id:
+            raise Forbidden('The token is for no project, and what is made here belongs to one: log in to a project')
 
     def _fill(self, call: Call, request: webob.Request, data: Any) -> None:
         """Read query and body. ``data`` is the body if it is parsed already."""

@@ -124,6 +124,8 @@ class Op:
     :param gone: answers 410 in its window.
     :param again: for ``Idempotency-Key``: rebuilds the answer of a POST that was done and whose answer was lost. Takes
         a ``Call`` without target and the id of the request that did it.
+    :param reads: a POST that changes nothing: ``Idempotency-Key`` means nothing to it.
+    :param in_project: makes what belongs to the caller's project: 403 where the token is for none.
     """
 
     method: str
@@ -142,6 +144,8 @@ class Op:
     public: bool = False
     gone: bool = False
     again: Callable[..., Any] | None = None
+    reads: bool = False
+    in_project: bool = False
 
     @cached_property
     def window(self) -> Window:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ from compute.rest.call import Call
 
 LIMIT = {'type': 'string', 'pattern': '^[0-9]*$', 'maxLength': 10}
 MARKER = {'type': 'string', 'maxLength': 255}
+MOST_KEYS = 10
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,10 @@ class Page:
 
 def page_of(call: Call, max_limit: int, *, default_sort: tuple[tuple[str, str], ...] = (),
             sort_keys: frozenset[str] | None = None, default_dir: str = 'desc') -> Page:
-    """Read the page that a request asks for. :raises Invalid: a key that cannot be sorted by."""
+    """Read the page that a request asks for. A key that is repeated counts once.
+
+    :raises Invalid: a key that cannot be sorted by, or too many.
+    """
     text = call.query.get('limit')
     limit = min(int(text), max_limit) if text else max_limit
     return Page(limit, call.query.get('marker') or None, _sort_of(call, default_sort, sort_keys, default_dir))
@@ -39,15 +44,22 @@ def _sort_of(call: Call, default: tuple[tuple[str, str], ...],
         if directions and default:
             return tuple((key, directions[0]) for key, _ in default)
         return default
-    pairs = []
+    pairs: dict[str, str] = {}
     for number, key in enumerate(keys):
         direction = directions[min(number, len(directions) - 1)] if directions else default_dir
         if direction not in ('asc', 'desc'):
             raise Invalid(f'sort_dir is {direction!r}; it takes asc or desc')
         if allowed is not None and key not in allowed:
             raise Invalid(f'sort_key {key!r} is not one to sort by; known are {", ".join(sorted(allowed))}')
-        pairs.append((key, direction))
-    return tuple(pairs)
+        pairs.setdefault(key, direction)
+    demand_few_keys(pairs)
+    return tuple(pairs.items())
+
+
+def demand_few_keys(keys: Collection[str]) -> None:
+    """Return if a list may be sorted by so many keys: its pages compare all of them. :raises Invalid:"""
+    if len(keys) > MOST_KEYS:
+        raise Invalid(f'There are {len(keys)} sort keys; a list takes {MOST_KEYS} at most')
 
 
 def _listed(value: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a daemon on native threads still owes an answer to when it stops."""
+"""What a daemon on native threads still owes an answer to when it stops, and how much of headers it reads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -93,4 +94,24 @@ def test_more_than_a_few_connections_are_kept(server: HttpServer) -> None:
     assert server._backend.connections() == 20
     for session in sessions:
         session.close()
+    server.stop()
+
+
+@pytest.mark.parametrize('line', [b'X-%d: %s\r\n', b' %d %s\r\n', b'%d%s'], ids=['many', 'folded', 'one'])
+def test_headers_without_end_are_refused(server: HttpServer, line: bytes) -> None:
+    server.start()
+    with socket.create_connection(('127.0.0.1', server.port), timeout=10) as client:
+        client.sendall(b'GET / HTTP/1.1\r\nHost: here\r\nX: ')
+        with suppress(OSError):
+            for number in range(1000):
+                client.sendall(line % (number, b'a' * 1000))
+        with suppress(ConnectionError):  # what was not read undoes the answer
+            assert client.recv(100).startswith(b'HTTP/1.1 413')
+    server.stop()
+
+
+def test_large_headers_are_taken(server: HttpServer) -> None:
+    server.start()
+    headers = {f'X-{number}': 'a' * 8000 for number in range(7)}
+    assert requests.get(f'http://127.0.0.1:{server.port}/', headers=headers, timeout=10).status_code == 200
     server.stop()

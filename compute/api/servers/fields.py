@@ -27,7 +27,7 @@ _ADDRESS = {'type': 'string', 'anyOf': [{'format': 'ipv4'}, {'format': 'ipv6'}]}
 _PERSONALITY = ListOf(fields(path={**STRING, 'maxLength': 255}, contents=STRING))
 _IMAGE = {'type': 'string', 'anyOf': [{'format': 'uuid'}, {'maxLength': 0}, {
     'pattern': r'^https?://[^\s]+/[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z'}]}
-_HOSTS_OF = {'anyOf': [UUID, {'type': 'array', 'items': UUID, 'uniqueItems': True}]}
+_HOSTS_OF = {'anyOf': [UUID, {'type': 'array', 'items': UUID, 'maxItems': 1000, 'uniqueItems': True}]}
 
 # Tags on devices: from 2.32, lost by a defect between 2.37 (networks) or 2.33 (disks) and 2.42.
 _NETWORK = fields({

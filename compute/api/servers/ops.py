@@ -15,7 +15,7 @@ RESOURCE = Resource('servers', actions='/servers/{id}/action', ops=(
     Op('GET', '/servers/detail', query.detail, policy=policy.DETAIL, query=query.QUERY, view=fields.DETAILED,
        facts=query.FACTS),
     Op('POST', '/servers', create.create, policy=create_policy.CREATE, body=fields.CREATE, status=202,
-       facts=create.FACTS, again=create.again),
+       facts=create.FACTS, again=create.again, in_project=True),
     Op('GET', '/servers/{id}', show.show, policy=policy.SHOW, loads=load, view=fields.SHOWN),
     Op('PUT', '/servers/{id}', update.update, policy=policy.UPDATE, loads=load, body=fields.UPDATE,
        view=fields.UPDATED),

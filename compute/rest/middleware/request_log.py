@@ -32,8 +32,8 @@ class RequestLog:
             seconds = time.monotonic() - begin
             size = next((value for name, value in headers if name.lower() == 'content-length'), '-')
             version = environ.get('HTTP_OPENSTACK_API_VERSION') or '-'
-            LOG.info('%s "%s %s" status: %s len: %s version: %s time: %.4f', environ.get('REMOTE_ADDR', '-'),
-                     method, _target(environ), status[:3], size, version, seconds)
+            LOG.info('%s "%s %s" status: %s len: %s version: %s time: %.4f', _plain(environ.get('REMOTE_ADDR', '-')),
+                     _plain(method), _target(environ), status[:3], size, _plain(version), seconds)
             metrics.observe('compute_http_request_seconds', seconds, self._api,
                             method if method in _METHODS else 'other', environ.get('compute.route', 'none'), status[:3])
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
@@ -48,4 +48,9 @@ def _target(environ: dict[str, Any]) -> str:
     # As it came: a decoded line feed would let a client write log lines of its own.
     path = quote(environ.get('SCRIPT_NAME', '') + environ.get('PATH_INFO', ''), safe=_PLAIN, encoding='latin-1')
     query = environ.get('QUERY_STRING')
-    return f'{path}?{query}' if query else path
+    return f'{path}?{_plain(query)}' if query else path
+
+
+def _plain(text: str) -> str:
+    """Escape what is not printable: a header may hold line feeds, and a query what terminals obey."""
+    return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]

@@ -135,6 +135,14 @@ def test_pages_of_actions(acted: ComputeApi) -> None:
     actions(acted, '2.65', '?changes-before=2999-01-01T00:00:00Z', status=400)
 
 
+def test_a_limit_of_0_is_the_largest_page(acted: ComputeApi) -> None:
+    acted.conf.set_override('max_limit', 2, 'api')
+    first = actions(acted, '2.58', '?limit=0', status=200)
+    assert len(first['instanceActions']) == 2
+    rest = acted('GET', first['links'][0]['href'].removeprefix('http://localhost'), version='2.58', prefix='')
+    assert len(rest['instanceActions']) == 1 and 'links' not in rest
+
+
 @pytest.mark.parametrize(('version', 'token', 'keys'), [
     ('2.50', MEMBER, None),
     ('2.50', ADMIN, {'event', 'start_time', 'finish_time', 'result', 'traceback'}),

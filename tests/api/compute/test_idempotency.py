@@ -125,6 +125,15 @@ def test_a_private_key_is_answered_again_and_not_kept_in_clear(servers: Servers)
     assert lost.status_int == 409 and row.request_id in lost.text and 'was lost' in lost.text
 
 
+def test_a_console_is_read_anew_and_its_log_is_not_kept(servers: Servers) -> None:
+    path = f'/v2.1/servers/{servers.insert().uuid}/action'
+    for text in ('one', 'two'):
+        servers.api.rpc.answers['console_output'] = text
+        answer = post(servers, path, {'os-getConsoleOutput': {}})
+        assert (answer.status_int, answer.json) == (200, {'output': text}) and REPLAYED not in answer.headers
+    assert servers.api.db.rows(sa.select(idempotency)) == []
+
+
 def test_the_versions_and_paths_of_the_api_share_their_keys(servers: Servers) -> None:
     assert create(servers).status_int == 202
     assert post(servers, '/v2/servers', servers.request()).status_int == 409

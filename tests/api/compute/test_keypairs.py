@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
+from compute.api import keypair_crypto as crypto
 from tests.api.compute.compute_cloud import ADMIN, MEMBER, OTHER, ComputeApi
 
 RSA = ('ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDB8JQvVjC0pVsrvMdi/2asJSwlxzQxlN0K5Yz5n0KHVvKXo8bJ5lVoyMHhW6cKpk8D1Z1Q'
@@ -139,6 +142,26 @@ def test_pages_from_2_35(api: ComputeApi) -> None:
     assert answer['keypairs_links'] == [{'rel': 'next', 'href': 'http://localhost/v2.1/os-keypairs?limit=2&marker=b'}]
     assert names(api('GET', '/os-keypairs?limit=2&marker=b', version='2.35')) == ['c']
     api('GET', '/os-keypairs?marker=z', version='2.35', status=400)
+
+
+def test_no_number_of_requests_at_once_passes_the_quota(api: ComputeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly() -> tuple[str, str]:
+        time.sleep(0.2)
+        return ed25519_line(), 'private'
+    monkeypatch.setattr(crypto, 'make_ssh', slowly)
+    api.conf.set_override('key_pairs', 2, 'quota')
+    body = [{'keypair': {'name': f'k{number}'}} for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda each: api.send('POST', '/v2.1/os-keypairs', each).status_int, body))
+    assert sorted(answers) == [200] * 2 + [403] * 6
+    assert len(names(api('GET', '/os-keypairs'))) == 2
+
+
+def test_a_users_limit_does_not_lift_the_projects(api: ComputeApi) -> None:
+    api('PUT', '/os-quota-sets/p1?user_id=ann', {'quota_set': {'key_pairs': 5, 'force': True}}, token=ADMIN, status=200)
+    api('PUT', '/os-quota-sets/p1', {'quota_set': {'key_pairs': 1, 'force': True}}, token=ADMIN, status=200)
+    add(api)
+    assert add(api, 'k2', status=403)['forbidden']['reason'] == 'over_quota'
 
 
 def test_quota(api: ComputeApi) -> None:

@@ -147,4 +147,6 @@ def test_what_hangs(ledger: Ledger) -> None:
     assert ledger.all('?state=running') == [old] and ledger.all('?state=queued') == [new]
     assert ledger.all('?state=done') == [done] and ledger.all(f'?marker={old}&limit=1') == [new]
     ledger.all(token=MEMBER, status=403)
-    ledger.all('?older_than=soon', status=400)
+    for wrong in ('soon', '-1', '99999999999', '9' * 5000):
+        assert 'older_than' in str(ledger.all(f'?older_than={wrong}', status=400))
+    assert ledger.all('?older_than=9999999999') == []

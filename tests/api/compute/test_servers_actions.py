@@ -97,6 +97,8 @@ def test_a_hard_reboot_takes_the_place_of_a_soft_one(servers: Servers) -> None:
     ({'reboot': {'type': 'MEDIUM'}}, 'MEDIUM'), ({'reboot': {}}, 'type'), ({'reboot': None}, 'reboot'),
     ({'reboot': {'type': 'SOFT', 'x': 1}}, 'x'), ({'os-getConsoleOutput': {'length': 'x'}}, 'length'),
     ({'os-getConsoleOutput': {'length': -2}}, 'length'), ({'os-getConsoleOutput': {'x': 1}}, 'x'),
+    ({'os-getConsoleOutput': {'length': '9' * 5000}}, 'length'),
+    ({'os-getConsoleOutput': {'length': 2 ** 40}}, 'length'),
     ({'lock': {'locked_reason': ''}}, 'locked_reason'), ({'lock': {'why': 'x'}}, 'why'), ('os-start', 'action')])
 def test_bodies_that_are_refused(servers: Servers, body: Any, words: str) -> None:
     key = servers.insert().uuid

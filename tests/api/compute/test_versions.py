@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+import webob
 
 from compute.api.app import all_resources
 from compute.api.history import HISTORY
-from tests.api.compute.compute_cloud import ADMIN, ComputeApi
+from tests.api.compute.compute_cloud import ADMIN, MEMBER, ComputeApi
 
 
 def test_list(api: ComputeApi) -> None:
@@ -27,6 +30,20 @@ def test_document(api: ComputeApi, path: str, name: str) -> None:
 def test_the_missing_slash(api: ComputeApi, path: str) -> None:
     answer = api.send('GET', path, token=None)
     assert (answer.status_int, answer.headers['Location']) == (302, f'http://localhost{path}/')
+
+
+@pytest.mark.parametrize(('path', 'links'), [
+    ('/', ['/v2/', '/v2.1/']), ('/v2.1/', ['/v2.1/']), ('/elsewhere', ['/v2/elsewhere', '/v2.1/elsewhere']),
+    ('/v2.1/flavors', ['/v2.1/flavors/1', '/flavors/1']),
+    ('/v2.1/flavors?limit=1', ['/v2.1/flavors/1', '/flavors/1', '/v2.1/flavors?limit=1&marker=1'])])
+def test_links_behind_a_proxy_that_adds_a_path(api: ComputeApi, path: str, links: list[str]) -> None:
+    for number in ('1', '2'):
+        api('POST', '/flavors', {'flavor': {'id': number, 'name': number, 'ram': 64, 'vcpus': 1, 'disk': 1}},
+            token=ADMIN, status=200)
+    request = webob.Request.blank(path, base_url='http://cloud/compute', headers={'X-Auth-Token': MEMBER})
+    found = re.findall('"href":"(http://cloud[^"]*)"', request.get_response(api.wsgi).text)
+    assert set(found) >= {f'http://cloud/compute{link}' for link in links}
+    assert all(each.startswith('http://cloud/compute/') for each in found)
 
 
 def test_choices_elsewhere(api: ComputeApi) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ def five(site: Site) -> Site:
     ('sort_key=name', ['n0', 'n1', 'n2', 'n3', 'n4']),
     ('sort_key=name&sort_dir=desc', ['n4', 'n3', 'n2', 'n1', 'n0']),
     ('sort_key=mtu&sort_dir=asc&sort_key=name&sort_dir=desc', ['n3', 'n1', 'n4', 'n2', 'n0']),
+    ('sort_key=name&sort_dir=desc&sort_key=name&sort_dir=asc', ['n4', 'n3', 'n2', 'n1', 'n0']),
     ('name=n1&name=n3&sort_key=name', ['n1', 'n3']),
     ('mtu=1499&sort_key=name', ['n1', 'n3']),
     ('shared=True', []),
@@ -50,6 +52,16 @@ def test_filters_and_order(five: Site, query: str, expected: list[str]) -> None:
                                    'changed_since=0001-01-01T00:00:00%2B23:00'])
 def test_what_cannot_be_listed(five: Site, query: str) -> None:
     five.get(f'/networks?{query}', status=400)
+
+
+def test_an_order_has_a_bounded_number_of_keys(five: Site) -> None:
+    marker = five.get('/networks?name=n3')['networks'][0]['id']
+    repeated = '&'.join(['sort_key=name'] * 800)
+    begin = time.perf_counter()
+    assert names(five.get(f'/networks?{repeated}&marker={marker}')) == ['n4']
+    assert time.perf_counter() - begin < 2
+    different = '&'.join(f'sort_key=key{number}' for number in range(11))
+    assert '11 sort keys' in five.get(f'/networks?{different}', status=400)['NeutronError']['message']
 
 
 def test_pages_forth_and_back(five: Site) -> None:

@@ -11,6 +11,7 @@ import webob
 
 from compute import exception
 from compute.clients import session as session_module
+from compute.clients.network import RestNetworks
 from compute.clients.session import Neighbour
 from compute.context import RequestContext
 from compute.traceparent import Trace
@@ -122,6 +123,22 @@ def test_an_error_names_the_service_and_no_secret() -> None:
         Neighbour(conf, 'image').request('GET', '/images')
     assert 'nowhere' in caught.value.message
     assert 'hidden' not in caught.value.message and conf.service_user.password not in caught.value.message
+
+
+def test_names_of_groups_are_asked_for_once_and_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of servers waits for them, and does without."""
+    script, conf, waited = Script((503, {})), make_conf(retries=2), []
+    adapter = connect(conf, {'identity': TinyIdentity({'network': 'http://network'}), 'network': script})
+    real = adapter.send
+
+    def send(request: requests.PreparedRequest, timeout: float, **more: Any) -> requests.Response:
+        waited.append(timeout)
+        return real(request, **more)
+    monkeypatch.setattr(adapter, 'send', send)
+    with pytest.raises(exception.Unavailable):
+        RestNetworks(conf).groups_by_id(['g1', 'g2', 'g1'])
+    assert len(script.seen) == 1 and script.seen[0].GET.getall('id') == ['g1', 'g2']
+    assert waited[-1] == 5.0 < conf.service_user.timeout
 
 
 def test_a_service_that_the_catalog_lacks_is_named() -> None:

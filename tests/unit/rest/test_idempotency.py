@@ -78,6 +78,7 @@ OPS = (
     Op('POST', '/public', _create, public=True),
     Op('POST', '/read', lambda call: {'at': len(call.app.seen) if call.app.seen.append(1) is None else 0},
        policy='anybody'),
+    Op('POST', '/shown', lambda call: {'count': call.app.count()}, policy='anybody', reads=True),
     Op('GET', '/things', lambda call: {'count': call.app.count()}, policy='anybody'),
     Op('ACTION', 'do', _act, policy='anybody', status=202, again=nothing),
     Op('ACTION', 'end', _act, policy='anybody', loads=lambda call: call.app.load(), status=202),
@@ -255,6 +256,12 @@ def test_refused_for_what_its_twin_has_done(site: Site) -> None:
 def test_what_writes_nothing_is_answered_the_same_too(site: Site) -> None:
     assert site.post('/read').json == site.post('/read').json == {'at': 1}
     assert site.post('/read', key=None).json == {'at': 2}
+
+
+def test_what_only_reads_takes_no_notice(site: Site) -> None:
+    assert site.post('/shown').json == {'count': 0}
+    assert site.post().status_int == 202
+    assert site.post('/shown').json == {'count': 1} and len(site.rows()) == 1
 
 
 def test_public_operations_and_other_methods_take_no_notice(site: Site) -> None:

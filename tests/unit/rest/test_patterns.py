@@ -9,6 +9,7 @@ import pytest
 
 from compute.api.servers.fields import CREATE
 from compute.builtin.network.api.ports import UPDATE
+from compute.builtin.network.api.schema import TAGS
 from compute.exception import Invalid
 from compute.rest.fields import Validator, fields
 from compute.rest.patterns import compiled
@@ -56,3 +57,46 @@ def test_a_hostname_is_checked_at_once(length: int) -> None:
         CREATE.read(NEWEST, {'server': {'name': 'x', 'flavorRef': '1', 'networks': 'none',
                                         'hostname': 'a' * length + '!'}})
     assert time.perf_counter() - begin < 2
+
+
+_MANY: list[Any] = [[{'a': number} for number in range(2000)], [1, *(f'a{number}' for number in range(2000))],
+                    [[number] for number in range(2000)], [0] * 50000]
+
+
+@pytest.mark.parametrize('items', _MANY, ids=['objects', 'mixed', 'lists', 'equal'])
+@pytest.mark.parametrize('key', ['tags', 'trusted_image_certificates', 'security_groups', 'block_device_mapping_v2',
+                                 'hint'])
+def test_a_long_list_of_bad_items_is_refused_at_once(key: str, items: list[Any]) -> None:
+    server = {'name': 'x', 'flavorRef': '1', 'networks': 'none'}
+    body = {'server': server, 'os:scheduler_hints': {'same_host': items}} if key == 'hint' else {
+        'server': {**server, key: items}}
+    begin = time.process_time()
+    with pytest.raises(Invalid):
+        CREATE.read(NEWEST, body)
+    assert time.process_time() - begin < 0.25
+
+
+@pytest.mark.parametrize(('items', 'unique'), [
+    ([1, True, 0, False, '1', None], True), ([1, 1.0], False), ([{'a': 1, 'b': 2}, {'b': 2.0, 'a': 1}], False),
+    ([{'a': 1}, {'a': True}], True), ([[1, [2]], [1, [2]]], False), ([[], {}, ''], True), (['a', 1, 'a'], False),
+    ([[['a', 1]], {'a': 1}], True)])
+def test_items_are_unique_as_json_has_it(items: list[Any], unique: bool) -> None:
+    validator = Validator(fields(all={'type': 'array', 'uniqueItems': True}))
+    if unique:
+        validator.check(NEWEST, {'all': items})
+    else:
+        with pytest.raises(Invalid, match='non-unique'):
+            validator.check(NEWEST, {'all': items})
+
+
+def test_the_items_of_a_list_that_is_too_long_are_not_looked_at() -> None:
+    validator = Validator(fields(tags=TAGS))
+    with pytest.raises(Invalid, match='too long'):
+        validator.check(NEWEST, {'tags': ['a', 1] * 26})
+    with pytest.raises(Invalid, match='non-unique'):
+        validator.check(NEWEST, {'tags': ['a', 'a']})
+
+
+def test_a_bad_item_is_named() -> None:
+    with pytest.raises(Invalid, match='tags.1.*Value: 7'):
+        Validator(fields(tags=TAGS)).check(NEWEST, {'tags': ['a', 7, 8]})

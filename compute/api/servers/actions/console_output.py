@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from compute.api.schema import whole
 from compute.api.servers.load import load
 from compute.control.instances import console_output as control
 from compute.policies import console_output as policy
@@ -12,7 +13,7 @@ from compute.rest.call import Call
 from compute.rest.fields import fields
 from compute.rest.op import Body, Op
 
-_LENGTH = {'type': ['integer', 'string', 'null'], 'pattern': r'^-?[0-9]+\Z', 'minimum': -1}
+_LENGTH = {**whole(-1), 'type': ['integer', 'string', 'null']}
 # What XML and terminals cannot show.
 _UNPRINTABLE = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f]')
 
@@ -25,5 +26,5 @@ def console_output(call: Call) -> Any:
     return {'output': _UNPRINTABLE.sub('', text)}
 
 
-OP = Op('ACTION', 'os-getConsoleOutput', console_output, policy=policy.CONSOLE_OUTPUT, loads=load,
+OP = Op('ACTION', 'os-getConsoleOutput', console_output, policy=policy.CONSOLE_OUTPUT, loads=load, reads=True,
         body=Body('os-getConsoleOutput', fields(length=_LENGTH)))

@@ -20,6 +20,7 @@ from compute.policies.network import GUARDED
 from compute.rest.call import Call
 from compute.rest.fields import fields
 from compute.rest.op import Query
+from compute.rest.paging import demand_few_keys
 
 T = TypeVar('T')
 _CONTROLS = ('fields', 'limit', 'marker', 'sort_key', 'sort_dir', 'page_reverse')
@@ -183,6 +184,9 @@ def listing_of(call: Call, max_limit: int) -> Listing:
     for direction in directions:
         if direction not in ('asc', 'desc'):
             raise Invalid(f'sort_dir: {direction!r} is neither asc nor desc')
-    order = tuple((key, not directions or directions[number] == 'asc') for number, key in enumerate(keys))
-    return Listing(filters, order, limit, (query.get('marker') or [''])[-1] or None,
+    order: dict[str, bool] = {}
+    for number, key in enumerate(keys):
+        order.setdefault(key, not directions or directions[number] == 'asc')
+    demand_few_keys(order)
+    return Listing(filters, tuple(order.items()), limit, (query.get('marker') or [''])[-1] or None,
                    query.get('page_reverse', ['false'])[-1].lower() in ('true', '1'))
