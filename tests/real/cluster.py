@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -40,6 +42,14 @@ _SERVES = {'identity': 'identity', 'image': 'image', 'network': 'network', 'api'
 _RUN = 'import sys; from compute.cmd.{0} import main; sys.exit(main())'
 
 
+@functools.cache
+def _of_units() -> dict[str, str]:
+    """Return the variables that each unit of a daemon sets: an operator's daemons have them."""
+    text = (ROOT / 'etc/systemd/compute-.service.d/10-every-daemon.conf').read_text()
+    return dict(pair.split('=', 1) for line in re.findall('^Environment=(.*)$', text, re.MULTILINE)
+                for pair in line.split())
+
+
 class Daemon:
     """One process. ``name`` is its kind, with a number where there are several."""
 
@@ -61,7 +71,7 @@ class Daemon:
 
     def start(self, wait: bool = True) -> None:
         """Run it and return when it serves."""
-        environment = {**os.environ, 'COMPUTE_CONCURRENCY': self.concurrency, 'PYTHONWARNINGS': 'ignore'}
+        environment = {**os.environ, **_of_units(), 'COMPUTE_CONCURRENCY': self.concurrency, 'PYTHONWARNINGS': 'ignore'}
         self._told = False
         self._mark = self.log.stat().st_size if self.log.exists() else 0
         command = [sys.executable, *self._program, '--config-file', str(self.conf)]

@@ -11,11 +11,13 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import re
 import secrets
 import shlex
 import socket
 import sys
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 STANDARD_PORTS = {'identity': 5000, 'image': 9292, 'network': 9696, 'compute': 8774, 'metadata': 8775,
                   'broker': 15672, 'database': 13306, 'epmd': 14369, 'distribution': 35672,
                   'conductor_health': 8781, 'scheduler_health': 8782, 'worker_health': 8783,
@@ -167,12 +169,18 @@ def ini(content: Sections) -> str:
 
 
 def daemon_programs(stack: Stack, programs_folder: str) -> str:
-    """Return the list of daemons for tools/supervise."""
-    lines = []
+    """Return the list of daemons for tools/supervise, with the environment that units give them."""
+    lines, environment = [], units_environment()
     for name in (('standalone',) if stack.mode == 'standalone' else CLUSTER):
         command = [f'{programs_folder}/compute-{name}', '--config-file', f'{stack.folder}/etc/{name}.conf']
-        lines.append(f'compute-{name} = {shlex.join(command)}')
+        lines += [f'compute-{name} = {shlex.join(command)}', f'compute-{name}.environment = {environment}']
     return '\n'.join(lines) + '\n'
+
+
+def units_environment() -> str:
+    """Return the variables that each unit of a daemon sets."""
+    text = (ROOT / 'etc' / 'systemd' / 'compute-.service.d' / '10-every-daemon.conf').read_text()
+    return ' '.join(re.findall('^Environment=(.*)$', text, re.MULTILINE))
 
 
 def broker_programs(stack: Stack) -> str:

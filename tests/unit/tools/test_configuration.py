@@ -87,6 +87,16 @@ def test_a_second_run_changes_nothing(tmp_path: pathlib.Path) -> None:
     assert before == {path: path.read_text() for path in tmp_path.rglob('*') if path.is_file()}
 
 
+def test_daemons_get_what_units_give_them(tmp_path: pathlib.Path) -> None:
+    configure(tmp_path, 'cluster', 'fake', 1)
+    programs = (tmp_path / 'etc' / 'programs.daemons').read_text().splitlines()
+    names = [line.partition(' ')[0] for line in programs if '.' not in line.partition(' ')[0]]
+    assert len(names) == 9
+    for name in names:
+        given = next(line for line in programs if line.startswith(f'{name}.environment = '))
+        assert ' GLIBC_TUNABLES=glibc.malloc.arena_max=1' in given and ' PYTHONFAULTHANDLER=1' in given
+
+
 def test_passwords_differ_between_stacks_and_users(tmp_path: pathlib.Path) -> None:
     found = set()
     for name in ('one', 'two'):
