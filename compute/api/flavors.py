@@ -24,7 +24,8 @@ _ID = {'type': ['string', 'integer', 'null'], 'minLength': 1, 'maxLength': 255,
        'pattern': r'^(?! )[a-zA-Z0-9. _-]+(?<! )\Z'}
 _DESCRIPTION = {'type': ['string', 'null'], 'minLength': 0, 'maxLength': 65535,
                 'pattern': r'^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\Z'}
-_FACTOR = {'type': ['number', 'string'], 'pattern': r'^[0-9]+(\.[0-9]+)?\Z', 'minimum': 0, 'maximum': 3.40282e+38}
+_FACTOR = {'type': ['number', 'string'], 'pattern': r'^[0-9]{1,38}(\.[0-9]{1,38})?\Z', 'minimum': 0,
+           'maximum': 3.40282e+38}
 
 CREATE = Body('flavor', fields({
     'name': Required(NAME),
