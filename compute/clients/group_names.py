@@ -7,6 +7,7 @@ seconds finds that out, and the others show what is known.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterable
@@ -30,7 +31,7 @@ class GroupNames:
         self._networks, self._age, self._pause = networks, age, pause
         self._known: dict[str, tuple[str | None, float]] = {}
         self._asks = threading.Lock()
-        self._began, self._not_before = 0.0, 0.0
+        self._began, self._not_before = math.inf, 0.0
 
     def of(self, ids: Iterable[str]) -> dict[str, str]:
         """Return names by id. One that cannot be told, now or at all, is missing; an old name is better than none."""
@@ -40,6 +41,7 @@ class GroupNames:
                 if stale := self._stale(wanted):  # perhaps another has asked meanwhile
                     self._learn(stale)
             finally:
+                self._began = math.inf
                 self._asks.release()
         known = self._known
         return {key: name for key in wanted if key in known and (name := known[key][0]) is not None}
@@ -55,13 +57,13 @@ class GroupNames:
         stale = self._stale(wanted)
         if not stale or self._asks.acquire(blocking=False):
             return bool(stale)
-        left = self._began + _PATIENCE - time.monotonic()
+        left = min(_PATIENCE, self._began + _PATIENCE - time.monotonic())  # it may not have begun yet
         return left > 0 and any(key not in self._known for key in stale) and self._asks.acquire(timeout=left)
 
     def _learn(self, ids: list[str]) -> None:
         self._began = time.monotonic()
         try:
-            found = self._networks.groups_by_id(sorted(ids))
+            found = self._networks.groups_by_id(sorted(ids), soon=True)
         except exception.ComputeError as error:
             LOG.warning('names of %d security groups cannot be told now: %s', len(ids), error.message)
             self._not_before = time.monotonic() + self._pause

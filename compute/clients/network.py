@@ -57,8 +57,8 @@ class Networks(Protocol):
     def security_groups(self, context: RequestContext) -> list[SecurityGroup]:
         """Return the groups of the caller's project."""
 
-    def groups_by_id(self, ids: Collection[str]) -> list[SecurityGroup]:
-        """Return groups of whatever project; those that are not there are left out."""
+    def groups_by_id(self, ids: Collection[str], soon: bool = False) -> list[SecurityGroup]:
+        """Return groups of whatever project; those that are not there are left out. ``soon``: within seconds or not."""
 
     def create_port(self, context: RequestContext | None, network_id: str, *, project_id: str, device_id: str,
                     fixed_ip: str | None = None, mac: str | None = None, security_groups: Sequence[str] = (),
@@ -138,13 +138,11 @@ class RestNetworks:
         found = self._list('security-groups', context, {'project_id': context.project_id})
         return [nics.security_group_of(item) for item in found]
 
-    def groups_by_id(self, ids: Collection[str]) -> list[SecurityGroup]:
-        """Return groups by id, soon or not at all: they are asked for by whoever waits for something else."""
-        found: list[Json] = []
-        for some in _batches(ids):
-            found += self._service.json('GET', '/security-groups', service=True, params={'id': some}, repeatable=False,
-                                        timeout=_SOON)['security_groups']
-        return [nics.security_group_of(item) for item in found]
+    def groups_by_id(self, ids: Collection[str], soon: bool = False) -> list[SecurityGroup]:
+        """Return groups by id."""
+        options: dict[str, Any] = {'once': True, 'timeout': _SOON} if soon else {}
+        found = self._by_id('security-groups', None, ids, **options)
+        return [nics.security_group_of(item) for item in found.values()]
 
     def create_port(self, context: RequestContext | None, network_id: str, *, project_id: str, device_id: str,
                     fixed_ip: str | None = None, mac: str | None = None, security_groups: Sequence[str] = (),
@@ -262,19 +260,22 @@ class RestNetworks:
                                  lambda found: len(found) == len(wanted))
         return nics.nic_of(port, networks.get(network_id, {}), subnets, owned=owned)
 
-    def _by_id(self, collection: str, context: RequestContext | None, ids: Iterable[str],
-               **only: Sequence[str]) -> dict[str, Json]:
+    def _by_id(self, collection: str, context: RequestContext | None, ids: Iterable[str], *,
+               fields: Sequence[str] = (), **options: Any) -> dict[str, Json]:
+        wanted = list(dict.fromkeys(ids))
+        only: Json = {'fields': fields} if fields else {}
         found: dict[str, Json] = {}
-        for some in _batches(ids):
-            for item in self._list(collection, context, {'id': some, **only}, service=True):
+        for start in range(0, len(wanted), _BATCH):
+            for item in self._list(collection, context, {'id': wanted[start:start + _BATCH], **only}, service=True,
+                                   **options):
                 found[item['id']] = item
         return found
 
     def _list(self, collection: str, context: RequestContext | None, query: Json, *,
-              service: bool = False) -> list[Json]:
+              service: bool = False, **options: Any) -> list[Json]:
         key = collection.replace('-', '_')
         found: list[Json] = self._service.json('GET', f'/{collection}', context=context, service=service,
-                                               params=query)[key]
+                                               params=query, **options)[key]
         return found
 
     def _pages(self, collection: str) -> Iterator[Json]:
@@ -306,13 +307,6 @@ class RestNetworks:
             self._extensions = frozenset(item['alias'] for item in found)
             self._extensions_until = time.monotonic() + _EXTENSIONS_AGE
         return alias in self._extensions
-
-
-def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
-    """Yield ids, each once, in lists that fit into a URL."""
-    wanted = list(dict.fromkeys(ids))
-    for start in range(0, len(wanted), _BATCH):
-        yield wanted[start:start + _BATCH]
 
 
 def _pluggable(port: Json) -> bool:

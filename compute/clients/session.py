@@ -164,12 +164,13 @@ class Neighbour:
         self._type, self._suffix = service_type, suffix
 
     def request(self, method: str, path: str, *, context: RequestContext | None = None, service: bool = False,
-                repeatable: bool | None = None, **options: Any) -> requests.Response:
+                repeatable: bool | None = None, once: bool = False, **options: Any) -> requests.Response:
         """Send one request and return its answer, which is a success.
 
         :param service: act as the service user even if the context has a token.
         :param repeatable: sending it twice does no harm; None: by the method.
-        :param options: ``json``, ``params``, ``headers``, ``stream``, as keystoneauth1 takes them.
+        :param once: do not send it again, not even if it never arrived: who asks can do without.
+        :param options: ``json``, ``params``, ``headers``, ``stream``, ``timeout``, as keystoneauth1 takes them.
         :raises Unavailable: no answer, 5xx, or the service user cannot log in. :raises NotFound Forbidden Unauthorized
             Conflict TooLarge Invalid: the answer's status says so.
         """
@@ -182,7 +183,7 @@ class Neighbour:
         with tracing.span(f'{method} {self._type}', tracing.CLIENT, origin.trace if origin else None, {
                 'http.request.method': method, 'url.full': without_secrets(url), 'peer.service': self._type}) as span:
             headers = {**_ids(origin), **(span.trace.headers if span.trace else {}), **options.pop('headers', {})}
-            response = self._send(session, method, url, repeatable, headers=headers, **options)
+            response = self._send(session, method, url, repeatable, once, headers=headers, **options)
             span.note('http.response.status_code', response.status_code)
             if response.status_code >= 400:
                 span.fail(f'{response.status_code} {response.reason}')
@@ -206,8 +207,9 @@ class Neighbour:
             base += self._suffix
         return base + path
 
-    def _send(self, session: Session, method: str, url: str, repeatable: bool, **options: Any) -> requests.Response:
-        last = self._connection.options.retries
+    def _send(self, session: Session, method: str, url: str, repeatable: bool, once: bool,
+              **options: Any) -> requests.Response:
+        last = 0 if once else self._connection.options.retries
         for attempt in range(last + 1):
             try:
                 response = session.request(url, method, raise_exc=False, log=False, **options)

@@ -256,7 +256,7 @@ def page(connection: Connection, *, limit: int | None = None, marker: int | str 
 
 def zone_names(connection: Connection) -> list[str]:
     """Return the names of the availability zones, in order."""
-    return sorted(connection.execute(sa.select(table.c.availability_zone).distinct()).scalars())
+    return sorted(set(connection.execute(sa.select(table.c.availability_zone)).scalars()))
 
 
 def exists(connection: Connection, *, host: str | None = None, node: str | None = None,
@@ -266,7 +266,7 @@ def exists(connection: Connection, *, host: str | None = None, node: str | None 
         (table.c.host, host), (table.c.node, node), (table.c.availability_zone, zone)) if name is not None}
     query = sa.select(*wanted).where(*(column == name for column, name in wanted.items()))
     exactly = tuple(wanted.values())  # MariaDB compares without regard to case; a zone has many hosts, one will do
-    return any(exactly in map(tuple, connection.execute(each)) for each in (query.limit(1), query.distinct()))
+    return any(exactly in map(tuple, connection.execute(each)) for each in (query.limit(1), query))
 
 
 def zones(connection: Connection) -> dict[str, list[Host]]:

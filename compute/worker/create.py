@@ -58,7 +58,16 @@ class Create:
 
     def undo(self, job: Job) -> None:
         """Remove the guest and give back its ports: of a server that may be another host's by now only those here."""
-        self._driver.destroy(job.instance)
+        try:
+            self._driver.destroy(job.instance)
+        except exception.Failed as error:
+            if error.code != 'disk_remove':  # then the guest runs, and its ports are in use
+                raise
+            self._release(job)
+            raise
+        self._release(job)
+
+    def _release(self, job: Job) -> None:
         ports.release(self._networks, job.instance.uuid, keep=ports.brought(job.instance, job.args),
                       host=self._host if job.lost else None)
 

@@ -26,7 +26,7 @@ class Recovery:
 
     def __init__(self, conf: Any, driver: Driver, runner: Runner, power_sync: PowerSync) -> None:
         self._driver, self._runner, self._power_sync = driver, runner, power_sync
-        self._resume = Resume(conf, driver, runner)
+        self._resume = Resume(conf, driver, runner, power_sync.look)
 
     def run(self, registration: Registration) -> None:
         """Take over operations, remove what the ledger says is gone, start what should run, report the rest."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from compute import concurrency, exception, states
@@ -22,14 +22,16 @@ from compute.worker.runner import Runner
 LOG = logging.getLogger(__name__)
 _OFF = (states.SHUTDOWN, states.CRASHED)
 _TOGETHER = 4
-_PAUSE = 1.0
+_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
 
 
 class Resume:
-    """One round at each start of a worker. ``[worker] vif_plug_timeout`` is how long taps are waited for."""
+    """One round at each start of a worker. ``[worker] vif_plug_timeout`` is how long taps are waited for; the
+    hypervisor is as long as it takes. ``look`` is called with the uuid of each server that is done, or given up."""
 
-    def __init__(self, conf: Any, driver: Driver, runner: Runner) -> None:
-        self._options, self._driver, self._runner = conf.worker, driver, runner
+    def __init__(self, conf: Any, driver: Driver, runner: Runner, look: Callable[[str], None]) -> None:
+        self._options, self._driver, self._runner, self._look = conf.worker, driver, runner, look
+        self._silent: set[str] = set()
         self._stopped = threading.Event()
 
     def begin(self, instances: Iterable[Instance]) -> None:
@@ -54,15 +56,16 @@ class Resume:
         self._stopped.set()
 
     def _start_all(self, waiting: dict[str, Instance]) -> None:
-        end = time.monotonic() + self._options.vif_plug_timeout
+        end, pause = time.monotonic() + self._options.vif_plug_timeout, _PAUSE
         pool = concurrency.Pool('resume', _TOGETHER, queue=len(waiting))
         try:
             while waiting:
                 last = time.monotonic() > end
                 attempts = {uuid: pool.submit(self._attempt, each, last) for uuid, each in waiting.items()}
                 waiting = {uuid: waiting[uuid] for uuid, attempt in attempts.items() if attempt.result()}
-                if waiting and self._stopped.wait(_PAUSE):
+                if waiting and self._stopped.wait(pause):
                     return
+                pause = min(pause * 1.5, _LONGEST_PAUSE) if waiting.keys() <= self._silent else _PAUSE
         finally:
             pool.shutdown()
 
@@ -74,7 +77,9 @@ class Resume:
                 if self._runner.keeps(uuid) and not self._stopped.is_set():
                     self._start(instance)
         except exception.Unavailable as error:
-            LOG.warning('server %s should run and is started later: %s', uuid, error.message)
+            if uuid not in self._silent:
+                LOG.warning('server %s should run and is started later: %s', uuid, error.message)
+            self._silent.add(uuid)
             return True
         except exception.Retry as error:
             if not last:
@@ -86,6 +91,7 @@ class Resume:
             LOG.error('server %s should run and cannot be started: %s', uuid, getattr(error, 'message', error),
                       exc_info=not isinstance(error, exception.ComputeError))
         self._runner.let_go(uuid)
+        self._look(uuid)
         return False
 
     def _start(self, instance: Instance) -> None:

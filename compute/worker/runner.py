@@ -114,6 +114,11 @@ class Runner:
         with self._lock:
             self._kept.update(uuids)
 
+    def kept(self) -> frozenset[str]:
+        """Return the servers that are kept now. What was seen of their guests after that may be old when it is told."""
+        with self._lock:
+            return frozenset(self._kept)
+
     def keeps(self, uuid: str) -> bool:
         """Tell whether a server is kept. Who asks while ``alone`` with it has the answer for as long."""
         with self._lock:
@@ -251,7 +256,11 @@ class Runner:
         if isinstance(error, exception.Superseded) or self._cut_off:
             return
         job.lost = True
-        handler.undo(job)
+        try:
+            handler.undo(job)
+        except exception.Failed as second:
+            LOG.error('operation %s is no longer ours, and what was made of it here stays: %s', job.work.operation.id,
+                      second.message)
 
     def _undo(self, job: Job, handler: Handler) -> None:
         """Undo, again while something does not answer. :raises Unavailable: it did not for long."""

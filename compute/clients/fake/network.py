@@ -110,7 +110,7 @@ class FakeNetworks:
             return [nics.security_group_of(group) for group in self._groups.values()
                     if group['project_id'] == context.project_id]
 
-    def groups_by_id(self, ids: Collection[str]) -> list[SecurityGroup]:
+    def groups_by_id(self, ids: Collection[str], soon: bool = False) -> list[SecurityGroup]:
         """Return groups by id."""
         with self._locked():
             return [nics.security_group_of(self._groups[key]) for key in dict.fromkeys(ids) if key in self._groups]

@@ -27,17 +27,21 @@ class PowerSync:
 
     def noticed(self, event: GuestEvent) -> None:
         """Take an event of the hypervisor in."""
+        self.look(event.uuid)
+
+    def look(self, uuid: str) -> None:
+        """Report soon how a guest is."""
         try:
-            self._pool.submit(self._report_one, event.uuid)
+            self._pool.submit(self._report_one, uuid)
         except concurrency.Pool.Full:
-            LOG.warning('too many events; the next full comparison will see %s', event.uuid)
+            LOG.warning('too many events; the next full comparison will see %s', uuid)
 
     def run(self) -> None:
         """Compare all guests."""
-        after = self._runner.newest()
+        after, kept = self._runner.newest(), self._runner.kept()
         found = {guest.uuid: guest.power_state for guest in self._driver.guests() if guest.ours}
         self._seen = Counter(found.values())
-        self._report(found, after)
+        self._report(found, after, kept)
 
     def stop(self) -> None:
         """Report nothing more: a host that shuts down turns off guests that should run again."""
@@ -50,17 +54,18 @@ class PowerSync:
                 for power, number in self._seen.items()]
 
     def _report_one(self, uuid: str) -> None:
-        after = self._runner.newest()
+        after, kept = self._runner.newest(), self._runner.kept()
         try:
-            self._report({uuid: self._driver.guest_info(uuid).power_state}, after)
+            self._report({uuid: self._driver.guest_info(uuid).power_state}, after, kept)
         except exception.NotFound:
             LOG.debug('guest %s is gone', uuid)
         except exception.ComputeError as error:
             LOG.warning('the state of %s could not be reported: %s', uuid, error.message)
 
-    def _report(self, power_states: dict[str, int], after: dict[str, int]) -> None:
+    def _report(self, power_states: dict[str, int], after: dict[str, int], kept: frozenset[str]) -> None:
+        """``after`` and ``kept`` are of before it was looked: who was kept then may have been started since."""
         idle = {uuid: power for uuid, power in power_states.items()
-                if not self._runner.busy(uuid) and power != states.NOSTATE}
+                if uuid not in kept and not self._runner.busy(uuid) and power != states.NOSTATE}
         if self._stopped or not idle:
             return
         wrong = self._reporter.observed(idle, {uuid: after[uuid] for uuid in idle if uuid in after})

@@ -23,10 +23,10 @@ class Networks(FakeNetworks):
         self.answers = threading.Event()
         self.answers.set()
 
-    def groups_by_id(self, ids: Collection[str]) -> list[SecurityGroup]:
+    def groups_by_id(self, ids: Collection[str], soon: bool = False) -> list[SecurityGroup]:
         self.asked.append(list(ids))
         assert self.answers.wait(30)
-        return super().groups_by_id(ids)
+        return super().groups_by_id(ids, soon)
 
 
 @pytest.fixture

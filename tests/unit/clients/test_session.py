@@ -125,10 +125,13 @@ def test_an_error_names_the_service_and_no_secret() -> None:
     assert 'hidden' not in caught.value.message and conf.service_user.password not in caught.value.message
 
 
-def test_names_of_groups_are_asked_for_once_and_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize('script', [Script((503, {})), None], ids=['busy', 'out of reach'])
+def test_names_of_groups_are_asked_for_once_and_not_waited_for_long(monkeypatch: pytest.MonkeyPatch,
+                                                                    script: Script | None) -> None:
     """A list of servers waits for them, and does without."""
-    script, conf, waited = Script((503, {})), make_conf(retries=2), []
-    adapter = connect(conf, {'identity': TinyIdentity({'network': 'http://network'}), 'network': script})
+    conf, waited = make_conf(retries=2), []
+    applications = {'identity': TinyIdentity({'network': 'http://network'}), 'network': script}
+    adapter = connect(conf, applications if script else {'identity': applications['identity']})
     real = adapter.send
 
     def send(request: requests.PreparedRequest, timeout: float, **more: Any) -> requests.Response:
@@ -136,9 +139,13 @@ def test_names_of_groups_are_asked_for_once_and_not_waited_for_long(monkeypatch:
         return real(request, **more)
     monkeypatch.setattr(adapter, 'send', send)
     with pytest.raises(exception.Unavailable):
-        RestNetworks(conf).groups_by_id(['g1', 'g2', 'g1'])
-    assert len(script.seen) == 1 and script.seen[0].GET.getall('id') == ['g1', 'g2']
+        RestNetworks(conf).groups_by_id(['g1', 'g2', 'g1'], soon=True)
+    sent = [each for each in adapter.log if '/security-groups' in (each.url or '')]
+    assert [each.url for each in sent] == ['http://network/v2.0/security-groups?id=g1&id=g2']
     assert waited[-1] == 5.0 < conf.service_user.timeout
+    with pytest.raises(exception.Unavailable):
+        RestNetworks(conf).groups_by_id(['g1'])
+    assert len([each for each in adapter.log if each.url and each.url.endswith('?id=g1')]) == 3, 'it is the answer'
 
 
 def test_a_service_that_the_catalog_lacks_is_named() -> None:

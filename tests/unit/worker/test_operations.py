@@ -318,6 +318,9 @@ class Silent:
     def run(self) -> None:
         """Do nothing."""
 
+    def look(self, uuid: str) -> None:
+        """Do nothing."""
+
 
 def recover(host: Host, power_sync: Any = None, **values: Any) -> None:
     Recovery(host.conf, host.driver, host.runner, power_sync or Silent()).run(Registration(service_uuid='s', **values))
@@ -334,7 +337,7 @@ def test_what_cannot_be_compared_at_a_start_does_not_end_the_worker(host: Host, 
                                                                     caplog: pytest.LogCaptureFixture) -> None:
     def run() -> None:
         raise error
-    recover(host, SimpleNamespace(run=run))
+    recover(host, SimpleNamespace(run=run, look=print))
     assert 'the next comparison tries again' in caplog.text
 
 
