@@ -130,15 +130,20 @@ class Create:
     def _bind(self, job: Job, request: NicRequest, left: list[Nic]) -> Nic:
         instance = job.instance
         again = next((nic for nic in left if nic.network_id == request.network_id), None)
-        port_id = again.port_id if again is not None else request.port_id
         where = {'host': self._host, 'device_id': instance.uuid, 'project_id': instance.project_id,
                  'zone': self._options.availability_zone, 'hostname': instance.hostname}
         job.sure()
-        if port_id is not None:
-            nic = self._networks.bind_port(None, port_id, **where)
-            if again is not None:
+        if again is not None:
+            try:
+                nic = self._networks.bind_port(None, again.port_id, **where)
+            except exception.NotFound:
+                LOG.info('port %s of an attempt before is gone: whoever made it gave it back', again.port_id)
                 left.remove(again)
+                return self._bind(job, request, left)
+            left.remove(again)
             return nic
+        if request.port_id is not None:
+            return self._networks.bind_port(None, request.port_id, **where)
         return self._networks.create_port(None, request.network_id or '', fixed_ip=request.fixed_ip,
                                           security_groups=instance.security_groups, **where)
 
