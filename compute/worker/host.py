@@ -119,8 +119,8 @@ class HostWorker:
 
     def finish(self, until: float) -> None:
         """End what runs, with reports and leases as ever. What is not done by ``until`` is left to our successor."""
-        self._recovery.stop()
         self.power_sync.stop()
+        self._recovery.stop()
         if self._replaced:
             return  # by another process, which does the same work already
         if not self.runner.finish(until):
@@ -129,8 +129,8 @@ class HostWorker:
     def stop(self) -> None:
         """Stop reporting. Guests go on; operations that run are taken up after the next start."""
         self._stopped.set()
-        self._recovery.stop()
         self.power_sync.stop()
+        self._recovery.stop()
         self.watch.stop()
         self._unwatch()
         self.reporter.stop()

@@ -74,7 +74,9 @@ class Resume:
         uuid = instance.uuid
         try:
             with self._runner.alone(uuid):
-                if self._runner.keeps(uuid) and not self._stopped.is_set():
+                if self._stopped.is_set():
+                    return True  # by the next worker; that it is off means nothing still
+                if self._runner.keeps(uuid):
                     self._start(instance)
         except exception.Unavailable as error:
             if uuid not in self._silent:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from compute import concurrency, exception, states
 from compute import context as ctx
-from compute import exception, states
 from compute.objects.registration import Registration
 from compute.worker import resume
 from compute.worker.periodic.power_sync import PowerSync
@@ -149,7 +149,8 @@ def test_a_hypervisor_that_cannot_be_asked_yet(
     eventually(lambda: not host.runner.busy(UUID))
 
 
-def test_an_operation_takes_it_over(host: Host, sync: PowerSync, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_operation_takes_it_over(
+        host: Host, sync: PowerSync, told: Observing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its owner stops it before its tap is there: it stays off."""
     refusals = Refusals(host, monkeypatch, exception.Retry('no tap yet', code='vif_missing'))
     recover(host, sync)
@@ -158,20 +159,30 @@ def test_an_operation_takes_it_over(host: Host, sync: PowerSync, monkeypatch: py
     assert ended is not None and ended[1].vm_state == states.STOPPED
     refusals.over = True
     tries = refusals.tries
-    time.sleep(0.2)
-    assert power(host) == states.SHUTDOWN and refusals.tries <= tries + 1
-    assert not host.runner.busy(UUID)
+    eventually(lambda: told.told)  # it is looked at when the last attempt has seen that nothing is left to do
+    assert told.told == [{UUID: states.SHUTDOWN}] and power(host) == states.SHUTDOWN
+    assert refusals.tries == tries and not host.runner.busy(UUID)
 
 
-def test_a_stop_ends_it(host: Host, sync: PowerSync, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_ends_it(host: Host, sync: PowerSync, told: Observing, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawn, threads = concurrency.spawn, list[Any]()
+    monkeypatch.setattr(concurrency, 'spawn', lambda *args, **more: threads.append(spawn(*args, **more)))
     refusals = Refusals(host, monkeypatch, exception.Retry('no tap yet', code='vif_missing'))
     recovery = recover(host, sync)
     eventually(lambda: refusals.tries > 0)
     recovery.stop()
-    time.sleep(0.1)
-    tries = refusals.tries
-    time.sleep(0.2)
-    assert refusals.tries == tries and host.runner.busy(UUID), 'the next worker starts it, nobody says it is off'
+    resuming, = threads
+    resuming.join(60)
+    assert not resuming.is_alive()
+    assert host.runner.busy(UUID) and told.told == [], 'the next worker starts it, nobody says it is off'
+
+
+def test_a_stop_before_the_first_attempt(host: Host, sync: PowerSync, told: Observing,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    recovery = Recovery(host.conf, host.driver, host.runner, sync)
+    monkeypatch.setattr(concurrency, 'spawn', lambda function, *args, **more: (recovery.stop(), function(*args)))
+    recovery.run(Registration(service_uuid='s', instances=(host.instance(vm_state=states.ACTIVE),)))
+    assert power(host) == states.SHUTDOWN and host.runner.busy(UUID) and told.told == []
 
 
 def test_a_worker_that_stops_tells_of_no_guest_that_goes_off(host: Host, sync: PowerSync, told: Observing) -> None:
