@@ -328,12 +328,15 @@ class GreenHttp:
         """Return how many connections are open."""
         return len(self._connections)
 
-    def close(self) -> None:
+    def close_idle(self) -> None:
         """Close connections on which nothing runs and nothing has come."""
         from eventlet import greenio
         for _, connection, state in list(self._connections.values()):
             if state == self._idle and not _readable(connection):
                 greenio.shutdown_safe(connection)
+
+    def end(self) -> None:
+        """Nothing is left to give up: what serves a connection ends with it."""
 
     def _accept(self) -> None:
         while True:

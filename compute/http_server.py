@@ -1,8 +1,8 @@
 """The HTTP server of every daemon, and the shape of its end: no request is lost because a process stops.
 
-It stops in steps. Answers say ``Connection: close`` first, so that clients look for another connection while this one
-still works; then no connection is taken any more; what runs is finished; and connections on which nothing came for a
-while are closed last, since a request may be on its way on each of them.
+It stops in steps. First answers say ``Connection: close``, while new connections are still taken: whoever asks again
+within this time is told to connect anew. Then no connection is taken any more, what runs is finished, and connections
+on which nothing came in all this time are closed, each at a moment at which it is seen that nothing has come.
 
 The listening socket may be given by systemd or by a supervising parent (``inherited``). Then it outlives this process:
 what is not accepted here waits for the next one, and nothing is refused while a daemon is restarted. Green threads use
@@ -24,6 +24,7 @@ from compute import concurrency
 PARENT = 'COMPUTE_SUPERVISOR'
 _FIRST = 3  # the number of the first descriptor that systemd passes
 _LOOK = 0.05
+_FRESH = 0.5  # seconds for the first request of a connection that was just taken
 _BACKLOG = 512
 _given: dict[int, int] | None = None
 
@@ -97,8 +98,11 @@ class Backend(Protocol):
     def connections(self) -> int:
         """Return how many connections are open."""
 
-    def close(self) -> None:
-        """Close connections on which nothing runs."""
+    def close_idle(self) -> None:
+        """Close connections on which nothing runs and nothing has come."""
+
+    def end(self) -> None:
+        """Give up what serves connections; those that are left may be cut off."""
 
 
 def _backend(app: Callable[..., Any], listener: socket.socket, size: int) -> Backend:
@@ -121,6 +125,7 @@ class HttpServer:
         self.port = self._listener.getsockname()[1]
         self._backend = _backend(app, self._listener, size)
         self._started = self._refuses = False
+        self._told = 0.0  # when answers began to be the last ones
         self._once = threading.Lock()
 
     def start(self) -> None:
@@ -132,6 +137,7 @@ class HttpServer:
 
     def last_answers(self) -> None:
         """Tell clients with each answer to connect anew."""
+        self._told = self._told or time.monotonic()
         self._backend.last_answers()
 
     def refuse(self) -> None:
@@ -146,20 +152,28 @@ class HttpServer:
     def drain(self, idle: float, until: float) -> bool:
         """End in order, at ``until`` (of ``time.monotonic``) at the latest; tell whether all requests were answered.
 
-        :param idle: seconds that connections without a request are kept: one may be on its way.
+        :param idle: seconds, from the first of the last answers on, in which connections are kept and taken: a client
+            that asks that often meets no connection's end.
         """
         self.last_answers()
-        self.refuse()
         if not self._started:
+            self.refuse()
             return True
-        grace = min(time.monotonic() + idle, until)
-        while self._backend.connections() and time.monotonic() < grace:
+        self._wait(min(self._told + idle, until))
+        self.refuse()
+        self._wait(min(time.monotonic() + min(idle, _FRESH), until))
+        self._backend.close_idle()
+        while self._backend.connections() and time.monotonic() < until:
             time.sleep(_LOOK)
-        while self._backend.busy() and time.monotonic() < until:
-            time.sleep(_LOOK)
+            self._backend.close_idle()
         answered = not self._backend.busy()
-        self._backend.close()
+        self._backend.end()
         return answered
+
+    def _wait(self, until: float) -> None:
+        """Wait for the end of all connections."""
+        while self._backend.connections() and time.monotonic() < until:
+            time.sleep(_LOOK)
 
     def stop(self) -> None:
         """End at once, but for requests that run."""

@@ -55,8 +55,12 @@ class ThreadedHttp:
         """Return how many connections are open: between requests, and in threads."""
         return len(self._server.open)
 
-    def close(self) -> None:
-        """Close what is idle and end the threads; one that is stuck is left."""
+    def close_idle(self) -> None:
+        """Close connections on which nothing runs and nothing has come, as soon as the loop comes to it."""
+        self._server.closes_idle = True
+
+    def end(self) -> None:
+        """End the threads; one that is stuck is left."""
         self._server.socket = None  # so that it does not connect to the port to wake itself
         concurrency.spawn(self._server.stop, name='http-stop').join(3)
 
@@ -76,6 +80,20 @@ class Connections(connections.ConnectionManager):  # type: ignore[misc]
     """The loop that accepts and watches what is idle. What it accepts is known to the server at once."""
 
     _selector: Any
+
+    def __init__(self, server: Any) -> None:
+        super().__init__(server)
+        self._select = self._selector.select
+        self._selector.select = self.select
+
+    def select(self, timeout: float | None = None) -> Any:
+        """Wait for requests. At the end what is idle is closed first: here, as only this thread may forget one."""
+        if self.server.closes_idle:
+            for descriptor, connection in list(self._selector.connections):
+                if connection is not self.server and not _readable(connection.socket):
+                    self._selector.unregister(descriptor)
+                    connection.close()
+        return self._select(timeout=timeout)
 
     def _from_server_socket(self, server_socket: Any) -> Any:
         with self.server.door:
@@ -109,7 +127,8 @@ class Server(wsgi.Server):  # type: ignore[misc]
     def __init__(self, app: Callable[..., Any], listener: socket.socket, size: int) -> None:
         super().__init__(listener.getsockname()[:2], app, numthreads=min(size, _MOST_THREADS), max=size,
                          timeout=_IDLE_TIMEOUT, request_queue_size=_BACKLOG, shutdown_timeout=1)
-        self._given, self.draining, self.refuses = listener, False, False
+        self._given = listener
+        self.draining = self.refuses = self.closes_idle = False
         self.open: set[Connection] = set()
         # Held while a connection is taken: nobody sees the moment when it is neither the kernel's nor ours.
         self.door = threading.Lock()

@@ -87,7 +87,7 @@ def _messaging_defaults(conf: cfg.ConfigOpts) -> None:
     # Connections for sending, each with a thread for its heartbeats, are few, and go when they are idle after a burst.
     cfg.set_defaults(impl_rabbit.rabbit_opts, heartbeat_timeout_threshold=30, heartbeat_rate=3,
                      kombu_reconnect_delay=0.1, rabbit_retry_interval=1, rabbit_retry_backoff=1, rabbit_interval_max=2,
-                     rabbit_qos_prefetch_count=4, conn_pool_ttl=120, rpc_conn_pool_size=16)
+                     rabbit_qos_prefetch_count=4, conn_pool_ttl=120, rpc_conn_pool_size=12)
     cfg.set_defaults(server._pool_opts, executor_thread_pool_size=32)
 
 

@@ -23,9 +23,10 @@ OPTS = [
                  help='Seconds that a REST daemon which is told to stop goes on taking connections while /healthcheck '
                       'says 503: so long a load balancer in front may take to notice. Not needed where the socket '
                       'outlives the process (systemd, workers).'),
-    cfg.FloatOpt('http_idle_grace', default=2.0, min=0,
-                 help='Seconds that a REST daemon which stops keeps connections open on which no request runs: one may '
-                      'be on its way. Every answer meanwhile tells the client to connect anew.'),
+    cfg.FloatOpt('http_idle_grace', default=3.0, min=0,
+                 help='Seconds that a REST daemon which stops goes on while connections are open on which no request '
+                      'runs. Every answer meanwhile tells the client to connect anew, so that a client which asks '
+                      'more often than this loses no request. Those of OpenStack ask every two seconds when they wait.'),
     cfg.FloatOpt('hub_lag_warning', default=1.0, min=0.1,
                  help='Seconds for which a blocking call may hold up every green thread before the log says so.'),
     cfg.IntOpt('idempotency_retention', default=86400, min=60,

@@ -85,6 +85,52 @@ def test_what_is_idle_is_not_busy(server: HttpServer) -> None:
     assert server._backend.connections() == 0
 
 
+def test_nothing_is_open_any_more_when_the_threads_end(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that came between the end of the loop and that of its connection would have no answer."""
+    left: list[int] = []
+    stop = connections.ConnectionManager.stop
+
+    def stopped(self: connections.ConnectionManager) -> None:
+        left.append(server._backend.connections())
+        stop(self)
+    monkeypatch.setattr(connections.ConnectionManager, 'stop', stopped)
+    server.start()
+    with requests.Session() as session:
+        assert session.get(f'http://127.0.0.1:{server.port}/', timeout=10).status_code == 200
+        assert server.drain(0.1, time.monotonic() + 10)
+        assert left == [0]
+
+
+def test_what_came_to_a_connection_that_is_to_be_closed_is_answered(server: HttpServer) -> None:
+    server.start()
+    with socket.create_connection(('127.0.0.1', server.port), timeout=10) as client, ThreadPoolExecutor(1) as ending:
+        client.sendall(b'GET / HTTP/1.1\r\nHost: here\r\n\r\n')
+        assert client.recv(1000).startswith(b'HTTP/1.1 200')
+        looked, idle = threading.Event(), server._backend.close_idle
+        server._backend.close_idle = lambda: (client.sendall(b'GET / HTTP/1.1\r\nHost: here\r\n\r\n'),  # type: ignore[method-assign]
+                                              idle(), looked.set()) if not looked.is_set() else None
+        ended = ending.submit(server.drain, 0.1, time.monotonic() + 10)
+        answer = client.recv(1000)
+        assert answer.startswith(b'HTTP/1.1 200') and b'Connection: close' in answer
+        assert ended.result()
+
+
+def test_who_asks_within_the_grace_is_told_to_connect_anew(server: HttpServer) -> None:
+    """Also when the daemon's other parts took some of it, and connections are taken all the time."""
+    server.shared = False
+    server.start()
+    with requests.Session() as session, requests.Session() as other, ThreadPoolExecutor(1) as ending:
+        where = f'http://127.0.0.1:{server.port}/'
+        assert session.get(where, timeout=10).status_code == 200
+        began = time.monotonic()
+        ended = ending.submit(server.drain, 2, began + 10)
+        for client in (other, session):
+            time.sleep(0.3)
+            answer = client.get(where, timeout=10)
+            assert (answer.status_code, answer.headers['Connection']) == (200, 'close')
+        assert ended.result() and time.monotonic() - began < 1.5, 'nobody was left to wait for'
+
+
 def test_more_than_a_few_connections_are_kept(server: HttpServer) -> None:
     server.start()
     sessions = [requests.Session() for _ in range(20)]
