@@ -26,7 +26,7 @@ OPTS = [
     cfg.FloatOpt('http_idle_grace', default=3.0, min=0,
                  help='Seconds that a REST daemon which stops goes on while connections are open on which no request '
                       'runs. Every answer meanwhile tells the client to connect anew, so that a client which asks '
-                      'more often than this loses no request. Those of OpenStack ask every two seconds when they wait.'),
+                      'more often loses no request. Those of OpenStack ask every two seconds when they wait.'),
     cfg.FloatOpt('hub_lag_warning', default=1.0, min=0.1,
                  help='Seconds for which a blocking call may hold up every green thread before the log says so.'),
     cfg.IntOpt('idempotency_retention', default=86400, min=60,
