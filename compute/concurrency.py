@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar('T')
 LOG = logging.getLogger(__name__)
 EVENTLET, THREADING = 'eventlet', 'threading'
+_ANSWERED = 3  # in eventlet's state of a connection, after address, socket and state: when it was last answered
 _backend: str | None = None
 
 
@@ -282,6 +283,7 @@ class GreenHttp:
             def handle_one_response(self) -> None:
                 with room:
                     super().handle_one_response()
+                self.conn_state[_ANSWERED] = time.monotonic()
 
             def get_environ(self) -> dict[str, Any]:
                 environ: dict[str, Any] = super().get_environ()
@@ -307,11 +309,17 @@ class GreenHttp:
     def refuse(self, empty: bool) -> None:
         """Accept no more; with ``empty`` after all that wait already."""
         self._acceptor.kill()
-        while empty:
+        until = time.monotonic() + 1
+        for _ in range(512 if empty else 0):
             try:
                 connection, address = self._listener.fd.accept()
-            except OSError:
+            except BlockingIOError:
                 return
+            except OSError:  # no descriptor is left, say
+                if time.monotonic() > until:
+                    return
+                time.sleep(0.05)
+                continue
             self._room.acquire(blocking=False)
             self._begin(type(self._listener)(connection), address)
 
@@ -321,7 +329,7 @@ class GreenHttp:
 
     def busy(self) -> int:
         """Return how many requests run, or have come and were not read yet: this process may have had no time."""
-        return sum(1 for _, connection, state in list(self._connections.values())
+        return sum(1 for _, connection, state, _ in list(self._connections.values())
                    if state != self._idle or _readable(connection))
 
     def connections(self) -> int:
@@ -329,14 +337,14 @@ class GreenHttp:
         return len(self._connections)
 
     def close_idle(self) -> None:
-        """Close connections on which nothing runs and nothing has come."""
+        """Close connections on which nothing runs, nothing has come, and which were not just answered."""
         from eventlet import greenio
-        for _, connection, state in list(self._connections.values()):
-            if state == self._idle and not _readable(connection):
+        for _, connection, state, answered in list(self._connections.values()):
+            if state == self._idle and answered < time.monotonic() - 0.5 and not _readable(connection):
                 greenio.shutdown_safe(connection)
 
     def end(self) -> None:
-        """Nothing is left to give up: what serves a connection ends with it."""
+        """Nothing is to be given up: what serves a connection ends with it."""
 
     def _accept(self) -> None:
         while True:
@@ -353,7 +361,7 @@ class GreenHttp:
     def _begin(self, connection: Any, address: Any) -> None:
         import eventlet
         connection.settimeout(120)
-        state = self._connections[id(connection)] = [address, connection, self._idle]
+        state = self._connections[id(connection)] = [address, connection, self._idle, 0.0]
         eventlet.spawn_n(self._serve, state)
 
     def _serve(self, state: list[Any]) -> None:

@@ -12,6 +12,7 @@ eventlet's protocol (``concurrency.GreenHttp``), native ones cheroot.
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 import time
@@ -22,9 +23,11 @@ from typing import Any, Protocol
 from compute import concurrency
 
 PARENT = 'COMPUTE_SUPERVISOR'
+OWN = 'COMPUTE_SUPERVISOR_PORTS'  # whose sockets end with the parent: each process takes all that wait at its end
 _FIRST = 3  # the number of the first descriptor that systemd passes
 _LOOK = 0.05
 _FRESH = 0.5  # seconds for the first request of a connection that was just taken
+_LAST = 1.0
 _BACKLOG = 512
 _given: dict[int, int] | None = None
 
@@ -80,6 +83,10 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _waits(listener: socket.socket) -> bool:
+    return bool(select.select([listener], [], [], 0)[0])
+
+
 class Backend(Protocol):
     """What serves connections: eventlet's protocol or cheroot."""
 
@@ -120,9 +127,9 @@ class HttpServer:
 
     def __init__(self, app: Callable[..., Any], host: str, port: int, size: int) -> None:
         given = inherited(host, port)
-        self.shared = given is not None
         self._listener = given or listen(host, port)
         self.port = self._listener.getsockname()[1]
+        self.shared = given is not None and str(self.port) not in os.environ.get(OWN, '').split(',')
         self._backend = _backend(app, self._listener, size)
         self._started = self._refuses = False
         self._told = 0.0  # when answers began to be the last ones
@@ -142,12 +149,13 @@ class HttpServer:
 
     def refuse(self) -> None:
         """Take no more connections. Those that wait on a socket of our own are taken first."""
-        if self._refuses:
-            return
-        self._refuses = True
-        if self._started:
-            self._backend.refuse(empty=not self.shared)
-        self._listener.close()
+        with self._once:  # a start that is under way ends first
+            if self._refuses:
+                return
+            self._refuses = True
+            if self._started:
+                self._backend.refuse(empty=not self.shared)
+            self._listener.close()
 
     def drain(self, idle: float, until: float) -> bool:
         """End in order, at ``until`` (of ``time.monotonic``) at the latest; tell whether all requests were answered.
@@ -156,11 +164,13 @@ class HttpServer:
             that asks that often meets no connection's end.
         """
         self.last_answers()
-        if not self._started:
-            self.refuse()
-            return True
-        self._wait(min(self._told + idle, until))
+        if not self._started and not self.shared and _waits(self._listener):
+            self.start()  # whoever came already gets the answer that it does not serve
+        reserve = min(2 * _FRESH, (until - time.monotonic()) / 2)
+        self._wait(min(self._told + idle, until - reserve))
         self.refuse()
+        if not self._started:
+            return True
         self._wait(min(time.monotonic() + min(idle, _FRESH), until))
         self._backend.close_idle()
         while self._backend.connections() and time.monotonic() < until:
@@ -176,5 +186,5 @@ class HttpServer:
             time.sleep(_LOOK)
 
     def stop(self) -> None:
-        """End at once, but for requests that run."""
-        self.drain(0, time.monotonic())
+        """End soon: requests that run have a second."""
+        self.drain(0, time.monotonic() + _LAST)

@@ -10,6 +10,7 @@ import logging
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ _BACKLOG = 512
 _MOST_THREADS = 30
 _MOST_KEPT = 4000
 _LARGEST_HEADERS = 65536
+_JUST = 0.5  # seconds in which who got an answer may ask again
 
 
 class ThreadedHttp:
@@ -56,7 +58,7 @@ class ThreadedHttp:
         return len(self._server.open)
 
     def close_idle(self) -> None:
-        """Close connections on which nothing runs and nothing has come, as soon as the loop comes to it."""
+        """Let the loop close connections on which nothing runs, nothing has come, and which were not just answered."""
         self._server.closes_idle = True
 
     def end(self) -> None:
@@ -90,7 +92,8 @@ class Connections(connections.ConnectionManager):  # type: ignore[misc]
         """Wait for requests. At the end what is idle is closed first: here, as only this thread may forget one."""
         if self.server.closes_idle:
             for descriptor, connection in list(self._selector.connections):
-                if connection is not self.server and not _readable(connection.socket):
+                if (connection is not self.server and connection.last_used < time.time() - _JUST
+                        and not _readable(connection.socket)):
                     self._selector.unregister(descriptor)
                     connection.close()
         return self._select(timeout=timeout)
@@ -167,8 +170,17 @@ class Server(wsgi.Server):  # type: ignore[misc]
         with self.door:
             self.refuses = True
         self._connections.forget_listener()
-        while empty and _readable(self.socket):
-            connection = self._connections.accepted(self.socket)
+        until = time.monotonic() + 1
+        for _ in range(_BACKLOG if empty else 0):
+            if not _readable(self.socket):
+                return
+            try:
+                connection = self._connections.accepted(self.socket)
+            except OSError:  # no descriptor is left, say
+                if time.monotonic() > until:
+                    return
+                time.sleep(0.05)
+                continue
             if connection is not None:
                 self.process_conn(connection)
 

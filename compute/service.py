@@ -29,6 +29,7 @@ from compute.http_server import HttpServer
 from compute.notifier import Notifier, replaces
 from compute.rest.admin import Admin
 from compute.rest.door import Door
+from compute.rpc import defaults
 from compute.rpc.transport import Rpc
 
 LOG = logging.getLogger(__name__)
@@ -44,10 +45,11 @@ DAEMONS = {
     'worker': 'compute.worker.daemon:WorkerDaemon',
 }
 _ADMINS = 8
-# Seconds: until a start that waits is told to HTTP clients; kept of a stop for handing back; until messages that a
-# handler in a long call keeps from others are given back.
+# Seconds: until a start that waits is told to HTTP clients; kept of a stop for handing back, and for each HTTP server
+# that is still to be ended; until messages that a handler in a long call keeps from others are given back.
 _EXPLAIN_AFTER = 5.0
 _RESERVE = 2.0
+_SHARE = 1.0
 _RPC_PATIENCE = 5.0
 _QUIET = ('amqp=WARN', 'kombu=WARN', 'oslo.messaging=INFO', 'oslo_messaging=INFO', 'urllib3=WARN', 'requests=WARN',
           'keystoneauth=WARN', 'keystonemiddleware=WARN', 'sqlalchemy=WARN', 'alembic=WARN', 'pyroute2=WARN',
@@ -65,30 +67,13 @@ def configure(argv: list[str], program: str, extra: Callable[[Any], None] | None
                                       '[%(global_request_id)s %(request_id)s %(project_id)s %(user)s%(trace)s] '
                                       '%(instance)s%(message)s',
         default_log_levels=[*log.get_default_log_levels(), *_QUIET])
-    _messaging_defaults(conf)
+    defaults.apply()
     if extra is not None:
         extra(conf)
     conf(argv, project='compute', prog=program, version=version())
     journal.prepare(conf)
     log.setup(conf, 'compute', version())
     return conf
-
-
-def _messaging_defaults(conf: cfg.ConfigOpts) -> None:
-    import oslo_messaging
-    oslo_messaging.set_transport_defaults(control_exchange='compute')
-    from oslo_messaging import server
-    from oslo_messaging._drivers import impl_rabbit
-    # An attempt on a broker that is down costs kombu_reconnect_delay (twice) and rabbit_retry_interval (at least 1 s):
-    # that is what a cast may hold up its caller (rpc.transport retries it once). Those who listen try for ever, every
-    # rabbit_interval_max seconds, so that is how long the first message waits after the broker is back.
-    # A daemon that hangs gets messages of the queue it shares until the broker gives it up: no more than these few.
-    # More threads for requests than connections to the database would only wait, and each keeps some memory for good.
-    # Connections for sending, each with a thread for its heartbeats, are few, and go when they are idle after a burst.
-    cfg.set_defaults(impl_rabbit.rabbit_opts, heartbeat_timeout_threshold=30, heartbeat_rate=3,
-                     kombu_reconnect_delay=0.1, rabbit_retry_interval=1, rabbit_retry_backoff=1, rabbit_interval_max=2,
-                     rabbit_qos_prefetch_count=4, conn_pool_ttl=120, rpc_conn_pool_size=12)
-    cfg.set_defaults(server._pool_opts, executor_thread_pool_size=32)
 
 
 def version() -> str:
@@ -270,8 +255,10 @@ class Service:
             if served.http is not None:
                 served.http.last_answers()
         threading.Event().wait(min(self.conf.http_drain, seconds / 2) if self._have_http() else 0)
-        for served in sorted(reversed(self._served), key=lambda each: each.name != 'api'):
-            self._stop_one(served, until)
+        order = sorted(reversed(self._served), key=lambda each: each.name != 'api')
+        for number, served in enumerate(order, 1):
+            others = sum(1 for each in order[number:] if each.http is not None)
+            self._stop_one(served, max(until - others * _SHARE, min(until, time.monotonic() + _SHARE)))
         if self._admin is not None:
             self._admin.stop()
         if self._rpc is not None:
@@ -284,8 +271,8 @@ class Service:
 
     def _stop_one(self, served: Served, until: float) -> None:
         ends = [concurrency.spawn(_end_rpc, server, until, name='rpc-stop') for server in list(served.rpc)]
-        if served.http is not None and not served.http.drain(self.conf.http_idle_grace, until):
-            LOG.warning('%s: requests were still running and are cut off', served.name)
+        if served.http is not None:
+            self._end_http(served.name, served.http, until)
         for thread in ends:
             thread.join(max(0.1, until - time.monotonic()))
         for step in ('finish', 'stop') if served.prepared else ():
@@ -296,6 +283,13 @@ class Service:
                     served.daemon.finish(until)
             except Exception:
                 LOG.exception('%s did not %s in order', served.name, step)
+
+    def _end_http(self, name: str, http: HttpServer, until: float) -> None:
+        try:
+            if not http.drain(self.conf.http_idle_grace, until):
+                LOG.warning('%s: requests were still running and are cut off', name)
+        except Exception:
+            LOG.exception('%s did not end its HTTP server in order', name)
 
     def health(self) -> list[str]:
         """Return what does not work, of all daemons."""
@@ -337,7 +331,10 @@ def default_paste() -> str:
 
 def main(names: list[str], program: str, argv: list[str] | None = None,
          extra: Callable[[Any], None] | None = None) -> int:
-    """Run daemons until a signal. SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads options."""
+    """Run daemons until a signal. SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads options.
+
+    SIGUSR1 is what a daemon sends to its own process to stop it: as often as it likes, it never hurries the stop.
+    """
     arguments = sys.argv[1:] if argv is None else argv
     conf = configure(arguments, program, extra)
     if len(names) == 1 and getattr(conf[names[0]], 'workers', 1) > 1 and not supervisor.is_child():
@@ -385,6 +382,7 @@ def _signals(service: Service, conf: cfg.ConfigOpts) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, reload)
+    signal.signal(signal.SIGUSR1, lambda number, frame: service.ask_to_stop())
 
 
 def _stop_within(service: Service, seconds: float) -> int:

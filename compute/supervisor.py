@@ -78,14 +78,16 @@ class Supervisor:
     def __init__(self, name: str, command: list[str], addresses: list[Address], count: int, grace: float,
                  shares: bool) -> None:
         self._name, self._command, self._count, self._grace = name, command, count, grace
-        self._listeners = [http_server.inherited(host, port) or http_server.listen(host, port)
-                           for host, port in addresses]
+        given = [http_server.inherited(host, port) for host, port in addresses]
+        self._listeners = [each or http_server.listen(*address) for each, address in zip(given, addresses, strict=True)]
+        self._own = [each for each in self._listeners if each not in given]
         # Copies whose numbers are none of those that a process finds them at: none is overwritten by another.
         self._descriptors = [fcntl.fcntl(each.fileno(), fcntl.F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY)
                              for each in self._listeners]
         self._metrics = Path(tempfile.mkdtemp(prefix='compute-metrics-')) if shares else None
         self._children: list[Child] = []
         self._stopping = 0.0
+        self._hurry = self._told = False
         self._served = self._renew = self._failed = False
         self._old: list[Child] = []
         self._new: Child | None = None
@@ -103,21 +105,35 @@ class Supervisor:
                 self._failed = True
                 self._on_stop(signal.SIGTERM, None)
                 LOG.critical('%s: a process could not start', self._name)
-            if self._stopping and self._end():
-                if self._metrics is not None:
-                    shutil.rmtree(self._metrics, ignore_errors=True)
-                return 1 if self._failed else 0
+            if self._stopping:
+                self._stop()
+                if self._end():
+                    if self._metrics is not None:
+                        shutil.rmtree(self._metrics, ignore_errors=True)
+                    return 1 if self._failed else 0
             self._keep_up()
             self._listen()
             self._replace()
             self._say()
 
     def _on_stop(self, number: int, frame: Any) -> None:
-        first, self._stopping = not self._stopping, self._stopping or time.monotonic()
-        for child in self._children:
-            child.tell(signal.SIGTERM if first else signal.SIGKILL)
-        if first:
+        self._hurry = bool(self._stopping)
+        self._stopping = self._stopping or time.monotonic()
+
+    def _stop(self) -> None:
+        """Tell all to stop; one that was told already, to be replaced, would take a second word for haste."""
+        if not self._told:
+            self._told = True
             notifier.send('STOPPING=1')
+            for own in self._own:  # so that who comes now is refused, not kept waiting for the last process
+                own.close()
+            for number in self._descriptors:
+                os.close(number)
+        for child in self._children:
+            if self._hurry:
+                child.tell(signal.SIGKILL)
+            elif not child.told:
+                child.tell(signal.SIGTERM)
 
     def _on_renew(self, number: int, frame: Any) -> None:
         self._renew = True
@@ -164,13 +180,15 @@ class Supervisor:
         metrics = self._metrics / f'{name}.json' if self._metrics else None
         environment = {**os.environ, http_server.PARENT: str(os.getpid()), 'LISTEN_PID': 'parent',
                        'LISTEN_FDS': str(len(self._descriptors)),
+                       http_server.OWN: ','.join(str(each.getsockname()[1]) for each in self._own),
                        'NOTIFY_SOCKET': f'@{name}'}
         if replaces:
             environment[notifier.REPLACES] = '1'
         if metrics is not None:
             environment[metrics_shared.FILE] = str(metrics)
         actions = [(os.POSIX_SPAWN_DUP2, each, number) for number, each in enumerate(self._descriptors, _FIRST)]
-        pid = os.posix_spawn(sys.executable, [sys.executable, *self._command], environment, file_actions=actions)
+        pid = os.posix_spawn(sys.executable, [sys.executable, *self._command], environment, file_actions=actions,
+                             setpgroup=0)  # a terminal's Ctrl-C is the parent's to hand on, once
         child = Child(pid, voice, metrics)
         self._children.append(child)
         LOG.info('%s: process %d is started', self._name, pid)

@@ -55,4 +55,4 @@ class WorkerDaemon:
     @staticmethod
     def _give_up() -> None:
         """Another process acts as this host: stop before two do the same work."""
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGUSR1)

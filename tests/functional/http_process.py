@@ -1,4 +1,4 @@
-"""A process with an HTTP server and nothing else, for tests of its end; its argument is the port.
+"""A process with an HTTP server and nothing else, for tests of its end; its arguments are port and grace.
 
 ``/slow`` takes a second. SIGTERM ends it in order; it exits with 0 when every request was answered.
 """
@@ -38,7 +38,7 @@ def main() -> None:
     sys.stdout.flush()
     while not stop.is_set():
         stop.wait(0.05)
-    answered = server.drain(2.0, time.monotonic() + 15)
+    answered = server.drain(float(sys.argv[2]), time.monotonic() + 15)
     os._exit(0 if answered else 1)
 
 

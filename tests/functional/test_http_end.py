@@ -26,9 +26,9 @@ def start(request: pytest.FixtureRequest) -> Iterator[Start]:
     """Return what starts a process on a port, or on a socket as systemd passes it."""
     running: list[subprocess.Popen[str]] = []
 
-    def begin(port: int, listener: socket.socket | None = None) -> subprocess.Popen[str]:
+    def begin(port: int, listener: socket.socket | None = None, grace: float = 2) -> subprocess.Popen[str]:
         environment = {**os.environ, 'COMPUTE_CONCURRENCY': request.param, 'PYTHONWARNINGS': 'ignore'}
-        command, passed = [sys.executable, '-m', 'tests.functional.http_process', str(port)], ()
+        command, passed = [sys.executable, '-m', 'tests.functional.http_process', str(port), str(grace)], ()
         if listener is not None:
             environment['LISTEN_FDS'] = '1'
             passed = (listener.fileno(),)
@@ -54,22 +54,24 @@ def get(connection: http.client.HTTPConnection, path: str = '/') -> http.client.
 
 
 def test_open_connections_are_served_to_the_end(start: Start) -> None:
+    """Connections are taken as well, as long as there are others."""
     port, = free_ports(1)
-    process = start(port)
-    busy, idle, silent = (http.client.HTTPConnection('127.0.0.1', port, timeout=20) for _ in range(3))
+    process = start(port, grace=12)
+    busy, idle, silent, late = (http.client.HTTPConnection('127.0.0.1', port, timeout=20) for _ in range(4))
     assert get(idle).getheader('Connection') != 'close'
     silent.connect()
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(get, busy, '/slow')
         wait_for(lambda: busy.sock is not None, 10, 'the slow request')
         process.send_signal(signal.SIGTERM)
-        wait_for(lambda: socket.socket().connect_ex(('127.0.0.1', port)), 10, 'the end of accepting')
-        answer = get(idle)
-        assert (answer.status, answer.getheader('Connection')) == (200, 'close')
-        answer = get(silent)  # connected before, and says something only now
-        assert (answer.status, answer.getheader('Connection')) == (200, 'close')
+        wait_for(lambda: get(late).getheader('Connection') == 'close', 10, 'the last answers')
+        for connection in (late, idle, silent):  # the last was connected before, and says something only now
+            answer = get(connection)
+            assert (answer.status, answer.getheader('Connection')) == (200, 'close')
         assert slow.result().status == 200
-    assert process.wait(20) == 0
+    assert process.wait(10) == 0, 'nobody is left to wait for'
+    with pytest.raises(ConnectionRefusedError):
+        get(late)
 
 
 def test_silent_connections_hold_nobody_up(start: Start) -> None:

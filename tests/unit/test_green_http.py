@@ -16,7 +16,7 @@ listener = eventlet.listen(('127.0.0.1', 0))
 http = concurrency.GreenHttp(lambda environ, start: [], listener, 4)
 client = eventlet.connect(listener.getsockname())
 connection, address = listener.accept()
-http._connections[id(connection)] = [address, connection, http._idle]
+http._connections[id(connection)] = [address, connection, http._idle, 0.0]
 assert http.busy() == 0, 'nothing was asked yet'
 client.sendall(b'GET / HTTP/1.1\\r\\n\\r\\n')
 eventlet.sleep(0)

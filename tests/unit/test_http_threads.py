@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import socket
 import threading
@@ -15,7 +16,7 @@ import pytest
 import requests
 from cheroot import connections
 
-from compute import concurrency
+from compute import concurrency, http_server
 from compute.http_server import HttpServer
 
 pytestmark = pytest.mark.skipif(concurrency.is_green(), reason='native threads only; test_green_http is the other')
@@ -129,6 +130,90 @@ def test_who_asks_within_the_grace_is_told_to_connect_anew(server: HttpServer) -
             answer = client.get(where, timeout=10)
             assert (answer.status_code, answer.headers['Connection']) == (200, 'close')
         assert ended.result() and time.monotonic() - began < 1.5, 'nobody was left to wait for'
+
+
+def test_a_connection_that_was_just_answered_is_kept_a_moment(server: HttpServer) -> None:
+    """Its answer began before the stop, and did not say that it is the last."""
+    server.start()
+    with requests.Session() as session:
+        where = f'http://127.0.0.1:{server.port}/'
+        assert session.get(where, timeout=10).status_code == 200
+        server._backend.close_idle()
+        time.sleep(0.2)
+        assert server._backend.connections() == 1
+        server.last_answers()
+        assert session.get(where, timeout=10).headers['Connection'] == 'close'
+    server.stop()
+
+
+def test_who_came_before_a_server_answered_at_all_is_answered_at_its_end(server: HttpServer) -> None:
+    server.shared = False
+    with ThreadPoolExecutor(1) as asking:
+        answer = asking.submit(requests.get, f'http://127.0.0.1:{server.port}/', timeout=10)
+        end = time.monotonic() + 10
+        while not http_server._waits(server._listener) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert server.drain(1, time.monotonic() + 10)
+        assert answer.result().status_code == 200
+
+
+def test_an_end_that_meets_a_start_waits_for_it(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached, prepare = threading.Event(), server._backend._server.prepare
+
+    def slowly() -> None:
+        reached.set()
+        time.sleep(0.3)
+        prepare()
+    monkeypatch.setattr(server._backend._server, 'prepare', slowly)
+    starting = threading.Thread(target=server.start)
+    starting.start()
+    assert reached.wait(10)
+    assert server.drain(0.1, time.monotonic() + 10)
+    starting.join(10)
+
+
+def test_who_waits_at_the_end_is_taken_although_there_was_no_descriptor(server: HttpServer,
+                                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    server.shared = False
+    server.start()
+    accept, failed = server._backend._server.refuse, []
+    manager = server._backend._server._connections
+    taken = manager.accepted
+
+    def fails_once(listener: Any) -> Any:
+        if not failed:
+            failed.append(True)
+            raise OSError(errno.EMFILE, 'no descriptor')
+        return taken(listener)
+
+    def refuse(empty: bool) -> None:
+        with server._backend._server.door:  # the loop takes none meanwhile
+            server._backend._server.refuses = True
+        client.connect(('127.0.0.1', server.port))
+        client.sendall(b'GET / HTTP/1.1\r\nHost: here\r\n\r\n')
+        accept(empty)
+    monkeypatch.setattr(manager, 'accepted', fails_once)
+    monkeypatch.setattr(server._backend._server, 'refuse', refuse)
+    with socket.socket() as client:
+        client.settimeout(10)
+        assert server.drain(0.1, time.monotonic() + 10)
+        assert client.recv(1000).startswith(b'HTTP/1.1 200') and failed
+
+
+def test_a_stop_gives_what_runs_a_second() -> None:
+    reached = threading.Event()
+
+    def slowly(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        reached.set()
+        time.sleep(0.3)
+        return hello(environ, start_response)
+    server = HttpServer(slowly, '127.0.0.1', 0, 2)
+    server.start()
+    with ThreadPoolExecutor(1) as asking:
+        answer = asking.submit(requests.get, f'http://127.0.0.1:{server.port}/', timeout=10)
+        assert reached.wait(10)
+        server.stop()
+        assert answer.result().status_code == 200
 
 
 def test_more_than_a_few_connections_are_kept(server: HttpServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,44 @@ class Sick:
 
     def health(self) -> list[str]:
         return self.watch.public_problems()
+
+
+class Ended:
+    """An HTTP server that notes how much time it had to end; ``fails`` while it does."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.had, self._fails = 0.0, fails
+
+    def last_answers(self) -> None:
+        pass
+
+    def drain(self, idle: float, until: float) -> bool:
+        self.had = until - time.monotonic()
+        if self._fails:
+            raise OSError('no descriptor')
+        return True
+
+
+def test_one_daemon_s_end_leaves_time_to_the_others_and_hinders_none() -> None:
+    """The order is: the API, then in reverse. The first uses up what it gets."""
+    conf: Any = SimpleNamespace(http_idle_grace=3, http_drain=0)
+    running, servers, order = service.Service(conf, []), [Ended(), Ended(fails=True), Ended()], []
+
+    class Slow:
+        def finish(self, until: float) -> None:
+            order.append('finish')
+            time.sleep(max(0.0, until - time.monotonic()))
+
+        def stop(self) -> None:
+            order.append('stop')
+    for name, server in zip(('identity', 'image', 'api'), servers, strict=True):
+        served = service.Served(name, Slow())
+        served.http, served.prepared = server, True  # type: ignore[assignment]
+        running._served.append(served)
+    running.stop(4)
+    assert order == ['finish', 'stop'] * 3
+    identity, image, api = (each.had for each in servers)
+    assert api > 0.5 and image > 0.5 and identity > 0.5
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ class RemotePlumbing:
                 raise exception.Unavailable(f'the privileged network process failed: {error}') from error
             except exception.Failed:
                 LOG.critical('this agent ends, so that whoever started it gives it a new privileged process')
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), signal.SIGUSR1)
                 raise
         if 'error' in reply:
             raise exception.Unavailable(reply['error'])
