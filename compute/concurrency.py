@@ -11,6 +11,7 @@ Pools are bounded. No thread is ever killed.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -134,17 +135,16 @@ class Mailbox:
         self._reader, self._writer = socket.socketpair()
 
     def put(self, item: Any) -> None:
-        """Add an item; callable from a native thread, never blocks for long."""
+        """Add an item; callable from a native thread and from the handler of a signal, takes no lock, never waits."""
         self._items.append(item)
-        try:
-            os.write(self._writer.fileno(), b'x')
-        except OSError:
-            LOG.debug('mailbox closed')
+        with contextlib.suppress(OSError):  # it is full, and will be read, or closed; os.write may wait when green
+            getattr(self._writer, 'fd', self._writer).send(b'x', socket.MSG_DONTWAIT)
 
     def get(self) -> Any:
         """Wait for the next item and return it; None once the mailbox is closed."""
-        if not self._reader.recv(1):
-            return None
+        while not self._items:
+            if not self._reader.recv(4096):
+                return None
         return self._items.popleft()
 
     def close(self) -> None:

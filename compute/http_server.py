@@ -127,9 +127,10 @@ class HttpServer:
 
     def __init__(self, app: Callable[..., Any], host: str, port: int, size: int) -> None:
         given = inherited(host, port)
+        self.given = given is not None
         self._listener = given or listen(host, port)
         self.port = self._listener.getsockname()[1]
-        self.shared = given is not None and str(self.port) not in os.environ.get(OWN, '').split(',')
+        self.shared = self.given and str(self.port) not in os.environ.get(OWN, '').split(',')
         self._backend = _backend(app, self._listener, size)
         self._started = self._refuses = False
         self._told = 0.0  # when answers began to be the last ones

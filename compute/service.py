@@ -11,7 +11,6 @@ import importlib
 import logging
 import os
 import random
-import signal
 import sys
 import threading
 import time
@@ -22,7 +21,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 import compute
-from compute import concurrency, exception, journal, lag, memory, metrics, metrics_shared, supervisor, tracing
+from compute import concurrency, exception, journal, lag, memory, metrics, metrics_shared, signals, supervisor, tracing
 from compute import conf as options
 from compute.health import DOWN, Finding, Report, merged, release, samples
 from compute.http_server import HttpServer
@@ -50,6 +49,7 @@ _ADMINS = 8
 _EXPLAIN_AFTER = 5.0
 _RESERVE = 2.0
 _SHARE = 1.0
+_LOOK = 0.2
 _RPC_PATIENCE = 5.0
 _QUIET = ('amqp=WARN', 'kombu=WARN', 'oslo.messaging=INFO', 'oslo_messaging=INFO', 'urllib3=WARN', 'requests=WARN',
           'keystoneauth=WARN', 'keystonemiddleware=WARN', 'sqlalchemy=WARN', 'alembic=WARN', 'pyroute2=WARN',
@@ -221,9 +221,17 @@ class Service:
         if replaces():
             return  # the process that this one is to replace serves on the same socket, and answers better
         self._stop.wait(_EXPLAIN_AFTER)
-        for served in self._served:
-            if served.http is not None and not self._stop.is_set():
-                served.http.start()
+        https = [served.http for served in self._served if served.http is not None]
+        self._answer([http for http in https if not http.given])
+        # On a socket that others may serve too there is something to say only when something is missing.
+        while not (self._waits_for or self.serving.is_set() or self.stopping):
+            self._stop.wait(_LOOK)
+        self._answer(https)
+
+    def _answer(self, https: list[HttpServer]) -> None:
+        for http in https:
+            if not self.stopping:
+                http.start()
 
     def wait(self) -> None:
         """Return when somebody asked to stop, or the start failed."""
@@ -250,7 +258,7 @@ class Service:
         """
         self._stop.set()
         self._unwatch()
-        until = time.monotonic() + seconds - min(_RESERVE, seconds / 4)
+        until = time.monotonic() + seconds - min(_RESERVE, seconds / 2)
         for served in self._served:
             if served.http is not None:
                 served.http.last_answers()
@@ -331,10 +339,7 @@ def default_paste() -> str:
 
 def main(names: list[str], program: str, argv: list[str] | None = None,
          extra: Callable[[Any], None] | None = None) -> int:
-    """Run daemons until a signal. SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads options.
-
-    SIGUSR1 is what a daemon sends to its own process to stop it: as often as it likes, it never hurries the stop.
-    """
+    """Run daemons until a signal. SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads options."""
     arguments = sys.argv[1:] if argv is None else argv
     conf = configure(arguments, program, extra)
     if len(names) == 1 and getattr(conf[names[0]], 'workers', 1) > 1 and not supervisor.is_child():
@@ -344,7 +349,7 @@ def main(names: list[str], program: str, argv: list[str] | None = None,
             cls.before_threads(conf)
     service = Service(conf, names)
     notify = Notifier(service)
-    _signals(service, conf)
+    signals.obey(service.ask_to_stop, conf.mutate_config_files)
     try:
         service.begin()
         notify.start()
@@ -369,20 +374,6 @@ def _outlive_nobody(service: Service) -> None:
     while supervisor.is_child() and not service.stopping:
         threading.Event().wait(1)
     service.ask_to_stop()
-
-
-def _signals(service: Service, conf: cfg.ConfigOpts) -> None:
-    def stop(number: int, frame: Any) -> None:
-        if service.stopping:
-            os._exit(128 + number)
-        service.ask_to_stop()
-
-    def reload(number: int, frame: Any) -> None:
-        concurrency.spawn(conf.mutate_config_files, name='reload')
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGHUP, reload)
-    signal.signal(signal.SIGUSR1, lambda number, frame: service.ask_to_stop())
 
 
 def _stop_within(service: Service, seconds: float) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from functools import partial
 from typing import Any
 
+from compute import signals
 from compute.clients.image import RestImages
 from compute.clients.network import RestNetworks
 from compute.concurrency import all_at_once
@@ -55,4 +54,4 @@ class WorkerDaemon:
     @staticmethod
     def _give_up() -> None:
         """Another process acts as this host: stop before two do the same work."""
-        os.kill(os.getpid(), signal.SIGUSR1)
+        signals.stop_this_process()

@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from keystonemiddleware import auth_token
 from compute.exception import Unauthorized
 from compute.rest.tokens import TokenChecker
 from tests.api.identity.cloud import ADMIN, SERVICE, Cloud
+from tests.ports import free_ports
 
 OPENSTACK = shutil.which('openstack', path=f'{pathlib.Path(sys.executable).parent}:{os.environ["PATH"]}')
 
@@ -31,9 +31,7 @@ OPENSTACK = shutil.which('openstack', path=f'{pathlib.Path(sys.executable).paren
 @pytest.fixture
 def cloud(tmp_path: pathlib.Path) -> Iterator[Cloud]:
     """Identity on a free port."""
-    listener = socket.create_server(('127.0.0.1', 0))
-    port = listener.getsockname()[1]
-    listener.close()
+    port, = free_ports(1)
     made = Cloud(tmp_path, f'http://127.0.0.1:{port}')
     server = wsgi.Server(('127.0.0.1', port), made.wsgi, numthreads=4)
     server.prepare()

@@ -127,7 +127,7 @@ def test_move_and_delete(world: World) -> None:
     world.site.put(path, {'port': {'binding:host_id': 'host2'}}, 'service')
     until(lambda: world.wired('host2', port) and world.wired('host1', port) is None)
     until(lambda: world.port(port)['status'] == 'ACTIVE')
-    assert world.said('network-vif-unplugged', port)
+    until(lambda: world.said('network-vif-unplugged', port))
     world.site.put(path, {'port': {'binding:host_id': None, 'device_id': '', 'device_owner': ''}}, 'service')
     until(lambda: world.wired('host2', port) is None)
     assert world.port(port)['status'] == 'DOWN'

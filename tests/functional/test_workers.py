@@ -21,16 +21,17 @@ RUN = 'import sys; from compute.cmd.identity import main; sys.exit(main())'
 
 
 @pytest.fixture(scope='module')
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subprocess.Popen[bytes], Path]]:
     folder: Path = tmp_path_factory.mktemp('workers')
     port, health = free_ports(2)
     (folder / 'identity.conf').write_text(
         f'[DEFAULT]\ntransport_url = kombu+memory://\nlog_file = {folder}/log\nhttp_idle_grace = 2\n'
         f'graceful_shutdown_timeout = 20\n[health]\nlisten_port = {health}\n[database]\nidentity_connection = sqlite:///{folder}/db\n'
         f'[identity]\nlisten_host = 127.0.0.1\nlisten_port = {port}\nworkers = 2\nkey_repository = {folder}/keys\n')
+    (folder / 'log').touch()
     parent = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', RUN, '--config-file', f'{folder}/identity.conf'],
                               cwd=ROOT, env={**os.environ, 'COMPUTE_CONCURRENCY': 'threading'})
-    yield f'http://127.0.0.1:{port}/v3', parent
+    yield f'http://127.0.0.1:{port}/v3', parent, folder / 'log'
     if parent.poll() is None:
         for pid in children(parent):
             os.kill(pid, signal.SIGKILL)
@@ -50,9 +51,10 @@ def serves(url: str) -> bool:
         return False
 
 
-def test_life_of_workers(url: tuple[str, subprocess.Popen[bytes]]) -> None:
-    address, parent = url
-    wait_for(lambda: serves(address) and len(children(parent)) == 2, 120, 'two processes')
+def test_life_of_workers(url: tuple[str, subprocess.Popen[bytes], Path]) -> None:
+    address, parent, log = url
+    wait_for(lambda: log.read_text().count('identity runs') == 2, 120, 'two processes that serve')
+    assert serves(address)
     first = children(parent)
     stop = threading.Event()
 

@@ -15,7 +15,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.functional.standalone import ROOT, wait_for
-from tests.functional.test_workers import children, serves
+from tests.functional.test_workers import children
 from tests.ports import free_ports
 
 RUN = 'import sys; from compute.cmd.api import main; sys.exit(main())'
@@ -35,7 +35,8 @@ class Api:
             [sys.executable, '-W', 'ignore', '-c', RUN, '--config-file', f'{folder}/api.conf'], cwd=ROOT,
             env={**os.environ, 'COMPUTE_CONCURRENCY': 'threading', 'TMPDIR': str(folder)})
         self.folder = folder
-        wait_for(lambda: serves(self.url) and len(children(self.parent)) == 2, 120, 'two processes')
+        (folder / 'log').touch()
+        wait_for(lambda: (folder / 'log').read_text().count('api runs') == 2, 120, 'two processes that serve')
 
     def ask(self, times: int) -> None:
         """Send requests that no other test counts, each on a connection of its own."""
@@ -80,7 +81,7 @@ def test_the_sum_of_all_processes_dead_ones_too(api: Api) -> None:
     api.ask(40)
     found = api.looks(40)
     assert found['built'] == 1, 'one daemon'
-    assert abs(found['threads'] - threads_of(children(api.parent))) <= 8, 'of both processes'
+    wait_for(lambda: abs(api.look()['threads'] - threads_of(children(api.parent))) <= 8, 20, 'the threads of both')
     os.kill(min(children(api.parent)), signal.SIGKILL)
     wait_for(lambda: len(children(api.parent)) == 2, 60, 'a new process')
     after = api.looks(40)

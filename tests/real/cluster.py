@@ -197,7 +197,7 @@ class Cluster:
     def _groups(self, name: str, kind: str, host: str, daemon: Daemon) -> dict[str, dict[str, Any]]:
         groups: dict[str, dict[str, Any]] = {
             'DEFAULT': {'host': host, 'transport_url': self.broker.url, 'log_file': daemon.log, 'debug': True,
-                        'graceful_shutdown_timeout': 10, **({} if kind in self.held else {'http_idle_grace': 0.2})},
+                        'graceful_shutdown_timeout': 10, 'http_idle_grace': 0.2},
             'health': {'listen_port': daemon.health_port},
             'auth': {'url': self.url('identity')}, 'service_user': {'password': SERVICE_PASSWORD}}
         own = {

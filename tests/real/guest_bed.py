@@ -59,8 +59,9 @@ class Bed:
     def wire(self, network: NetworkWiring) -> None:
         """Wire a network's ports one by one, as the daemon does."""
         for port in network.ports:
+            while port.id in self.daemon.up:
+                self.daemon.up.remove(port.id)
             self.agent.endpoints()[0].wire(None, network=dataclasses.replace(network, ports=()), port=port)
-            self.daemon.up = [up for up in self.daemon.up if up != port.id]
         self.daemon.networks = [known for known in self.daemon.networks if known.id != network.id] + [network]
         wait_for(lambda: {port.id for port in network.ports} <= set(self.daemon.up), 'ports up')
 

@@ -111,10 +111,10 @@ def test_host_down(cluster: Cluster, client: Client, cloud: Cloud) -> None:
     wait_for(lambda: client.ok('GET', 'compute', '/os-services?binary=nova-compute')['services'][0]['state'] == 'down',
              40, 'the host being down')
     client.call('DELETE', 'compute', f'/servers/{deleted}')
-    client.gone(deleted, timeout=5)
+    client.gone(deleted, timeout=60)
     assert client.act(stopped, 'os-stop').status_code == 202 and client.act(started, 'os-start').status_code == 202
     for uuid, status, kind in ((stopped, 'ACTIVE', 'stop'), (started, 'SHUTOFF', 'start')):
-        client.wait(uuid, status, timeout=20)
+        client.wait(uuid, status, timeout=60)
         assert operation(cluster, uuid, kind).error['code'] == 'host_down'
     assert deleted in cluster.guests()
     cluster.begin('worker')

@@ -32,8 +32,10 @@ WAVES = (('api', 'conductor', 'scheduler', 'network', 'worker'),
          ('api2', 'conductor2', 'scheduler2', 'network2', 'worker2', 'identity2', 'image2'))
 REQUESTS, CALLERS, SERVERS = 2000, 4, 3
 CONTROL = {'conductor': {'service_down_time': 60}}
-SETTINGS = {'network_agent': {'network_agent': {'hosts': 'node1,node2,node3'}}, 'conductor': CONTROL, 'api': CONTROL,
-            'scheduler': CONTROL}
+# Longer than a caller needs for a round on a slow machine, in which he asks each service once.
+REST = {'DEFAULT': {'http_idle_grace': 8, 'graceful_shutdown_timeout': 20}}
+SETTINGS = {'network_agent': {'network_agent': {'hosts': 'node1,node2,node3'}}, 'conductor': CONTROL,
+            'api': {**CONTROL, **REST}, 'identity': REST, 'image': REST, 'network': REST, 'scheduler': CONTROL}
 
 
 @pytest.fixture(scope='module')

@@ -63,7 +63,7 @@ def test_one_daemon_s_end_leaves_time_to_the_others_and_hinders_none() -> None:
         served = service.Served(name, Slow())
         served.http, served.prepared = server, True  # type: ignore[assignment]
         running._served.append(served)
-    running.stop(4)
+    running.stop(6)
     assert order == ['finish', 'stop'] * 3
     identity, image, api = (each.had for each in servers)
     assert api > 0.5 and image > 0.5 and identity > 0.5

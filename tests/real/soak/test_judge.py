@@ -46,6 +46,10 @@ def test_whatever_is_not_given_back_is_seen() -> None:
         assert too_much(life(120, **{what: lambda at: 5 + at * 2}), long=False) == [what]
 
 
+def test_a_pool_that_fills_late_is_no_leak() -> None:
+    assert too_much(life(1500, threads=lambda at: min(70 + at // 40, 107))) == []
+
+
 def test_who_lived_too_short_is_not_judged() -> None:
     assert growth(life(400), LONG) == [] == growth(life(60), SHORT)
     assert len(growth(life(600), LONG)) == 7 == len(growth(life(120), SHORT))

@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import shutil
-import signal
 import socket
 import tempfile
 import threading
@@ -18,7 +17,7 @@ from typing import Any
 
 from oslo_privsep.daemon import FailedToDropPrivileges
 
-from compute import exception
+from compute import exception, signals
 from compute.builtin.network.agent import names
 from compute.builtin.network.agent.linux import capabilities, privileged
 from compute.builtin.network.agent.linux.settings import from_conf
@@ -117,7 +116,7 @@ class RemotePlumbing:
                 raise exception.Unavailable(f'the privileged network process failed: {error}') from error
             except exception.Failed:
                 LOG.critical('this agent ends, so that whoever started it gives it a new privileged process')
-                os.kill(os.getpid(), signal.SIGUSR1)
+                signals.stop_this_process()
                 raise
         if 'error' in reply:
             raise exception.Unavailable(reply['error'])
