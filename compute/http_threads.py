@@ -25,6 +25,7 @@ _BACKLOG = 512
 _MOST_THREADS = 30
 _MOST_KEPT = 4000
 _LARGEST_HEADERS = 65536
+_LOOK = 0.05  # seconds between two looks for what is idle, at the end
 _JUST = 0.5  # seconds in which who got an answer may ask again
 
 
@@ -96,7 +97,7 @@ class Connections(connections.ConnectionManager):  # type: ignore[misc]
                         and not _readable(connection.socket)):
                     self._selector.unregister(descriptor)
                     connection.close()
-        return self._select(timeout=timeout)
+        return self._select(timeout=_LOOK if self.server.draining else timeout)
 
     def _from_server_socket(self, server_socket: Any) -> Any:
         with self.server.door:
