@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar('T')
 LOG = logging.getLogger(__name__)
 EVENTLET, THREADING = 'eventlet', 'threading'
-_ANSWERED = 3  # in eventlet's state of a connection, after address, socket and state: when it was last answered
+_ANSWERED = 3  # in eventlet's state of a connection, after address, socket and state: when it was taken or answered
 _backend: str | None = None
 
 
@@ -337,7 +337,7 @@ class GreenHttp:
         return len(self._connections)
 
     def close_idle(self) -> None:
-        """Close connections on which nothing runs, nothing has come, and which were not just answered."""
+        """Close connections on which nothing runs, nothing has come, and which are not quite new or just answered."""
         from eventlet import greenio
         for _, connection, state, answered in list(self._connections.values()):
             if state == self._idle and answered < time.monotonic() - 0.5 and not _readable(connection):
@@ -361,7 +361,7 @@ class GreenHttp:
     def _begin(self, connection: Any, address: Any) -> None:
         import eventlet
         connection.settimeout(120)
-        state = self._connections[id(connection)] = [address, connection, self._idle, 0.0]
+        state = self._connections[id(connection)] = [address, connection, self._idle, time.monotonic()]
         eventlet.spawn_n(self._serve, state)
 
     def _serve(self, state: list[Any]) -> None:

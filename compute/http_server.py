@@ -165,7 +165,7 @@ class HttpServer:
             that asks that often meets no connection's end.
         """
         self.last_answers()
-        if not self._started and not self.shared and _waits(self._listener):
+        if not self._started and not self.given and _waits(self._listener):
             self.start()  # whoever came already gets the answer that it does not serve
         reserve = min(2 * _FRESH, (until - time.monotonic()) / 2)
         self._wait(min(self._told + idle, until - reserve))
@@ -186,6 +186,6 @@ class HttpServer:
         while self._backend.connections() and time.monotonic() < until:
             time.sleep(_LOOK)
 
-    def stop(self) -> None:
-        """End soon: requests that run have a second."""
-        self.drain(0, time.monotonic() + _LAST)
+    def stop(self) -> bool:
+        """End soon: requests that run have a second. Tell whether all were answered."""
+        return self.drain(0, time.monotonic() + _LAST)

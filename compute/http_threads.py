@@ -63,9 +63,10 @@ class ThreadedHttp:
         self._server.closes_idle = True
 
     def end(self) -> None:
-        """End the threads; one that is stuck is left."""
+        """End the threads; one that is stuck is left, and not waited for."""
+        patience = 0.1 if self.busy() else 3
         self._server.socket = None  # so that it does not connect to the port to wake itself
-        concurrency.spawn(self._server.stop, name='http-stop').join(3)
+        concurrency.spawn(self._server.stop, name='http-stop').join(patience)
 
 
 class Connection(HTTPConnection):  # type: ignore[misc]

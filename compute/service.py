@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from oslo_config import cfg
@@ -44,9 +45,10 @@ DAEMONS = {
     'worker': 'compute.worker.daemon:WorkerDaemon',
 }
 _ADMINS = 8
-# Seconds: until a start that waits is told to HTTP clients; kept of a stop for handing back, and for each HTTP server
-# that is still to be ended; until messages that a handler in a long call keeps from others are given back.
-_EXPLAIN_AFTER = 5.0
+# Seconds: until a start that waits is told to HTTP clients, and how much later where others may serve them; kept of a
+# stop for handing back, and for each HTTP server that is still to be ended; until messages that a handler in a long
+# call keeps from others are given back.
+_EXPLAIN_AFTER, _SILENT = 5.0, 30.0
 _RESERVE = 2.0
 _SHARE = 1.0
 _LOOK = 0.2
@@ -224,7 +226,8 @@ class Service:
         https = [served.http for served in self._served if served.http is not None]
         self._answer([http for http in https if not http.given])
         # On a socket that others may serve too there is something to say only when something is missing.
-        while not (self._waits_for or self.serving.is_set() or self.stopping):
+        until = time.monotonic() + _SILENT
+        while not (self._waits_for or self.serving.is_set() or self.stopping) and time.monotonic() < until:
             self._stop.wait(_LOOK)
         self._answer(https)
 
@@ -268,7 +271,7 @@ class Service:
             others = sum(1 for each in order[number:] if each.http is not None)
             self._stop_one(served, max(until - others * _SHARE, min(until, time.monotonic() + _SHARE)))
         if self._admin is not None:
-            self._admin.stop()
+            _end_http('the health listener', self._admin.stop)
         if self._rpc is not None:
             self._rpc.close()
         metrics.keep()
@@ -280,7 +283,7 @@ class Service:
     def _stop_one(self, served: Served, until: float) -> None:
         ends = [concurrency.spawn(_end_rpc, server, until, name='rpc-stop') for server in list(served.rpc)]
         if served.http is not None:
-            self._end_http(served.name, served.http, until)
+            _end_http(served.name, partial(served.http.drain, self.conf.http_idle_grace, until))
         for thread in ends:
             thread.join(max(0.1, until - time.monotonic()))
         for step in ('finish', 'stop') if served.prepared else ():
@@ -291,13 +294,6 @@ class Service:
                     served.daemon.finish(until)
             except Exception:
                 LOG.exception('%s did not %s in order', served.name, step)
-
-    def _end_http(self, name: str, http: HttpServer, until: float) -> None:
-        try:
-            if not http.drain(self.conf.http_idle_grace, until):
-                LOG.warning('%s: requests were still running and are cut off', name)
-        except Exception:
-            LOG.exception('%s did not end its HTTP server in order', name)
 
     def health(self) -> list[str]:
         """Return what does not work, of all daemons."""
@@ -319,6 +315,14 @@ class Service:
 
     def _health_of(self, served: Served) -> Callable[[], list[str]]:
         return lambda: self._own_problems() + served.daemon.health()
+
+
+def _end_http(name: str, end: Callable[[], bool]) -> None:
+    try:
+        if not end():
+            LOG.warning('%s: requests were still running and are cut off', name)
+    except Exception:
+        LOG.exception('%s did not end its HTTP server in order', name)
 
 
 def _end_rpc(server: Any, until: float) -> None:

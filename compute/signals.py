@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from compute import concurrency
@@ -29,7 +30,7 @@ def obey(stop: Callable[[], Any], reload: Callable[[], Any]) -> None:
         words.put(stop)
     signal.signal(signal.SIGTERM, on_stop)
     signal.signal(signal.SIGINT, on_stop)
-    signal.signal(signal.SIGHUP, lambda number, frame: words.put(reload))
+    signal.signal(signal.SIGHUP, lambda number, frame: words.put(partial(concurrency.spawn, reload, name='reload')))
     signal.signal(signal.SIGUSR1, lambda number, frame: words.put(stop))
     concurrency.spawn(_read, words, name='signals')
 

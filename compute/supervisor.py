@@ -101,7 +101,7 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_renew)
         while True:
-            if self._bury() and not self._served and not self._failed:
+            if self._bury() and not (self._served or self._failed or self._stopping):
                 self._failed = True
                 self._on_stop(signal.SIGTERM, None)
                 LOG.critical('%s: a process could not start', self._name)

@@ -61,9 +61,9 @@ def answers(rpc: Rpc, mode: str) -> bool:
         return False
 
 
-def longest(rpc: Rpc, mode: str, seconds: float) -> float:
-    """Call again and again for so long and return what the slowest call took; all come while handlers are blocked."""
-    client, found, end = rpc.client(Blocking, mode), 0.0, time.monotonic() + seconds
+def longest(rpc: Rpc, mode: str, end: float) -> float:
+    """Call again and again and return what the slowest call took; all come while handlers are blocked."""
+    client, found = rpc.client(Blocking, mode), 0.0
     while time.monotonic() < end:
         begin = time.monotonic()
         assert client.blocked(ctx.internal()) == [HANDLERS if mode in MODES else 0, 0]
@@ -75,6 +75,7 @@ def longest(rpc: Rpc, mode: str, seconds: float) -> float:
 @pytest.mark.timeout(200)
 def test_a_blocked_handler_delays_no_other_call(rpc: Rpc) -> None:
     with ThreadPoolExecutor(3) as pool:
+        end = time.monotonic() + BLOCKED - 4
         for mode in MODES:
             for _ in range(HANDLERS):
                 rpc.client(Blocking, mode).block(ctx.internal())
@@ -82,9 +83,10 @@ def test_a_blocked_handler_delays_no_other_call(rpc: Rpc) -> None:
             wait_for(lambda mode=mode: rpc.client(Blocking, mode).blocked(ctx.internal()) == [HANDLERS, 0],  # type: ignore[misc]
                      10, 'blocked handlers')
         asked = (*MODES, CONTROL)
-        found = dict(zip(asked, pool.map(lambda mode: longest(rpc, mode, BLOCKED - 4), asked), strict=True))
+        found = dict(zip(asked, pool.map(lambda mode: longest(rpc, mode, end), asked), strict=True))
     LOG.info('slowest call beside %d blocked handlers: %s', HANDLERS, found)
     for mode in MODES:
+        assert found[mode] > 0, 'nobody asked while they were blocked'
         assert found[mode] < found[CONTROL] + 1, found
         wait_for(lambda mode=mode: rpc.client(Blocking, mode).blocked(ctx.internal()) == [HANDLERS] * 2,  # type: ignore[misc]
                  30, 'the end of the C calls')

@@ -7,7 +7,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -39,10 +39,11 @@ def slow(reached: threading.Event, call: Callable[..., Any]) -> Callable[..., An
 
 
 @pytest.fixture
-def server() -> HttpServer:
+def server() -> Iterator[HttpServer]:
     made = HttpServer(hello, '127.0.0.1', 0, 4)
     made.shared = True  # what is not accepted is another process's
-    return made
+    yield made
+    made.stop()
 
 
 def test_a_connection_that_is_just_accepted_is_waited_for(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,16 +103,31 @@ def test_nothing_is_open_any_more_when_the_threads_end(server: HttpServer, monke
         assert left == [0]
 
 
+def answer_on(client: socket.socket) -> bytes:
+    """Return the next answer, which may come in pieces."""
+    got = b''
+    while not got.endswith(b'hello') and (more := client.recv(1000)):
+        got += more
+    return got
+
+
 def test_what_came_to_a_connection_that_is_to_be_closed_is_answered(server: HttpServer) -> None:
     server.start()
     with socket.create_connection(('127.0.0.1', server.port), timeout=10) as client, ThreadPoolExecutor(1) as ending:
         client.sendall(b'GET / HTTP/1.1\r\nHost: here\r\n\r\n')
-        assert client.recv(1000).startswith(b'HTTP/1.1 200')
-        looked, idle = threading.Event(), server._backend.close_idle
-        server._backend.close_idle = lambda: (client.sendall(b'GET / HTTP/1.1\r\nHost: here\r\n\r\n'),  # type: ignore[method-assign]
-                                              idle(), looked.set()) if not looked.is_set() else None
+        assert answer_on(client).startswith(b'HTTP/1.1 200')
+        asked, idle = threading.Event(), server._backend.close_idle
+
+        def ask_and_close() -> None:
+            if not asked.is_set():
+                asked.set()
+                for connection in server._backend._server.open:
+                    connection.last_used = 0  # it was idle for long
+                client.sendall(b'GET / HTTP/1.1\r\nHost: here\r\n\r\n')
+            idle()
+        server._backend.close_idle = ask_and_close  # type: ignore[method-assign]
         ended = ending.submit(server.drain, 0.1, time.monotonic() + 10)
-        answer = client.recv(1000)
+        answer = answer_on(client)
         assert answer.startswith(b'HTTP/1.1 200') and b'Connection: close' in answer
         assert ended.result()
 
@@ -135,14 +151,19 @@ def test_who_asks_within_the_grace_is_told_to_connect_anew(server: HttpServer) -
 def test_a_connection_that_was_just_answered_is_kept_a_moment(server: HttpServer) -> None:
     """Its answer began before the stop, and did not say that it is the last."""
     server.start()
-    with requests.Session() as session:
-        where = f'http://127.0.0.1:{server.port}/'
+    where = f'http://127.0.0.1:{server.port}/'
+    with requests.Session() as session, requests.Session() as other:
         assert session.get(where, timeout=10).status_code == 200
         server._backend.close_idle()
-        time.sleep(0.2)
-        assert server._backend.connections() == 1
-        server.last_answers()
-        assert session.get(where, timeout=10).headers['Connection'] == 'close'
+        assert other.get(where, timeout=10).status_code == 200  # the loop has turned
+        assert server._backend.connections() == 2
+        for connection in server._backend._server.open:
+            connection.last_used = 0
+        assert requests.get(where, headers={'Connection': 'close'}, timeout=10).status_code == 200
+        end = time.monotonic() + 10
+        while server._backend.connections() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert server._backend.connections() == 0
     server.stop()
 
 

@@ -32,6 +32,13 @@ with stop._cond:
     time.sleep(0.1)
 assert stop.wait(10)
 """
+BAD = BEGIN.replace("lambda: asked.append('reload')", '__import__("sys").exit') + """
+for _ in range(2):
+    os.kill(os.getpid(), signal.SIGHUP)
+    time.sleep(0.1)
+os.kill(os.getpid(), signal.SIGTERM)
+assert stop.wait(10)
+"""
 OWN = BEGIN + """
 for _ in range(3):
     signals.stop_this_process()
@@ -71,6 +78,10 @@ def run(request: pytest.FixtureRequest) -> object:
 
 def test_a_signal_needs_no_lock_that_the_main_thread_holds(run: object) -> None:
     assert run(LOCKED) == 0  # type: ignore[operator]
+
+
+def test_what_goes_wrong_with_one_signal_does_not_hinder_the_next(run: object) -> None:
+    assert run(BAD) == 0  # type: ignore[operator]
 
 
 def test_a_process_may_ask_itself_often_and_only_the_second_order_is_haste(run: object) -> None:

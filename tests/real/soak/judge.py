@@ -23,9 +23,9 @@ from tests.real.soak.watch import Life, Sample, holders
 SUPERSEDED = ('deleted', 'superseded')
 HELD = {'database': 60, 'broker': 40}
 """Connections that one process may hold at most: what its pools allow for two stores, and for RPC and its servers."""
-THREADS = 115
-"""Threads of a conductor whose pools are full: 32 for RPC, 32 and 16 for operations, 16 for casts, those of
-connections to the broker, and what runs for itself. Up to that it is a pool that fills, for good."""
+THREADS = {'conductor': 115}
+"""Threads of a process whose pools are full: 32 for RPC, 32 and 16 for operations, 16 for casts, those of connections
+to the broker, and what runs for itself. Up to that it is a pool that fills, for good."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Rule:
     """``warm``: seconds after a process' start from when it is judged. Windows are parts of the time after that.
 
     A process is judged if it lived for ``least`` seconds after that. Memory may grow by ``memory`` of what it was;
-    counts by a tenth, or by ``few`` where that is more: what a burst may add to the pools of each. Threads are too many
-    only above ``THREADS``.
+    counts by a tenth, or by ``few`` where that is more: what a burst may add to the pools of each. Threads may
+    also be as many as ``THREADS`` of them.
     """
 
     warm: float
@@ -83,8 +83,9 @@ def growth(life: Life, rule: Rule) -> list[Growth]:
     early = [sample for sample in warm if sample.at <= begin + rule.window]
     late = [sample for sample in warm if sample.at >= warm[-1].at - rule.window]
     found = [_grown(life, 'private', early, late, lambda first: first * (1 + rule.memory))]
+    bound = THREADS.get(life.name.rstrip('0123456789'), 0)
     for what, few in rule.few.items():
-        found.append(_grown(life, what, early, late, _at_most(few, THREADS if what == 'threads' else 0)))
+        found.append(_grown(life, what, early, late, _at_most(few, bound if what == 'threads' else 0)))
     return found
 
 

@@ -47,7 +47,11 @@ def test_whatever_is_not_given_back_is_seen() -> None:
 
 
 def test_a_pool_that_fills_late_is_no_leak() -> None:
-    assert too_much(life(1500, threads=lambda at: min(70 + at // 40, 107))) == []
+    late = life(1500, threads=lambda at: min(70 + at // 40, 107))
+    assert too_much(dataclasses.replace(late, name='conductor2')) == []
+    assert too_much(late) == ['threads'], 'another daemon has fewer pools'
+    worse = life(1500, threads=lambda at: 70 + at // 20)
+    assert too_much(dataclasses.replace(worse, name='conductor')) == too_much(worse) == ['threads']
 
 
 def test_who_lived_too_short_is_not_judged() -> None:
