@@ -113,23 +113,29 @@ def answer_on(client: socket.socket) -> bytes:
 
 def test_what_came_to_a_connection_that_is_to_be_closed_is_answered(server: HttpServer) -> None:
     server.start()
+    manager, asked, request = server._backend._server._connections, [], b'GET / HTTP/1.1\r\nHost: here\r\n\r\n'
+    select = manager._select
     with socket.create_connection(('127.0.0.1', server.port), timeout=10) as client, ThreadPoolExecutor(1) as ending:
-        client.sendall(b'GET / HTTP/1.1\r\nHost: here\r\n\r\n')
-        assert answer_on(client).startswith(b'HTTP/1.1 200')
-        asked, idle = threading.Event(), server._backend.close_idle
 
-        def ask_and_close() -> None:
-            if not asked.is_set():
-                asked.set()
-                for connection in server._backend._server.open:
-                    connection.last_used = 0  # it was idle for long
-                client.sendall(b'GET / HTTP/1.1\r\nHost: here\r\n\r\n')
-            idle()
-        server._backend.close_idle = ask_and_close  # type: ignore[method-assign]
+        def misses_one(timeout: float | None = None) -> Any:
+            """Return before a request comes, which is there when the loop closes what is idle."""
+            if not manager.server.draining or asked:
+                return select(timeout=0.01)
+            end = time.monotonic() + 10
+            while not manager.server.closes_idle and time.monotonic() < end:
+                time.sleep(0.01)
+            for connection in manager.server.open:
+                connection.last_used = 0  # it was idle for long
+            client.sendall(request)
+            asked.append(True)
+            return []
+        manager._select = misses_one
+        client.sendall(request)  # the loop turns
+        assert answer_on(client).startswith(b'HTTP/1.1 200')
         ended = ending.submit(server.drain, 0.1, time.monotonic() + 10)
         answer = answer_on(client)
         assert answer.startswith(b'HTTP/1.1 200') and b'Connection: close' in answer
-        assert ended.result()
+        assert ended.result() and asked
 
 
 def test_who_asks_within_the_grace_is_told_to_connect_anew(server: HttpServer) -> None:
