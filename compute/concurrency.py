@@ -336,11 +336,11 @@ class GreenHttp:
         """Return how many connections are open."""
         return len(self._connections)
 
-    def close_idle(self) -> None:
-        """Close connections on which nothing runs, nothing has come, and which are not quite new or just answered."""
+    def close_idle(self, age: float) -> None:
+        """Close connections on which nothing runs and nothing has come, and which were not used for ``age`` seconds."""
         from eventlet import greenio
         for _, connection, state, answered in list(self._connections.values()):
-            if state == self._idle and answered < time.monotonic() - 0.5 and not _readable(connection):
+            if state == self._idle and answered < time.monotonic() - age and not _readable(connection):
                 greenio.shutdown_safe(connection)
 
     def end(self) -> None:

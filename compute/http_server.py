@@ -26,8 +26,8 @@ PARENT = 'COMPUTE_SUPERVISOR'
 OWN = 'COMPUTE_SUPERVISOR_PORTS'  # whose sockets end with the parent: each process takes all that wait at its end
 _FIRST = 3  # the number of the first descriptor that systemd passes
 _LOOK = 0.05
-_FRESH = 0.5  # seconds for the first request of a connection that was just taken
-_LAST = 1.0
+_FRESH = 0.5  # seconds in which who just connected, or got an answer, may ask
+_LAST = 1.0  # seconds for what runs when a server is to end soon
 _BACKLOG = 512
 _given: dict[int, int] | None = None
 
@@ -105,8 +105,8 @@ class Backend(Protocol):
     def connections(self) -> int:
         """Return how many connections are open."""
 
-    def close_idle(self) -> None:
-        """Close connections on which nothing runs and nothing has come."""
+    def close_idle(self, age: float) -> None:
+        """Close connections on which nothing runs and nothing has come, and which were not used for ``age`` seconds."""
 
     def end(self) -> None:
         """Give up what serves connections; those that are left may be cut off."""
@@ -173,10 +173,10 @@ class HttpServer:
         if not self._started:
             return True
         self._wait(min(time.monotonic() + min(idle, _FRESH), until))
-        self._backend.close_idle()
+        self._backend.close_idle(_FRESH)
         while self._backend.connections() and time.monotonic() < until:
             time.sleep(_LOOK)
-            self._backend.close_idle()
+            self._backend.close_idle(_FRESH)
         answered = not self._backend.busy()
         self._backend.end()
         return answered

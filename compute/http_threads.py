@@ -26,7 +26,6 @@ _MOST_THREADS = 30
 _MOST_KEPT = 4000
 _LARGEST_HEADERS = 65536
 _LOOK = 0.05  # seconds between two looks for what is idle, at the end
-_JUST = 0.5  # seconds in which who got an answer may ask again
 
 
 class ThreadedHttp:
@@ -58,9 +57,9 @@ class ThreadedHttp:
         """Return how many connections are open: between requests, and in threads."""
         return len(self._server.open)
 
-    def close_idle(self) -> None:
-        """Let the loop close connections on which nothing runs, nothing has come, and which were not just answered."""
-        self._server.closes_idle = True
+    def close_idle(self, age: float) -> None:
+        """Let the loop close connections on which nothing runs and nothing has come for ``age`` seconds."""
+        self._server.idle_age = age
 
     def end(self) -> None:
         """End the threads; one that is stuck is left, and not waited for."""
@@ -92,9 +91,9 @@ class Connections(connections.ConnectionManager):  # type: ignore[misc]
 
     def select(self, timeout: float | None = None) -> Any:
         """Wait for requests. At the end what is idle is closed first: here, as only this thread may forget one."""
-        if self.server.closes_idle:
+        if self.server.idle_age is not None:
             for descriptor, connection in list(self._selector.connections):
-                if (connection is not self.server and connection.last_used < time.time() - _JUST
+                if (connection is not self.server and connection.last_used < time.time() - self.server.idle_age
                         and not _readable(connection.socket)):
                     self._selector.unregister(descriptor)
                     connection.close()
@@ -133,7 +132,8 @@ class Server(wsgi.Server):  # type: ignore[misc]
         super().__init__(listener.getsockname()[:2], app, numthreads=min(size, _MOST_THREADS), max=size,
                          timeout=_IDLE_TIMEOUT, request_queue_size=_BACKLOG, shutdown_timeout=1)
         self._given = listener
-        self.draining = self.refuses = self.closes_idle = False
+        self.draining = self.refuses = False
+        self.idle_age: float | None = None
         self.open: set[Connection] = set()
         # Held while a connection is taken: nobody sees the moment when it is neither the kernel's nor ours.
         self.door = threading.Lock()

@@ -156,7 +156,8 @@ def test_who_is_killed_or_hangs_is_started_again_and_a_stop_is_in_order(cloud: C
 
     def again(unit: str) -> bool:
         shown = cloud.show(unit)
-        return shown['ActiveState'] == 'active' and shown['MainPID'] != before[unit] and int(shown['NRestarts']) >= 1
+        return shown['ActiveState'] == 'active' and shown['MainPID'] != before[unit] and (
+            shown['NRestarts'] == '1' or unit == 'compute-scheduler' and int(shown['NRestarts']) > 1)  # 4 s are few
     machine.run('systemctl', 'stop', 'compute-metadata')
     stopped = cloud.show('compute-metadata')
     assert (stopped['Result'], stopped['ExecMainCode'], stopped['ExecMainStatus']) == ('success', '1', '0')

@@ -72,7 +72,6 @@ def test_a_connection_that_a_thread_just_took_is_busy(server: HttpServer) -> Non
         assert reached.wait(10)
         assert server._backend.busy() == 1
         assert answer.result().status_code == 200
-    server.stop()
 
 
 def test_what_is_idle_is_not_busy(server: HttpServer) -> None:
@@ -122,7 +121,7 @@ def test_what_came_to_a_connection_that_is_to_be_closed_is_answered(server: Http
             if not manager.server.draining or asked:
                 return select(timeout=0.01)
             end = time.monotonic() + 10
-            while not manager.server.closes_idle and time.monotonic() < end:
+            while manager.server.idle_age is None and time.monotonic() < end:
                 time.sleep(0.01)
             for connection in manager.server.open:
                 connection.last_used = 0  # it was idle for long
@@ -160,7 +159,7 @@ def test_a_connection_that_was_just_answered_is_kept_a_moment(server: HttpServer
     where = f'http://127.0.0.1:{server.port}/'
     with requests.Session() as session, requests.Session() as other:
         assert session.get(where, timeout=10).status_code == 200
-        server._backend.close_idle()
+        server._backend.close_idle(0.5)
         assert other.get(where, timeout=10).status_code == 200  # the loop has turned
         assert server._backend.connections() == 2
         for connection in server._backend._server.open:
@@ -170,7 +169,6 @@ def test_a_connection_that_was_just_answered_is_kept_a_moment(server: HttpServer
         while server._backend.connections() and time.monotonic() < end:
             time.sleep(0.01)
         assert server._backend.connections() == 0
-    server.stop()
 
 
 def test_who_came_before_a_server_answered_at_all_is_answered_at_its_end(server: HttpServer) -> None:
@@ -252,7 +250,6 @@ def test_more_than_a_few_connections_are_kept(server: HttpServer) -> None:
     assert server._backend.connections() == 20
     for session in sessions:
         session.close()
-    server.stop()
 
 
 @pytest.mark.parametrize('line', [b'X-%d: %s\r\n', b' %d %s\r\n', b'%d%s'], ids=['many', 'folded', 'one'])
@@ -265,11 +262,9 @@ def test_headers_without_end_are_refused(server: HttpServer, line: bytes) -> Non
                 client.sendall(line % (number, b'a' * 1000))
         with suppress(ConnectionError):  # what was not read undoes the answer
             assert client.recv(100).startswith(b'HTTP/1.1 413')
-    server.stop()
 
 
 def test_large_headers_are_taken(server: HttpServer) -> None:
     server.start()
     headers = {f'X-{number}': 'a' * 8000 for number in range(7)}
     assert requests.get(f'http://127.0.0.1:{server.port}/', headers=headers, timeout=10).status_code == 200
-    server.stop()
