@@ -223,10 +223,10 @@ def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error:
     def move(connection: Connection) -> tuple[bool, str | None]:
         if not conductor.holds(connection, operation.id):
             return False, None
+        instances.update(connection, work.instance.uuid, host=None, node=None)  # locks it before its claims are read
         claims.release(connection, work.instance.uuid)
         if operation.host and error.retryable and error.code != 'host_down':  # otherwise it is not the host's fault
             hosts.bump_failed_builds(connection, operation.host)
-        instances.update(connection, work.instance.uuid, host=None, node=None)
         if not again:
             fail(connection, operation, work.instance, error)
             return False, None

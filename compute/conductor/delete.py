@@ -106,9 +106,14 @@ def release(connection: Connection, operation: Operation, instance: Instance,
 
 
 def forget(connection: Connection, instance: Instance) -> None:
-    """Free all that a server holds and mark it deleted; done once, however often it is asked for."""
+    """Free all that a server holds and mark it deleted; done once, however often it is asked for.
+
+    The row is marked first, which locks it: a scheduler that claims at this moment is waited for, and a later one finds
+    no server.
+    """
+    marked = instances.mark_deleted(connection, instance.uuid)
     claims.release(connection, instance.uuid)
-    if instances.mark_deleted(connection, instance.uuid):
+    if marked:
         quotas.refund(connection, instance.project_id, instances=1, cores=instance.flavor.vcpus,
                       ram=instance.flavor.memory_mb)
 

@@ -50,11 +50,13 @@ How much a host is disliked for builds that failed there since the last that suc
     cfg.FloatOpt('health_weight_multiplier', default=1000.0, min=0.0, help=f'''
 How much a host is disliked that says of itself that it is degraded, or down with its hypervisor. {_WEIGHT}
 '''),
-    cfg.FloatOpt('soft_affinity_weight_multiplier', default=1.0, min=0.0, help=f'''
-How much the members that a server group of policy soft-affinity has on a host count for it. {_WEIGHT}
+    cfg.FloatOpt('soft_affinity_weight_multiplier', default=250.0, min=0.0, help=f'''
+How much the members that a server group of policy soft-affinity has on a host count for it. The default outweighs free
+memory, CPU, disk and IO together, and is below ``health_weight_multiplier``. {_WEIGHT}
 '''),
-    cfg.FloatOpt('soft_anti_affinity_weight_multiplier', default=1.0, min=0.0, help=f'''
-How much the members that a server group of policy soft-anti-affinity has on a host count against it. {_WEIGHT}
+    cfg.FloatOpt('soft_anti_affinity_weight_multiplier', default=250.0, min=0.0, help=f'''
+How much the members that a server group of policy soft-anti-affinity has on a host count against it. The default
+outweighs free memory, CPU, disk and IO together, and is below ``health_weight_multiplier``. {_WEIGHT}
 '''),
     cfg.FloatOpt('refresh_interval', default=0.2, min=0.0, help='''
 Seconds for which hosts in memory are used without asking the database what changed. Claims of this process show at

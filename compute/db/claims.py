@@ -2,11 +2,13 @@
 
 A claim is taken in one transaction with the server's host, by one conditional statement on the host's row: two
 schedulers may both try, the row lets one of them through. The order of locks is server group, instance, host in every
-function that takes several, so that claims wait for one another instead of dead-locking.
+function that takes several, so that claims wait for one another instead of dead-locking. ``release`` locks the instance
+before it looks for claims: a claim that is being taken at that moment is waited for and released as well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +20,10 @@ from compute import exception
 from compute.db.tables import claims as table
 from compute.db.tables import group_seats, hosts, instances, server_groups, services
 from compute.objects.request_spec import RequestSpec, ServerGroup
+from compute.objects.server_group import AFFINITY, ANTI_AFFINITY, SOFT_AFFINITY, SOFT_ANTI_AFFINITY
 from compute.objects.value import now
 
 RESOURCES = ('vcpus', 'memory_mb', 'disk_gb')
-AFFINITY, ANTI_AFFINITY = 'affinity', 'anti-affinity'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,10 @@ class Refused(Exception):
     """The claim cannot be had here; everything it wrote is to be rolled back."""
 
 
+class MembersMoved(Refused):
+    """Members of a group with a soft policy were placed since the host was chosen: another host may suit better now."""
+
+
 def claim(connection: Connection, spec: RequestSpec, host_id: int) -> bool:
     """Claim a host for a server and make it the server's host; see ``take``."""
     return take(connection, spec, host_id) is not None
@@ -52,7 +58,8 @@ def take(connection: Connection, spec: RequestSpec, host_id: int) -> Claimed | N
     then. Asking again for the host that the server has is no error and changes nothing.
 
     :raises Conflict: ``already_claimed``: the server has a claim on another host.
-    :raises NotFound: ``instance_deleted``: the server is gone.
+    :raises NotFound: ``instance_deleted``: the server is deleted; ``operation_ended``: it no longer shows the operation
+        that the claim is for.
     """
     try:
         with connection.begin_nested():
@@ -61,16 +68,25 @@ def take(connection: Connection, spec: RequestSpec, host_id: int) -> Claimed | N
         return None
 
 
-def take_or_refuse(connection: Connection, spec: RequestSpec, host_id: int) -> Claimed:
-    """Do the same as ``take``, as all that a transaction does, which the refusal ends. :raises Refused:"""
+def take_or_refuse(connection: Connection, spec: RequestSpec, host_id: int,
+                   members: Mapping[str, int] | None = None) -> Claimed:
+    """Do the same as ``take``, as all that a transaction does, which the refusal ends.
+
+    :param members: members of the group by host when this host was chosen. None: do not compare.
+    :raises MembersMoved: a soft policy may prefer another host by now. :raises Refused: the host is not to be had.
+    """
     place = connection.execute(places(hosts.c.id == host_id)).first()
     if place is None or place.disabled or place.forced_down:
         raise Refused
-    return _take(connection, spec, place)
+    return _take(connection, spec, place, members)
 
 
 def release(connection: Connection, instance_uuid: str, host_id: int | None = None) -> bool:
-    """Give back what a server claimed, on one host or on all, and its seats. Tell whether there was anything."""
+    """Give back what a server claimed, on one host or on all, and its seats. Tell whether there was anything.
+
+    The server's row is locked first and stays locked until the transaction ends: no scheduler claims in between.
+    """
+    connection.execute(sa.select(instances.c.id).where(instances.c.uuid == instance_uuid).with_for_update()).first()
     query = sa.select(table).where(table.c.instance_uuid == instance_uuid)
     seats = group_seats.delete().where(group_seats.c.instance_uuid == instance_uuid)
     if host_id is not None:
@@ -99,9 +115,11 @@ def places(which: sa.ColumnElement[bool]) -> sa.sql.Select[Any]:
     return query.select_from(hosts.join(services, services.c.id == hosts.c.service_id)).where(which)
 
 
-def _take(connection: Connection, spec: RequestSpec, place: Any) -> Claimed:
+def _take(connection: Connection, spec: RequestSpec, place: Any, members: Mapping[str, int] | None = None) -> Claimed:
     if spec.group is not None and spec.group.policy != ANTI_AFFINITY:
         _lock_group(connection, spec.group)
+        if members is not None:
+            _check_members(connection, spec.group, place.host, members)
     fresh = _settle(connection, spec, place)
     if fresh:
         if not charge(connection, place.id, {name: getattr(spec, name) for name in RESOURCES}, vms=1, check=True):
@@ -119,11 +137,10 @@ def _take(connection: Connection, spec: RequestSpec, place: Any) -> Claimed:
 def _settle(connection: Connection, spec: RequestSpec, place: Any) -> bool:
     """Set the server's host, which locks its row, and tell whether it still needs a claim there."""
     settled = connection.execute(instances.update().where(
-        instances.c.uuid == spec.instance_uuid, instances.c.deleted == sa.false()).values(
+        instances.c.uuid == spec.instance_uuid, *claimable([spec])).values(
         host=place.host, node=place.node, availability_zone=place.availability_zone, updated_at=now()))
     if settled.rowcount != 1:
-        raise exception.NotFound(f'Server {spec.instance_uuid} was deleted before it had a host',
-                                 code='instance_deleted')
+        raise _not_claimable(connection, spec)
     held = of_instance(connection, spec.instance_uuid)
     if any(host_id != place.id for host_id in held):
         other = connection.execute(sa.select(hosts.c.host).where(hosts.c.id.in_(held))).scalars().first()
@@ -131,6 +148,26 @@ def _settle(connection: Connection, spec: RequestSpec, place: Any) -> bool:
                                  f'not placed on {place.host} as well', code='already_claimed',
                                  details={'host': other})
     return not held
+
+
+def claimable(specs: Sequence[RequestSpec]) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions on servers that may claim: not deleted, and the operation that asks still goes on.
+
+    A spec without an operation (0) is for whatever goes on with the server.
+    """
+    numbers = [spec.operation_id for spec in specs if spec.operation_id]
+    asking = [instances.c.operation_id.in_(numbers)] if len(numbers) == len(specs) else []
+    return [instances.c.deleted == sa.false(), *asking]
+
+
+def _not_claimable(connection: Connection, spec: RequestSpec) -> exception.NotFound:
+    there = connection.execute(sa.select(instances.c.id).where(
+        instances.c.uuid == spec.instance_uuid, instances.c.deleted == sa.false())).first()
+    if there is None:
+        return exception.NotFound(f'Server {spec.instance_uuid} was deleted before it had a host',
+                                  code='instance_deleted')
+    return exception.NotFound(f'Operation {spec.operation_id} of server {spec.instance_uuid} ended before the server '
+                              'had a host', code='operation_ended')
 
 
 def charge(connection: Connection, host_id: int, amounts: dict[str, int], *, vms: int, check: bool = False) -> bool:
@@ -150,6 +187,27 @@ def _lock_group(connection: Connection, group: ServerGroup) -> None:
     """Hold a group's row until the transaction ends, so that its members are placed one after the other."""
     query = sa.select(server_groups.c.id).where(server_groups.c.uuid == group.uuid)
     connection.execute(query.with_for_update()).first()
+
+
+def _check_members(connection: Connection, group: ServerGroup, host: str, before: Mapping[str, int]) -> None:
+    """Return if a soft policy still prefers ``host`` as it did with the members of ``before``; the group is locked.
+
+    :raises MembersMoved: soft-affinity: a host that had no more members than this one has more now. soft-anti-affinity:
+        this host has more members than before.
+    """
+    if group.policy not in (SOFT_AFFINITY, SOFT_ANTI_AFFINITY):
+        return
+    query = sa.select(hosts.c.host, sa.func.count().label('members')).select_from(
+        group_seats.join(hosts, hosts.c.id == group_seats.c.host_id)).where(
+        group_seats.c.group_uuid == group.uuid).group_by(hosts.c.host)
+    there = {row.host: row.members for row in connection.execute(query)}
+    here = there.get(host, 0)
+    if group.policy == SOFT_ANTI_AFFINITY:
+        moved = here > before.get(host, 0)
+    else:
+        moved = any(count > here and count > before.get(name, 0) for name, count in there.items())
+    if moved:
+        raise MembersMoved
 
 
 def _sit(connection: Connection, group: ServerGroup, host_id: int, instance_uuid: str) -> None:

@@ -25,7 +25,7 @@ def take_together(connection: Connection, wanted: Sequence[tuple[RequestSpec, in
 
     The servers have no claim yet and are in no group.
 
-    :raises Refused: one of them is gone, has a claim or is in a group, or a host has no room, is disabled or gone.
+    :raises Refused: one of them is deleted, no longer shows the operation that asks, has a claim or is in a group, or a host has no room, is disabled or gone.
     """
     if any(spec.group is not None for spec, _ in wanted):
         raise Refused
@@ -50,7 +50,7 @@ def take_together(connection: Connection, wanted: Sequence[tuple[RequestSpec, in
 
 def _settle(connection: Connection, specs: list[RequestSpec], place: Any) -> None:
     settled = connection.execute(instances.update().where(
-        instances.c.uuid.in_([spec.instance_uuid for spec in specs]), instances.c.deleted == sa.false()).values(
+        instances.c.uuid.in_([spec.instance_uuid for spec in specs]), *claims.claimable(specs)).values(
         host=place.host, node=place.node, availability_zone=place.availability_zone, updated_at=now()))
     if settled.rowcount != len(specs):
         raise Refused

@@ -55,6 +55,8 @@ REQUESTS: dict[str, tuple[str, str]] = {
 SERVERS: dict[str, tuple[str, str]] = {
     'server_not_found': ('There is no such server, or not for this caller.', 'See whether id and project are right.'),
     'instance_deleted': ('The server was deleted before it had a host.', 'Nothing: it is gone as asked.'),
+    'operation_ended': ('The operation that a host was chosen for ended before the host was claimed.',
+                        'See the actions of the server for how it ended.'),
     'server_locked': ('The server is locked.', 'Unlock it first.'),
     'wrong_state': ('The state of the server does not allow this now.', 'Wait until it is in one of the states named.'),
     'server_not_on_host': ('The server is on no host yet.', 'Wait until it is ACTIVE.'),

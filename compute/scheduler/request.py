@@ -8,9 +8,6 @@ from collections.abc import Mapping
 
 from compute.objects.request_spec import RequestSpec, ServerGroup
 
-AFFINITY, ANTI_AFFINITY = 'affinity', 'anti-affinity'
-SOFT_AFFINITY, SOFT_ANTI_AFFINITY = 'soft-affinity', 'soft-anti-affinity'
-
 
 class Request:
     """One server to place, at one moment (``now``, seconds since the epoch).

@@ -24,6 +24,8 @@ from compute.scheduler.request import Request
 
 LOG = logging.getLogger(__name__)
 MAX_ROUNDS = 200
+# So often a choice is made again because members of its group with a soft policy moved; then it is good enough.
+MAX_MOVES = 50
 
 
 class SelectEndpoint(Select):
@@ -117,15 +119,15 @@ class SelectEndpoint(Select):
     def _place(self, spec: RequestSpec) -> tuple[Decision, Claimed]:
         request = Request(spec)
         newest = False
-        for _ in range(MAX_ROUNDS):
+        for number in range(MAX_ROUNDS):
             with self.states.lock:
                 decision = decide(self.states.all(), request, self._rules, self._dice)
                 if decision.ranked:
                     self.states.assume(decision.ranked[0].id, request)
             if decision.ranked:
-                if (claimed := self._claim(request, decision.ranked[0])) is not None:
+                claimed = self._attempt(request, decision.ranked[0], exact=number < MAX_MOVES)
+                if claimed is not None:
                     return decision, claimed
-                self._lost(request, decision.ranked[0])
                 newest = False
             elif newest:
                 raise self._no_host(spec, decision)
@@ -134,12 +136,26 @@ class SelectEndpoint(Select):
                 newest = True
         raise self._no_host(spec, decision)
 
-    def _claim(self, request: Request, host: HostState) -> Claimed | None:
+    def _attempt(self, request: Request, host: HostState, *, exact: bool) -> Claimed | None:
+        """Claim a host. None: decide again, without it if it refused, or with its group's members as they are now.
+
+        :param exact: a soft policy of the group must still prefer this host.
+        """
+        try:
+            return self._claim(request, host, dict(request.members) if exact else None)
+        except claims.MembersMoved:
+            LOG.debug('server %s: members of its group moved', request.spec.instance_uuid)
+            self._join_again(request)
+        except claims.Refused:
+            self._lost(request, host)
+        return None
+
+    def _claim(self, request: Request, host: HostState, members: dict[str, int] | None) -> Claimed:
+        """Claim a host that was charged in memory, and settle that charge. :raises Refused:"""
         claimed = None
         try:
-            claimed = self._db.transaction(lambda connection: claims.take_or_refuse(connection, request.spec, host.id))
-        except claims.Refused:
-            pass
+            claimed = self._db.transaction(lambda connection: claims.take_or_refuse(
+                connection, request.spec, host.id, members))
         finally:
             if claimed is not None and claimed.fresh:
                 self.states.confirm(host.id, claimed.generation, request)

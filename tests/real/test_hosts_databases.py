@@ -15,6 +15,7 @@ from tests.contract.db.audit_contract import AuditContract
 from tests.contract.db.claims_contract import ClaimsContract
 from tests.contract.db.claims_together_contract import ClaimsTogetherContract
 from tests.contract.db.hosts_contract import GroupsContract, HostsContract
+from tests.contract.db.meeting_contract import MeetingContract
 from tests.contract.db.stores import empty, open_store
 
 
@@ -39,6 +40,10 @@ class TestClaims(ClaimsContract):
 
 
 class TestClaimsTogether(ClaimsTogetherContract):
+    """On the databases of a cluster."""
+
+
+class TestMeeting(MeetingContract):
     """On the databases of a cluster."""
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from compute.objects.server_group import ANTI_AFFINITY
 from compute.scheduler.filters.filter import Filter, number
 from compute.scheduler.host_state import HostState
-from compute.scheduler.request import ANTI_AFFINITY, Request
+from compute.scheduler.request import Request
 
 
 class ServerGroupAntiAffinityFilter(Filter):

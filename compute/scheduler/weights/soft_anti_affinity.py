@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from compute.objects.server_group import SOFT_ANTI_AFFINITY
 from compute.scheduler.host_state import HostState
-from compute.scheduler.request import SOFT_ANTI_AFFINITY, Request
+from compute.scheduler.request import Request
 from compute.scheduler.weights.weight import Weight
 
 

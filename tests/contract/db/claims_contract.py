@@ -241,6 +241,26 @@ class ClaimsContract:
         now = database.read(lambda connection: server_groups.for_scheduler(connection, group.uuid))
         assert now is not None and now.member_hosts == ('one',) * 6
 
+    @pytest.mark.parametrize(('policy', 'there', 'chosen', 'refused'), [
+        ('soft-affinity', 'one', 'two', True), ('soft-affinity', 'one', 'one', False),
+        ('soft-anti-affinity', 'one', 'one', True), ('soft-anti-affinity', 'one', 'two', False)])
+    def test_a_choice_is_refused_when_members_of_a_soft_group_moved(
+            self, database: Database, policy: str, there: str, chosen: str, refused: bool) -> None:
+        places = {name: add_host(database, name) for name in ('one', 'two')}
+        group = make_group(database, policy)
+        first, second = add_server(database, group=group), add_server(database, group=group)
+        assert claim(database, first, places[there])
+
+        def take(members: dict[str, int] | None) -> object:
+            return database.transaction(lambda connection: claims.take_or_refuse(
+                connection, second, places[chosen], members))
+        if refused:
+            with pytest.raises(claims.MembersMoved):
+                take({})
+            assert used(database, places[chosen])[3] == (1 if chosen == there else 0)
+        assert take({there: 1} if refused else {})
+        assert_sound(database)
+
     def test_releasing_gives_the_seat_back(self, database: Database) -> None:
         place = add_host(database, 'one')
         group = make_group(database, 'anti-affinity')

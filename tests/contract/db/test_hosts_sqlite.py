@@ -11,6 +11,7 @@ from compute.db.session import Database
 from tests.contract.db.claims_contract import ClaimsContract
 from tests.contract.db.claims_together_contract import ClaimsTogetherContract
 from tests.contract.db.hosts_contract import GroupsContract, HostsContract
+from tests.contract.db.meeting_contract import MeetingContract
 from tests.contract.db.stores import open_store
 
 
@@ -26,6 +27,10 @@ class TestClaims(ClaimsContract):
 
 
 class TestClaimsTogether(ClaimsTogetherContract):
+    """On SQLite."""
+
+
+class TestMeeting(MeetingContract):
     """On SQLite."""
 
 

@@ -237,3 +237,25 @@ def test_a_big_refusal_is_bounded(database: Database) -> None:
         endpoint(database, max_reasons=3).select(None, spec=add_server(database, flavor(memory_mb=10 ** 6)))
     assert len(caught.value.details['rejections']) == 3
     assert caught.value.details['counts'] == {'RamFilter': 7}
+
+
+@pytest.mark.parametrize('schedulers', [1, 2])
+@pytest.mark.parametrize(('policy', 'spread'), [('soft-affinity', [8]), ('soft-anti-affinity', [2, 2, 1, 1, 1, 1])])
+def test_a_soft_policy_decides_also_among_servers_placed_at_once(database: Database, policy: str, spread: list[int],
+                                                                 schedulers: int) -> None:
+    for number in range(6):
+        add_host(database, f'h{number}', vcpus=64, memory_mb=16384 + number, disk_gb=1000)
+    group = make_group(database, policy)
+    specs = [add_server(database, group=group) for _ in range(8)]
+    hosts_of = placed(all_at_once([endpoint(database) for _ in range(schedulers)], specs))
+    assert sorted((hosts_of.count(host) for host in set(hosts_of)), reverse=True) == spread
+    assert database.read(claims_audit.audit) == []
+
+
+def test_an_operator_may_let_other_weights_outweigh_a_soft_policy(database: Database) -> None:
+    for number in range(6):
+        add_host(database, f'h{number}', vcpus=64, memory_mb=16384, disk_gb=1000)
+    group = make_group(database, 'soft-affinity')
+    scheduler = endpoint(database, soft_affinity_weight_multiplier=0.0)
+    hosts_of = {scheduler.select(None, spec=add_server(database, group=group)).host for _ in range(6)}
+    assert len(hosts_of) == 6
