@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from compute import concurrency, exception, tracing
+from compute.clock import ClockWatch
 from compute.conductor.hearing import Hearing
 from compute.context import RequestContext
 from compute.control.cloud import Cloud
@@ -30,7 +31,8 @@ class Conductor:
         self.cloud, self.conf, self.db, self.rpc, self.host = cloud, cloud.conf, cloud.db, cloud.rpc, cloud.host
         self.incarnation = str(uuids.uuid4())
         self.owner = f'nova-conductor@{cloud.host}'
-        self.hearing = Hearing(self.conf.conductor.service_down_time)
+        self.clock = ClockWatch()
+        self.hearing = Hearing(self.conf.conductor.service_down_time, watch=self.clock)
         self._working: Counter[int] = Counter()
         self._lock = threading.Lock()
         self._pool = concurrency.Pool('conductor', self.conf.conductor.pool_size, queue=5000)
@@ -148,6 +150,13 @@ class Conductor:
             raise exception.Stale(f'operation {operation.id} is no longer ours at {stage}: another conductor goes on '
                                   'with it')
         operations.begin_stage(connection, operation, stage, self.host)
+
+    def is_past_deadline(self, operation: Operation) -> bool:
+        """Return whether an operation had its time. What the wall clock was set forward meanwhile does not count."""
+        if operation.deadline_at is None:
+            return False
+        begun = operation.created_at or operation.deadline_at
+        return now() > operation.deadline_at + self.clock.set_forward_since(begun)
 
     def send(self, context: RequestContext, work: Work, send: Callable[[Any, RequestContext, Work], None]) -> None:
         """Send an operation's hint; a broker that is down delays it and no more."""

@@ -121,7 +121,7 @@ def forget(connection: Connection, instance: Instance) -> None:
 def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error: OperationError) -> None:
     """A host could not remove it: try again later, as long as the deadline is not past."""
     operation = work.operation
-    if operation.deadline_at is not None and now() > operation.deadline_at:
+    if conductor.is_past_deadline(operation):
         end_failed(conductor, work, error)
         return
 

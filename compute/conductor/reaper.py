@@ -39,7 +39,7 @@ class Reaper:
     def sweep(self) -> int:
         """Take up what is overdue, if this conductor may; return how many operations were touched."""
         conductor = self._conductor
-        if not self._may_sweep():
+        if not self._clock_is_steady() or not self._may_sweep():
             return 0
         batch, last, count = conductor.conf.conductor.reaper_batch, 0, 0
         while True:  # to the last one: those that have to wait must not hide those after them
@@ -50,6 +50,10 @@ class Reaper:
             if len(found) < batch or not self._may_sweep():
                 return count
             last = found[-1].id
+
+    def _clock_is_steady(self) -> bool:
+        """Return False for one lease after the wall clock was set: who works renews its lease in that time."""
+        return self._conductor.clock.was_steady(self._conductor.conf.conductor.lease)
 
     def _overdue(self, limit: int, after: int) -> list[Operation]:
         return self._conductor.db.read(lambda connection: operations.overdue(connection, limit, after))
@@ -80,7 +84,10 @@ class Reaper:
         LOG.info('operation %s (%s of %s, stage %s, owner %s) is taken up', operation.id, operation.kind,
                  operation.instance_uuid, operation.stage or 'none', operation.owner)
         module = module_of(operation.kind)
-        if operation.deadline_at is not None and now() > operation.deadline_at:
+        late = conductor.is_past_deadline(operation)
+        if not late and operation.lease_until is not None and operation.lease_until >= now():
+            return  # its owner works on it: only the clock, which was set, is past the deadline
+        if late:
             self._fail(module, context, work, OperationError(
                 code='deadline', stage=operation.stage, hint='see the log of the host named in the actions',
                 message=f'It was not done within {_seconds(operation)} s and was given up'))

@@ -99,6 +99,8 @@ SERVERS: dict[str, tuple[str, str]] = {
 }
 
 WORK: dict[str, tuple[str, str]] = {
+    'clock_set': ('The clock of a controller was set a moment ago, and hosts have not reported since.',
+                  'Nothing: it is tried again by itself.'),
     'no_valid_host': ('No host fits; the message counts why.', 'Ask for less, or add hosts; see the filters named.'),
     'already_claimed': ('The server has a host already.', 'Nothing: it goes on there.'),
     'deadline': ('The operation was not done before its deadline and was given up.',

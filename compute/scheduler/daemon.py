@@ -68,6 +68,7 @@ class SchedulerDaemon:
         return self.watch.public_problems()
 
     def _beat(self) -> None:
+        self._select.clock.look()
         self._db.transaction(lambda connection: services.beat(
             connection, self._conf.host, 'nova-scheduler', 'scheduler', self._incarnation,
             health=self.watch.report().to_wire()))

@@ -11,6 +11,7 @@ from typing import Any
 from oslo_config import cfg
 
 from compute import exception, metrics
+from compute.clock import ClockWatch
 from compute.db import claims, claims_together, hosts, server_groups
 from compute.db.claims import Claimed
 from compute.db.session import Database
@@ -31,9 +32,10 @@ MAX_MOVES = 50
 class SelectEndpoint(Select):
     """One scheduler. Any number of them may work on the same database; the claim is what they meet at."""
 
-    def __init__(self, database: Database, conf: cfg.ConfigOpts, states: HostStates | None = None) -> None:
+    def __init__(self, database: Database, conf: cfg.ConfigOpts, states: HostStates | None = None,
+                 clock: ClockWatch | None = None) -> None:
         options = conf.scheduler
-        self._db = database
+        self._db, self.clock, self._down_time = database, clock or ClockWatch(), conf.conductor.service_down_time
         self._rules = Rules(
             filters=filters.load(conf), weights=weights.load(conf), keep=options.max_attempts,
             subset=options.host_subset_size, shuffle=options.shuffle_best_same_weighed_hosts,
@@ -45,6 +47,7 @@ class SelectEndpoint(Select):
         """Choose a host and claim it. A server that has its claim already gets the same host again.
 
         :raises NoValidHost: no host fits, after a look at the newest state of all.
+        :raises Unavailable: ``clock_set``: hosts seem down since the clock was set, and have not reported again yet.
         :raises NotFound: ``instance_deleted``: the server is gone.
         :raises Conflict: ``already_claimed``: it has a host, which the request excludes.
         """
@@ -180,8 +183,12 @@ class SelectEndpoint(Select):
         if (group := request.group) is not None:
             request.join(self._db.read(lambda connection: server_groups.for_scheduler(connection, group.uuid)))
 
-    def _no_host(self, spec: RequestSpec, decision: Decision) -> exception.NoValidHost:
+    def _no_host(self, spec: RequestSpec, decision: Decision) -> exception.ComputeError:
         error = decision.error(self._rules.max_reasons)
+        seem_down = any(drop.filter == 'ComputeFilter' for drop in decision.drops)
+        if seem_down and not self.clock.was_steady(self._down_time):
+            return exception.Unavailable('The clock was set a moment ago: hosts that seem down may report again',
+                                         code='clock_set')
         metrics.count('compute_scheduler_no_valid_host_total')
         for drop in decision.drops:
             metrics.count('compute_scheduler_rejections_total', drop.filter, by=drop.count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compute.clock import ClockWatch
 from compute.conductor.hearing import Hearing
 
 
@@ -50,4 +51,17 @@ def test_after_an_outage_it_begins_anew() -> None:
     hearing.note()
     assert not hearing.can_judge()
     listen(hearing, clock, 60)
+    assert hearing.can_judge()
+
+
+def test_a_wall_clock_that_was_set_proves_nothing_until_hosts_have_reported() -> None:
+    clock, ahead = Clock(), [0.0]
+    hearing = Hearing(60, clock, ClockWatch(lambda: clock() + ahead[0], clock))
+    listen(hearing, clock, 60)
+    assert hearing.can_judge()
+    ahead[0] = 600.0
+    assert not hearing.can_judge()
+    listen(hearing, clock, 50)
+    assert not hearing.can_judge()
+    listen(hearing, clock, 10)
     assert hearing.can_judge()
