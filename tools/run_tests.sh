@@ -1,12 +1,13 @@
 #!/bin/bash
-# Every test of the project on a machine that has nothing but Debian: makes its own Python environment, installs what is
+# The tests of the project on a machine that has nothing but Debian: makes its own Python environment, installs what is
 # missing, starts private databases and a broker where a tier needs them, and removes them again.
 set -euo pipefail
 export LC_ALL=C.UTF-8 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 ROOT=$(dirname "$(dirname "$(readlink -f "$0")")")
 PARTS=$ROOT/tools/stack
-TIERS='lint unit contract api functional real'
+TIERS='lint unit contract api functional real'    # the gate
+ENDURANCE_MINUTES=${ENDURANCE_MINUTES:-10}
 VENV=${TEST_VENV:-$ROOT/.venv-tests}
 STACK_DIR=$(realpath -m "${TEST_DIR:-/tmp/compute-tests-$$}")
 STACK_VENV=''
@@ -21,8 +22,10 @@ MODE=cluster DRIVER=libvirt PORT_BASE=${TEST_PORT_BASE:-23000}    # of the servi
 usage() {
     cat <<END
 Usage: tools/run_tests.sh [tier ...] [-- pytest arguments]
+       tools/run_tests.sh endurance [--minutes N] [-- pytest arguments]
 
-Run the tests; without tiers all of them, in this order: $TIERS
+Run the gate: the tests that decide whether a change is good. Each waits for events and asserts what happened, not how
+long it took. Without tiers all of these run, those that wait beside those that compute:
 
   lint        ruff, mypy, import layers, sizes
   unit        pure functions and single classes
@@ -30,6 +33,12 @@ Run the tests; without tiers all of them, in this order: $TIERS
   api         the APIs over WSGI
   functional  all daemons in one process, over HTTP
   real        RabbitMQ, MariaDB, PostgreSQL, libvirt with a real guest, stack.sh
+
+Run the endurance set, before a release and for the notes that close an issue:
+
+  endurance   load, soak, growth, memory, speed and lag, the whole table of stages and faults; each test prints its
+              figures and a verdict. --minutes N: how long the soak lasts (default: $ENDURANCE_MINUTES); all the rest
+              takes about half an hour more. Run it on a machine that does nothing else.
 
 The last line is a summary as pytest's; the status is 0 only if nothing failed.
 
@@ -48,7 +57,9 @@ parse() {
         case $1 in
             -h | --help) usage; exit 0 ;;
             --) shift; break ;;
-            *) [[ " $TIERS " == *" $1 "* ]] || { usage >&2; refuse "there is no tier $1"; }
+            --minutes) [[ ${2:-} =~ ^[0-9]+$ ]] || { usage >&2; refuse "--minutes takes a whole number"; }
+                       ENDURANCE_MINUTES=$2; shift ;;
+            *) [[ " $TIERS endurance " == *" $1 "* ]] || { usage >&2; refuse "there is no tier $1"; }
                CHOSEN+=("$1") ;;
         esac
         shift
@@ -56,6 +67,9 @@ parse() {
     PYTEST_ARGUMENTS=("$@")
     [ ${#CHOSEN[@]} -gt 0 ] || read -ra CHOSEN <<<"$TIERS"
 }
+
+# The tiers that need a broker, databases and a guest image.
+needs_services() { chosen real || chosen endurance; }
 
 chosen() { [[ " ${CHOSEN[*]} " == *" $1 "* ]]; }
 
@@ -69,13 +83,14 @@ main() {
     step packages    install_test_packages    'run as root, or install the packages named above yourself'
     step environment make_test_environment    'see whether pip reaches its index (PIP_INDEX_URL, proxies, certificates)'
     STACK_VENV=$VENV
-    if chosen real; then
+    if needs_services; then
         step configuration write_configuration "see $LOGS"
         step broker      start_broker         'see the log of rabbitmq'
         step mariadb     start_database       'see the log of mariadb'
         step postgresql  start_postgresql     'see the log of postgresql'
         step image       build_test_image     'see tools/build_guest_image --help'
         export_services
+        export ENDURANCE_MINUTES
     fi
     echo
     "$VENV/bin/python" "$ROOT/tools/tests/run.py" --reports "$STACK_DIR/reports" "${CHOSEN[@]}" -- "${PYTEST_ARGUMENTS[@]}"

@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import requests
 
 from tests import threads
 from tests.ports import free_ports
+from tests.waiting import LONG, wait_until
 
 ADMIN_PASSWORD, SERVICE_PASSWORD = 'admin-secret', 'service-secret'
 SERVICES = {'identity': '/v3', 'image': '', 'network': '', 'compute': '/v2.1'}
@@ -30,14 +30,8 @@ _RUN = 'import sys; from compute.cmd.standalone import main; sys.exit(main())'
 
 
 def wait_for(condition: Callable[[], Any], timeout: float, what: str) -> Any:
-    """Return the first true result of ``condition``; fail when there is none in time."""
-    end = time.monotonic() + timeout
-    while True:
-        if result := condition():
-            return result
-        if time.monotonic() > end:
-            raise AssertionError(f'{what} did not come within {timeout} s')
-        time.sleep(0.05)
+    """Return the first true result of ``condition``. A bound below ``LONG`` is raised to it: it only ends a hang."""
+    return wait_until(condition, what, timeout)
 
 
 class Standalone:
@@ -90,7 +84,7 @@ class Standalone:
         """Fill identity: admin, the service user, the catalog."""
         subprocess.run([sys.executable, '-W', 'ignore', '-m', 'tests.functional.bootstrap', str(self.conf), json.dumps(
             {kind: {'name': NAMES[kind], 'public': self.url(kind), 'internal': self.url(kind),
-                    'admin': self.url(kind)} for kind in SERVICES})], check=True, timeout=60, cwd=ROOT)
+                    'admin': self.url(kind)} for kind in SERVICES})], check=True, timeout=LONG, cwd=ROOT)
 
     def start(self, run: str = _RUN) -> None:
         """Run it and return when its host has registered. ``run``: the program, where it is to misbehave."""
@@ -124,7 +118,7 @@ class Standalone:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(30)
+            return self.process.wait(LONG)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
@@ -140,7 +134,7 @@ class Client:
         body = {'auth': {'identity': {'methods': ['password'], 'password': {'user': {
             'name': user, 'password': password, 'domain': {'id': 'default'}}}},
             'scope': {'project': {'name': project, 'domain': {'id': 'default'}}}}}
-        answer = self._session.post(f'{stack.url("identity")}/auth/tokens', json=body, timeout=30)
+        answer = self._session.post(f'{stack.url("identity")}/auth/tokens', json=body, timeout=LONG)
         answer.raise_for_status()
         self.project_id = answer.json()['token']['project']['id']
         self._session.headers['X-Auth-Token'] = answer.headers['X-Subject-Token']
@@ -150,7 +144,7 @@ class Client:
         headers = {'OpenStack-API-Version': f'compute {options.pop("version", self.version)}',
                    **options.pop('headers', {})}
         return self._session.request(method, f'{self._stack.url(service)}{path}', json=body, headers=headers,
-                                     timeout=60, **options)
+                                     timeout=LONG, **options)
 
     def ok(self, method: str, service: str, path: str, body: Any = None, **options: Any) -> Any:
         """Send a request that must succeed and return its JSON."""

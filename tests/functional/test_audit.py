@@ -1,17 +1,13 @@
-"""A cloud that is busy and well has no findings, however often it is audited; what is spoilt is found and shown."""
+"""A cloud that is well has no findings; what is spoilt is found and shown. The endurance set audits a busy cloud."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from tests.functional.standalone import Client, Cloud, running, wait_for
-
-SECONDS, CALLERS = 8.0, 6
 
 
 def audits(folder: Path) -> list[dict[str, Any]]:
@@ -20,30 +16,19 @@ def audits(folder: Path) -> list[dict[str, Any]]:
         return [json.loads(report) for report, in store.execute('SELECT report FROM audits ORDER BY id')]
 
 
-def be_busy(client: Client, cloud: Cloud, number: int, until: float) -> int:
-    """Create, reboot and delete, some of it before it is done; return how often."""
-    turn = 0
-    while time.monotonic() < until:
-        key = cloud.create(name=f's{number}')
-        if turn % 2:
-            client.wait(key, 'ACTIVE')
-            client.act(key, 'reboot', {'type': 'HARD'})
-        client.call('DELETE', 'compute', f'/servers/{key}')
-        turn += 1
-    return turn
-
-
-def test_a_busy_cloud_that_is_well_has_no_findings(tmp_path: Path) -> None:
+def test_a_cloud_that_is_well_has_no_findings(tmp_path: Path) -> None:
     options = {'conductor': {'lease': 15, 'begin_timeout': 5, 'reaper_interval': 0.5, 'audit_interval': 0.5,
                              'audit_pause': 1},
                'quota': {'instances': -1, 'cores': -1, 'ram': -1}}
     with running(tmp_path, overrides=options) as stack:
         client = Client(stack)
         cloud = Cloud(client)
-        until = time.monotonic() + SECONDS
-        with ThreadPoolExecutor(CALLERS) as pool:
-            turns = list(pool.map(lambda number: be_busy(client, cloud, number, until), range(CALLERS)))
-        assert min(turns) > 1
+        key = cloud.create(name='passing')
+        client.wait(key, 'ACTIVE')
+        assert client.act(key, 'reboot', {'type': 'HARD'}).status_code == 202
+        client.wait(key, 'ACTIVE')
+        client.call('DELETE', 'compute', f'/servers/{key}')
+        client.gone(key)
         kept = cloud.create(name='kept')
         client.wait(kept, 'ACTIVE')
         count = len(audits(tmp_path))
@@ -62,7 +47,7 @@ def test_a_busy_cloud_that_is_well_has_no_findings(tmp_path: Path) -> None:
 
 def _spoil(folder: Path, key: str) -> None:
     """Let a server be gone for the ledger, and for nobody else."""
-    with sqlite3.connect(folder / 'db.sqlite', timeout=30) as store:
+    with sqlite3.connect(folder / 'db.sqlite', timeout=120) as store:
         store.execute('UPDATE instances SET deleted = 1, vm_state = ? WHERE uuid = ?', ('deleted', key))
         store.execute('DELETE FROM claims')
         store.execute('UPDATE hosts SET vcpus_used = 0, memory_mb_used = 0, disk_gb_used = 0, running_vms = 0')

@@ -9,14 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.functional.standalone import ROOT, wait_for
 from tests.ports import free_ports
+from tests.waiting import LONG
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -46,6 +46,10 @@ def start(request: pytest.FixtureRequest) -> Iterator[Start]:
         process.communicate()
 
 
+def to(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection('127.0.0.1', port, timeout=LONG)
+
+
 def get(connection: http.client.HTTPConnection, path: str = '/') -> http.client.HTTPResponse:
     connection.request('GET', path)
     answer = connection.getresponse()
@@ -56,20 +60,22 @@ def get(connection: http.client.HTTPConnection, path: str = '/') -> http.client.
 def test_open_connections_are_served_to_the_end(start: Start) -> None:
     """Connections are taken as well, as long as there are others."""
     port, = free_ports(1)
-    process = start(port, grace=12)
-    busy, idle, silent, late = (http.client.HTTPConnection('127.0.0.1', port, timeout=20) for _ in range(4))
+    process = start(port, grace=LONG)
+    busy, idle, silent, late = (to(port) for _ in range(4))
     assert get(idle).getheader('Connection') != 'close'
     silent.connect()
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(get, busy, '/slow')
-        wait_for(lambda: busy.sock is not None, 10, 'the slow request')
+        assert get(late, '/inside').status == 200
         process.send_signal(signal.SIGTERM)
-        wait_for(lambda: get(late).getheader('Connection') == 'close', 10, 'the last answers')
+        wait_for(lambda: get(late).getheader('Connection') == 'close', LONG, 'the last answers')
         for connection in (late, idle, silent):  # the last was connected before, and says something only now
             answer = get(connection)
             assert (answer.status, answer.getheader('Connection')) == (200, 'close')
+        assert not slow.done()
+        assert get(late, '/go').status == 200
         assert slow.result().status == 200
-    assert process.wait(10) == 0, 'nobody is left to wait for'
+    assert process.wait(LONG) == 0, 'nobody is left to wait for'
     with pytest.raises(ConnectionRefusedError):
         get(late)
 
@@ -80,58 +86,31 @@ def test_silent_connections_hold_nobody_up(start: Start) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(60):
             stack.enter_context(socket.create_connection(('127.0.0.1', port)))
-        connection = http.client.HTTPConnection('127.0.0.1', port, timeout=10)
+        connection = to(port)
         assert [get(connection).status for _ in range(3)] == [200] * 3
 
 
 def test_idle_connections_do_not_hold_up_the_end(start: Start) -> None:
     port, = free_ports(1)
     process = start(port)
-    idle = http.client.HTTPConnection('127.0.0.1', port, timeout=20)
+    idle = to(port)
     assert get(idle).status == 200
     process.send_signal(signal.SIGTERM)
-    assert process.wait(8) == 0
+    assert process.wait(LONG) == 0
     assert idle.sock.recv(1) == b''
 
 
-def test_a_socket_that_outlives_the_process_loses_nothing(start: Start) -> None:
-    """Two processes share a listening socket and are replaced in turn, at last both at once."""
+def test_a_request_waits_at_a_socket_that_outlives_the_process(start: Start) -> None:
+    """Two processes share a listening socket. What comes while neither runs is answered by the next one."""
     with contextlib.closing(socket.create_server(('127.0.0.1', 0), backlog=200)) as listener:
         port = listener.getsockname()[1]
-        stop = threading.Event()
-
-        seen: set[str] = set()
-
-        def load(kept: bool) -> int:
-            count = 0
-            connection = http.client.HTTPConnection('127.0.0.1', port, timeout=20)
-            while not stop.is_set():
-                connection.request('GET', '/')
-                answer = connection.getresponse()
-                assert answer.status == 200
-                seen.add(answer.read().decode())
-                count += 1
-                if not kept:
-                    connection.close()
-            return count
-
-        def begin() -> subprocess.Popen[str]:
-            process = start(port, listener)
-            wait_for(lambda: str(process.pid) in seen or not loads, 20, f'an answer of {process.pid}')
-            return process
-        loads: list[Future[int]] = []
-        processes = [begin() for _ in range(2)]
-        with ThreadPoolExecutor(4) as pool:
-            loads += [pool.submit(load, kept) for kept in (True, False, True, False)]
-            try:
-                for number in range(2):
-                    processes[number].send_signal(signal.SIGTERM)
-                    assert processes[number].wait(20) == 0
-                    processes[number] = begin()
-                for process in processes:
-                    process.send_signal(signal.SIGTERM)
-                assert [process.wait(20) for process in processes] == [0, 0]
-                begin()
-            finally:
-                stop.set()
-            assert sum(each.result(30) for each in loads) > 100
+        both = [start(port, listener, grace=0.1) for _ in range(2)]
+        for process in both:
+            process.send_signal(signal.SIGTERM)
+        assert [process.wait(LONG) for process in both] == [0, 0]
+        with ThreadPoolExecutor(1) as pool:
+            waits = to(port)
+            waits.connect()
+            answer = pool.submit(get, waits)
+            start(port, listener)
+            assert answer.result().status == 200

@@ -1,4 +1,7 @@
-"""A daemon with one handler that blocks in a C call, for ``test_blocked_handler``. Arguments: broker, name, seconds."""
+"""A daemon with one handler that blocks in a C call, for ``test_blocked_handler`` of the gate and of the endurance set.
+
+Arguments: broker, name, and what the call waits for: seconds, or the path of a FIFO that gives it a byte.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ if __name__ == '__main__':  # the test imports the interface, and must not becom
     concurrency.patch()
 
 import ctypes  # noqa: E402
+import os  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
 from typing import Any  # noqa: E402
@@ -29,7 +33,7 @@ class Blocking(Interface):
         """Sit in a C call for a long time."""
         raise NotImplementedError
 
-    @call(timeout=30)
+    @call(timeout=120)
     def blocked(self, context: Any) -> list[int]:
         """Return how many calls have begun, and how many have ended."""
         raise NotImplementedError
@@ -38,13 +42,18 @@ class Blocking(Interface):
 class Endpoint(Blocking):
     """The other end."""
 
-    def __init__(self, seconds: int) -> None:
-        self._seconds, self._begun, self._ended = seconds, 0, 0
-        self._sleep = ctypes.CDLL(None).sleep
+    def __init__(self, waits_for: str) -> None:
+        self._begun, self._ended = 0, 0
+        library = ctypes.CDLL(None)
+        if waits_for.isdigit():
+            self._call, self._arguments = library.sleep, (int(waits_for),)
+        else:
+            self._call = library.read
+            self._arguments = (os.open(waits_for, os.O_RDWR), ctypes.create_string_buffer(1), 1)
 
     def block(self, context: Any) -> None:
         self._begun += 1
-        concurrency.offload(self._sleep, self._seconds)
+        concurrency.offload(self._call, *self._arguments)
         self._ended += 1
 
     def blocked(self, context: Any) -> list[int]:
@@ -64,7 +73,7 @@ def connect(url: str) -> Rpc:
 
 def main() -> None:
     """Serve until killed."""
-    server = connect(sys.argv[1]).server('blocking', sys.argv[2], [Endpoint(int(sys.argv[3]))])
+    server = connect(sys.argv[1]).server('blocking', sys.argv[2], [Endpoint(sys.argv[3])])
     server.start()
     threading.Event().wait()
 

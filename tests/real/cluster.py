@@ -16,7 +16,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from tests import threads
 from tests.functional.standalone import NAMES, ROOT, SERVICE_PASSWORD, SERVICES, Client, Cloud, wait_for
 from tests.ports import free_ports
 from tests.real.cluster_services import DATABASES, Broker, MariaDb
+from tests.waiting import LONG, Timer
 
 ORDER = ('identity', 'image', 'network', 'conductor', 'scheduler', 'api', 'network_agent', 'worker')
 HOSTLESS = ('network_agent', 'worker')
@@ -64,7 +64,7 @@ class Daemon:
     def health(self) -> tuple[int, str]:
         """Return status and text of its /healthcheck; 0 while nobody listens."""
         try:
-            answer = requests.get(f'http://127.0.0.1:{self.health_port}/healthcheck', timeout=10)
+            answer = requests.get(f'http://127.0.0.1:{self.health_port}/healthcheck', timeout=LONG)
         except requests.ConnectionError:
             return 0, ''
         return answer.status_code, answer.text
@@ -116,7 +116,7 @@ class Daemon:
         assert self.process is not None
         if self.process.poll() is None and not self._told:
             self.signal(signal.SIGTERM)
-        return self.process.wait(80)
+        return self.process.wait(LONG)
 
     def threads(self) -> int:
         """Return how many threads of the kernel's it has now."""
@@ -171,7 +171,7 @@ class Cluster:
         catalog = {kind: {'name': NAMES[kind], **dict.fromkeys(('public', 'internal', 'admin'), self.url(kind))}
                    for kind in SERVICES}
         subprocess.run([sys.executable, '-W', 'ignore', '-m', 'tests.functional.bootstrap', str(path),
-                        json.dumps(catalog)], check=True, timeout=60, cwd=ROOT)
+                        json.dumps(catalog)], check=True, timeout=LONG, cwd=ROOT)
 
     def add(self, name: str, host: str | None = None, **overrides: dict[str, Any]) -> Daemon:
         """Write the configuration of a further daemon; it does not run yet."""
@@ -218,7 +218,7 @@ class Cluster:
             groups['database']['idle_transaction_timeout'] = 3
         if kind in ('conductor', 'api', 'scheduler'):
             groups['conductor'] = {'lease': 8, 'begin_timeout': 4, 'reaper_interval': 0.5, 'heartbeat_interval': 2,
-                                   'service_down_time': 12}
+                                   'service_down_time': 30}
         services = {**_SERVES, 'api2': 'compute2'}
         if kind in self.held:
             groups.setdefault(kind, {}).update(listen_port=self.ports[_SERVES[kind]], listen_host='127.0.0.1')
@@ -340,17 +340,6 @@ def running(folder: Path, **options: Any) -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.remove()
-
-
-class Timer:
-    """How long something took: ``with Timer() as taken: ...; taken.seconds``."""
-
-    def __enter__(self) -> Timer:
-        self._begin = time.monotonic()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.seconds = time.monotonic() - self._begin
 
 
 __all__ = ['Client', 'Cloud', 'Cluster', 'Daemon', 'Timer', 'running', 'wait_for']

@@ -1,13 +1,12 @@
 """The broker and the database of a real cluster go away and come back: requests are answered, work goes on by itself.
 
-After every test the ledger, claims, quotas, guests and ports are compared, see ``Cluster.wrong``.
+After every test the ledger, claims, quotas, guests and ports are compared, see ``Cluster.wrong``. How long requests
+take meanwhile, and what daemons hold, is measured by the endurance set.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,10 +14,10 @@ import pytest
 import requests
 
 from tests import threads
-from tests.real.cluster import Client, Cloud, Cluster, Timer, running, wait_for
+from tests.real.cluster import Client, Cloud, Cluster, running, wait_for
 from tests.real.cluster_services import missing
+from tests.waiting import LONG, elapse
 
-LOG = logging.getLogger(__name__)
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f'not installed: {", ".join(missing())}')
 
 
@@ -53,30 +52,19 @@ def test_broker_gone(cluster: Cluster, client: Client, cloud: Cloud, mode: str) 
     cluster.use(mode)
     first = cloud.create(name='before')
     client.wait(first, 'ACTIVE')
-    threads = {name: cluster[name].threads() for name in ('api', 'conductor', 'worker')}
     cluster.broker.kill()
-    uuids = []
-    for number in range(5):
-        with Timer() as taken:
-            uuids.append(cloud.create(name=f's{number}'))
-        assert taken.seconds < 3, f'request {number} took {taken.seconds:.1f} s'
-    with Timer() as taken, ThreadPoolExecutor(8) as pool:
-        uuids += pool.map(lambda number: cloud.create(name=f'p{number}'), range(8))
+    uuids = [cloud.create(name=f's{number}') for number in range(2)]
+    with ThreadPoolExecutor(4) as pool:
+        uuids += pool.map(lambda number: cloud.create(name=f'p{number}'), range(4))
         assert client.act(first, 'os-stop').status_code == 202
-    assert taken.seconds < 6, f'nine requests at once took {taken.seconds:.1f} s'
     told = wait_for(lambda: 'broker: ' in (found := cluster['conductor'].health())[1] and found, 40, 'a reason')
     assert told[0] == 200 and told[1].startswith('DEGRADED'), 'it stays in service, and says what is missing'
-    for name, number in threads.items():
-        assert cluster[name].threads() <= number + 25, f'{name} piles up threads'
     cluster.broker.start()
-    with Timer() as taken:
-        client.wait(first, 'SHUTOFF', timeout=60)
-    LOG.info('%s: the first work was done %.1f s after the broker took connections', mode, taken.seconds)
-    assert taken.seconds < 20, f'the first work was done after {taken.seconds:.1f} s'
+    client.wait(first, 'SHUTOFF', timeout=60)
     for uuid in uuids:
         client.wait(uuid, 'ACTIVE', timeout=60)
     wait_for(lambda: 'broker: ' not in cluster['conductor'].health()[1], 40, 'the end of the reason')
-    metrics = requests.get(f'http://127.0.0.1:{cluster["conductor"].health_port}/metrics', timeout=20).text
+    metrics = requests.get(f'http://127.0.0.1:{cluster["conductor"].health_port}/metrics', timeout=LONG).text
     reconnects = re.search(r'^compute_broker_reconnects_total (\S+)', metrics, re.M)
     assert reconnects and float(reconnects.group(1)) >= 1
     assert re.search(r'^compute_broker_queue_messages\{queue="conductor"\} ', metrics, re.M)
@@ -86,11 +74,7 @@ def test_broker_hangs(cluster: Cluster, client: Client, cloud: Cloud) -> None:
     """A broker that is frozen is worse than none: nothing tells that it is."""
     cluster.use('eventlet')
     cluster.broker.pause()
-    uuids = []
-    for number in range(4):
-        with Timer() as taken:
-            uuids.append(cloud.create(name=f's{number}'))
-        assert taken.seconds < 4, f'request {number} took {taken.seconds:.1f} s'
+    uuids = [cloud.create(name=f's{number}') for number in range(3)]
     cluster.broker.resume()
     for uuid in uuids:
         client.wait(uuid, 'ACTIVE', timeout=60)
@@ -130,16 +114,12 @@ def test_database_gone(cluster: Cluster, client: Client, cloud: Cloud) -> None:
     begun = cloud.create(name='begun')
     cluster.mariadb.kill()
     for method, path, body in (('GET', '/servers/detail', None), ('POST', '/servers', cloud.request())):
-        with Timer() as taken:
-            answer = client.call(method, 'compute', path, body)
+        answer = client.call(method, 'compute', path, body)
         assert answer.status_code == 503 and 'database' in answer.text.lower(), answer.text
-        assert taken.seconds < 15, f'{method} {path} took {taken.seconds:.1f} s'
     answer = client.call('GET', 'network', '/v2.0/ports')
     assert answer.status_code == 503, answer.text
     cluster.mariadb.start()
-    with Timer() as taken:
-        client.wait(begun, 'ACTIVE', timeout=60)
-    LOG.info('the server that was begun is there %.1f s after the database is back', taken.seconds)
+    client.wait(begun, 'ACTIVE', timeout=60)
     assert client.act(stays, 'os-stop').status_code == 202
     client.wait(stays, 'SHUTOFF')
     assert all(daemon.process and daemon.process.poll() is None for daemon in cluster.daemons.values())
@@ -149,10 +129,9 @@ def test_database_hangs(cluster: Cluster, client: Client, cloud: Cloud) -> None:
     """A machine that freezes for a while: connections stay open, nothing is answered."""
     begun = cloud.create(name='begun')
     cluster.mariadb.pause()
-    until = time.monotonic() + 15
     with ThreadPoolExecutor(3) as pool:
         answers = [pool.submit(client.call, 'GET', 'compute', '/servers') for _ in range(3)]
-        wait_for(lambda: time.monotonic() > until, 30, 'the end of the freeze')
+        elapse(5)
         cluster.mariadb.resume()
         assert {answer.result().status_code for answer in answers} <= {200, 503}
     client.wait(begun, 'ACTIVE', timeout=60)

@@ -1,5 +1,4 @@
-"""What the table of stages and faults (``tests/real/faults``) does not show: hosts that stay down, a broken image, a
-conductor that dies under many requests at once.
+"""What the table of stages and faults (``tests/real/faults``) does not show: hosts that stay down, a broken image.
 
 After every test the ledger, claims, quotas, guests and ports are compared, see ``Cluster.wrong``.
 """
@@ -9,7 +8,6 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -167,26 +165,3 @@ def test_a_host_that_comes_back_finds_its_server_elsewhere(cluster: Cluster, cli
     assert client.wait(uuid, 'ACTIVE', timeout=60)['OS-EXT-SRV-ATTR:host'] == other
     cluster.begin(worker)
     wait_for(lambda: cluster.guests() == {uuid: [other]}, 30, 'one guest')
-
-
-def test_many_at_once_while_a_conductor_dies(cluster: Cluster, client: Client, cloud: Cloud) -> None:
-    second_host(cluster)
-    for name in ('conductor2', 'scheduler2', 'api2'):
-        cluster.add(name)
-    cluster.begin('conductor2', 'scheduler2', 'api2')
-
-    def boot(number: int) -> str:
-        service = 'compute2' if number % 2 else 'compute'
-        return str(client.ok('POST', service, '/servers', cloud.request(name=f'm{number}'))['server']['id'])
-    with ThreadPoolExecutor(8) as pool:
-        work = [pool.submit(boot, number) for number in range(40)]
-        wait_for(lambda: sum(each.done() for each in work) >= 20, 60, 'half of the requests')
-        cluster.kill('conductor')
-        uuids = [each.result() for each in work]
-    wait_for(lambda: len(cluster.guests()) == 40 and not cluster.open_operations(), 120, 'forty guests')
-    servers = client.ok('GET', 'compute', '/servers/detail')['servers']
-    assert sorted(server['id'] for server in servers) == sorted(uuids)
-    assert {server['status'] for server in servers} == {'ACTIVE'}
-    assert all(len(hosts) == 1 for hosts in cluster.guests().values())
-    cluster.settled()
-    cluster.begin('conductor')

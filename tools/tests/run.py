@@ -1,6 +1,6 @@
-"""Runs tiers of tests one after another and sums up what they found, in the words of pytest.
+"""Runs tiers of tests in lanes side by side and sums up what they found, in the words of pytest.
 
-A tier runs to its end even if one before it failed. pytest's own reports are kept as JUnit XML, so that the sum is
+A tier runs to its end even if another failed. pytest's own reports are kept as JUnit XML, so that the sum is
 counted and not guessed from output.
 """
 
@@ -13,19 +13,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
+from typing import IO
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+# Tiers and their lanes. What is in a lane runs one after the other, lanes run side by side: real tests wait most of the
+# time, and leave the processors to the others. Real tests share the machine (libvirt, bridges, systemd) and go one by
+# one, but for those of CLUSTERS: each has a cluster of its own, in a folder and on ports of its own.
+CODE, HOST, CLUSTERS = 'code', 'host', 'clusters'
+LANES = {'lint': (CODE,), 'unit': (CODE,), 'contract': (CODE,), 'api': (CODE,), 'functional': (CODE,),
+         'real': (HOST, CLUSTERS), 'endurance': (HOST,)}
+OWN_CLUSTER = ('tests/real/faults/test_matrix.py', 'tests/real/test_blocked_handler.py',
+               'tests/real/test_fault_outages.py', 'tests/real/test_faults.py', 'tests/real/test_restart.py',
+               'tests/real/test_trace_of_a_boot.py')
 # In how many processes a tier runs; a file stays together.
 PARALLEL = {'unit': 2, 'contract': 2, 'api': 2, 'functional': 2}
-# Real tests share the machine and go one by one, but for these: each has a cluster of its own, in a folder and on ports
-# of its own, so that they are no trouble to the others and run beside them.
-BESIDE = {'real': ('tests/real/faults/test_matrix.py', 'tests/real/faults/test_red.py',
-                   'tests/real/test_blocked_handler.py', 'tests/real/test_fault_outages.py',
-                   'tests/real/test_faults.py', 'tests/real/test_rolling_restart.py', 'tests/real/test_soak.py',
-                   'tests/real/test_trace_of_a_boot.py')}
 # Tiers whose tests run the code in their own process: it gets the threads that were asked for.
 OWN = ('unit', 'contract', 'api')
 LINT = ('ruff', 'measures', 'layers', 'mypy')
@@ -42,12 +47,21 @@ class Result:
     seconds: float = 0.0
     broken: list[str] = field(default_factory=list)
 
+    def add(self, other: Result) -> None:
+        """Count what another lane of the same tier found; lanes run side by side, so the longest is the time."""
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.seconds = max(self.seconds, other.seconds)
+        self.broken += other.broken
 
-def lint() -> Result:
+
+def lint(output: IO[bytes] | None) -> Result:
     """Run each check as one test."""
     result = Result('lint')
     for check in LINT:
-        done = subprocess.run([sys.executable, str(ROOT / 'tools' / 'lint.py'), check], cwd=ROOT, check=False)
+        done = subprocess.run([sys.executable, str(ROOT / 'tools' / 'lint.py'), check], cwd=ROOT, check=False,
+                              stdout=output, stderr=output)
         if done.returncode:
             result.failed += 1
             result.broken.append(f'FAILED lint {check}')
@@ -56,50 +70,92 @@ def lint() -> Result:
     return result
 
 
-class Run:
-    """One run of pytest. ``quiet``: what it says is shown at its end."""
+def pytest_command(tier: str, report: pathlib.Path, paths: list[str]) -> list[str]:
+    """Return the command that runs tests of a tier."""
+    command = [sys.executable, '-m', 'pytest', *paths, '-q', f'--junitxml={report}', '-p', 'no:cacheprovider',
+               '--durations=15', '--durations-min=3']
+    concurrency = os.environ.get('COMPUTE_CONCURRENCY')
+    if tier in OWN and concurrency:
+        command += ['-p', 'tests.patched']
+    if tier in PARALLEL and not (tier in OWN and concurrency == 'eventlet'):
+        command += ['-n', str(PARALLEL[tier]), '--dist', 'loadfile']  # xdist cannot talk in a process made green
+    return command
 
-    def __init__(self, tier: str, report: pathlib.Path, paths: list[str], arguments: list[str], *,
-                 quiet: bool = False) -> None:
-        self.tier, self._report = tier, report
-        command = [sys.executable, '-m', 'pytest', *paths, '-q', f'--junitxml={report}', '-p', 'no:cacheprovider']
-        patched = tier in OWN and bool(os.environ.get('COMPUTE_CONCURRENCY'))
-        if patched:  # one process: what xdist talks with does not survive being made green
-            command += ['-p', 'tests.patched']
-        elif tier in PARALLEL:
-            command += ['-n', str(PARALLEL[tier]), '--dist', 'loadfile']
+
+def paths_of(tier: str, lane: str) -> list[str]:
+    """Return what of a tier runs in a lane."""
+    beside = [path for path in OWN_CLUSTER if tier == 'real' and (ROOT / path).exists()]
+    return beside if lane == CLUSTERS else [f'tests/{tier}', *(f'--ignore={path}' for path in beside)]
+
+
+def tests(tier: str, lane: str, reports: pathlib.Path, arguments: list[str], output: IO[bytes] | None) -> Result:
+    """Run what of a tier belongs to a lane. ``output``: where to, if not to the terminal."""
+    report = reports / f'{tier}-{lane}.xml'
+    command = [*pytest_command(tier, report, paths_of(tier, lane)), *arguments]
+    status = subprocess.run(command, cwd=ROOT, stdout=output, stderr=output, check=False).returncode
+    result = counted(tier, report)
+    nothing_collected = 5
+    if status not in (0, 1, nothing_collected) or (status == 1 and not result.failed):
+        result.failed += 1
+        result.broken.append(f'FAILED tests/{tier}: pytest ended with status {status}')
+    return result
+
+
+class Lane(threading.Thread):
+    """Runs its part of each tier, one after the other. ``quiet``: what it says is shown at its end."""
+
+    def __init__(self, name: str, tiers: list[str], reports: pathlib.Path, arguments: list[str], *,
+                 quiet: bool) -> None:
+        super().__init__(name=name, daemon=True)
+        self.tiers, self._reports, self._arguments = tiers, reports, arguments
         self._output = tempfile.TemporaryFile() if quiet else None
-        self._process = subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=self._output, stderr=self._output)
+        self.results: list[Result] = []
 
-    def result(self) -> Result:
-        """Wait for its end and return what it found."""
-        status = self._process.wait()
+    def run(self) -> None:
+        """Run it."""
+        for tier in self.tiers:
+            self._say(f'---- {tier} ({self.name}) ----')
+            begin = time.monotonic()
+            result = lint(self._output) if tier == 'lint' else tests(
+                tier, self.name, self._reports, self._arguments, self._output)
+            result.seconds = time.monotonic() - begin
+            self.results.append(result)
+
+    def _say(self, line: str) -> None:
+        if self._output is None:
+            print(line, flush=True)
+        else:
+            self._output.write(f'{line}\n'.encode())
+            self._output.flush()
+
+    def show(self) -> None:
+        """Print what it kept to itself."""
         if self._output is not None:
             self._output.seek(0)
+            sys.stdout.flush()
             shutil.copyfileobj(self._output, sys.stdout.buffer)
             sys.stdout.flush()
             self._output.close()
-        result = counted(self.tier, self._report)
-        nothing_collected = 5
-        if status not in (0, 1, nothing_collected) or (status == 1 and not result.failed):
-            result.failed += 1
-            result.broken.append(f'FAILED tests/{self.tier}: pytest ended with status {status}')
-        return result
 
 
-def tests(tier: str, reports: pathlib.Path, arguments: list[str]) -> Result:
-    """Run the tests of a tier with pytest."""
-    beside = [path for path in BESIDE.get(tier, ()) if (ROOT / path).exists()]
-    runs = [Run(tier, reports / f'{tier}-beside.xml', beside, arguments, quiet=True)] if beside else []
-    runs.append(Run(tier, reports / f'{tier}.xml', [f'tests/{tier}', *(f'--ignore={path}' for path in beside)],
-                    arguments))
-    total = Result(tier)
-    for result in [run.result() for run in reversed(runs)]:
-        total.passed += result.passed
-        total.failed += result.failed
-        total.skipped += result.skipped
-        total.broken += result.broken
-    return total
+def run_lanes(tiers: list[str], reports: pathlib.Path, arguments: list[str]) -> list[Result]:
+    """Run all lanes side by side; return what each tier found, its lanes together."""
+    names = dict.fromkeys(lane for tier in tiers for lane in LANES[tier])
+    lanes = [Lane(name, [tier for tier in tiers if name in LANES[tier]], reports, arguments, quiet=number > 0)
+             for number, name in enumerate(names)]
+    for lane in lanes:
+        lane.start()
+    for lane in lanes:
+        lane.join()
+        lane.show()
+    totals = {tier: Result(tier) for tier in tiers}
+    for result in (result for lane in lanes for result in lane.results):
+        totals[result.tier].add(result)
+    for lane in lanes:  # it ended early, with a traceback
+        for tier in lane.tiers[len(lane.results):]:
+            totals[tier].failed += 1
+            totals[tier].broken.append(f'FAILED {tier}: lane {lane.name} ended early')
+    return list(totals.values())
 
 
 def counted(tier: str, report: pathlib.Path) -> Result:
@@ -140,13 +196,8 @@ def main() -> int:
     split = arguments.index('--') if '--' in arguments else len(arguments)
     options = parser.parse_args(arguments[:split])
     options.reports.mkdir(parents=True, exist_ok=True)
-    results, begin = [], time.monotonic()
-    for tier in options.tiers:
-        print(f'---- {tier} ----', flush=True)
-        started = time.monotonic()
-        result = lint() if tier == 'lint' else tests(tier, options.reports.resolve(), arguments[split + 1:])
-        result.seconds = time.monotonic() - started
-        results.append(result)
+    begin = time.monotonic()
+    results = run_lanes(options.tiers, options.reports.resolve(), arguments[split + 1:])
     print(f'\n{summary(results, time.monotonic() - begin)}', flush=True)
     return 1 if any(result.failed for result in results) else 0
 

@@ -4,7 +4,7 @@ TEST_PACKAGES=(postgresql tcpdump procps curl systemd-sysv systemd-container dbu
 
 install_test_packages() {
     BASE_PACKAGES+=(systemd libsystemd-dev)
-    if chosen real; then
+    if needs_services; then
         BASE_PACKAGES+=("${TEST_PACKAGES[@]}")
     else
         MODE=standalone DRIVER=fake

@@ -17,17 +17,17 @@ import requests
 import sqlalchemy as sa
 
 from compute.db.tables import instances, operations
-from tests.real.cluster import Client, Cloud, Cluster, wait_for
+from tests.real.cluster import Client, Cloud, Cluster
 from tests.real.faults.link import Link
 from tests.real.faults.points import Points
 from tests.real.faults.ways import ACTIVE, GONE, LOST, NEW, STOPPED, Cell
+from tests.waiting import LONG, comes_true
 
 _SIZES = {'worker': {'memory_mb': 1048576, 'vcpus': 1000, 'disk_gb': 102400},
           'worker2': {'memory_mb': 131072, 'vcpus': 100, 'disk_gb': 10240}}
 VICTIM, OTHER = 'node1', 'node2'
 FIRST = '-1'
 """How the name of the first of several servers of a request ends."""
-REACH = 90
 B = TypeVar('B', bound='Bed')
 
 
@@ -61,7 +61,7 @@ class Bed(Cluster):
             overrides = {'scheduler': {'heartbeat_interval': 2, 'build_failure_weight_multiplier': 0,
                                        'health_weight_multiplier': 0}, **overrides}
         if kind in ('conductor', 'api', 'scheduler'):  # a machine that is busy with all this must not look down
-            overrides.setdefault('conductor', {})['service_down_time'] = 20
+            overrides.setdefault('conductor', {})['service_down_time'] = 30
         return super().add(name, host, **overrides)
 
     def start(self) -> None:
@@ -183,9 +183,7 @@ class Bed(Cluster):
         """Return when every cell is at its point. :raises AssertionError: names those that never came there."""
         def waiting() -> list[str]:
             return [cell.title for cell in cells if not self.points.reached(cell.point)]
-        with contextlib.suppress(AssertionError):
-            wait_for(lambda: not waiting(), REACH, 'all points')
-        if missing := waiting():
+        if not comes_true(lambda: not waiting(), LONG) and (missing := waiting()):
             raise AssertionError(f'never reached: {missing}; open: {self.open_operations()}')
 
     def outcome(self, cell: Cell) -> Any:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
-import time
 from typing import Any
 
 import requests
 
-from tests.real.cluster import Cloud, wait_for
+from tests.real.cluster import Cloud, Timer, wait_for
 from tests.real.faults.guest_bed import LEASE, GuestBed
 from tests.real.faults.libvirt_seams import ASKED, CUT, DEFINED, DISKS, STARTED, UNDEFINED
 from tests.real.faults.rows import Fault
@@ -78,18 +77,18 @@ def _libvirtd_hangs() -> Fault:
     wrong: list[str] = []
 
     def meanwhile(bed: Any, points: list[Cell]) -> None:
-        begin, slowest = time.monotonic(), 0.0
+        lasts, slowest = Timer(), 0.0
         image = Cloud.image_of(bed.client, 'for the new', os.urandom(4096))
         bed.newcomer = bed._boot(imageRef=image)
         took = lasted = 0.0
         while lasted < HANGS or not took and lasted < LONGEST:
-            asked = time.monotonic()
-            bed['worker'].health()
-            slowest = max(slowest, time.monotonic() - asked)
+            with Timer() as asked:
+                bed['worker'].health()
+            slowest = max(slowest, asked.seconds)
             if not took and list(bed.libvirtd.instances.glob(f'_base/{image}.*')):
                 took = lasted
             elapse(0.1)
-            lasted = time.monotonic() - begin
+            lasted = lasts.seconds
         wrong[:] = [] if took else ['a new server did not get its image']
         wrong.extend([f'the worker told its health after {slowest} s'] if slowest > SOON else [])
 
@@ -142,3 +141,5 @@ ROWS: tuple[tuple[Fault, tuple[Way, ...]], ...] = (
     (image_service_broken(), (FETCHING,)),
 )
 """Each fault with the ways on which it is tried."""
+GATE = ROWS[:2]
+"""What the gate tries: a worker that dies, and a libvirtd that does."""

@@ -6,23 +6,22 @@ open, nothing left over, and every operation ended as the fault allows. One row 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from tests.real.cluster import wait_for
+from tests.real.cluster import Timer
 from tests.real.faults.audit import violations
 from tests.real.faults.bed import Bed
 from tests.real.faults.ways import WAYS, Cell, Way, cells
+from tests.waiting import LONG, comes_true
 
 LOG = logging.getLogger(__name__)
-SETTLE = 60
+SETTLE = LONG
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,10 @@ class Row:
 def run(bed: Bed, fault: Fault, ways: tuple[Way, ...] = WAYS, settle: float = SETTLE) -> Row:
     """Do one row and return what came of it."""
     row, points = Row(fault), cells(ways)
-    begin = time.monotonic()
+    timer = Timer()
 
     def took(what: str) -> None:
-        row.seconds[what] = round(time.monotonic() - begin, 1)
+        row.seconds[what] = round(timer.seconds, 1)
     bed.provide(points)
     took('provided')
     answers: list[Any] = []
@@ -106,8 +105,7 @@ def _settled(bed: Bed, points: list[Cell], timeout: float) -> list[str]:
     def agrees() -> bool:
         last[:] = [each for each in violations(bed) if each not in bed.known]
         return not last
-    with contextlib.suppress(AssertionError):
-        wait_for(agrees, timeout, 'agreement')
+    if comes_true(agrees, timeout):
         agrees()
     bed.known.update(last)
     return last

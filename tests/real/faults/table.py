@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import time
 from typing import Any
 
 from compute.db.tables import instances, operations
@@ -17,6 +15,7 @@ from tests.real.faults.points import point
 from tests.real.faults.rows import Fault
 from tests.real.faults.seams import BEFORE, HANDING_OVER
 from tests.real.faults.ways import Cell
+from tests.waiting import LONG, comes_true, elapse
 
 LEASE = 8
 """What ``cluster.py`` gives a lease: who is paused for longer has lost it."""
@@ -25,12 +24,6 @@ DOWN = ('host_down',)
 
 
 KILLED_DAEMONS = ('conductor', 'scheduler', 'api', 'network', 'image', 'identity', 'network_agent', 'worker')
-
-
-def elapse(seconds: float) -> None:
-    """Let a fault last."""
-    until = time.monotonic() + seconds
-    wait_for(lambda: time.monotonic() > until, seconds + 5, 'the time')
 
 
 def ended(bed: Bed, points: list[Cell], timeout: float = 50) -> None:
@@ -56,7 +49,7 @@ def killed(name: str, lasts: float = 1.5) -> Fault:
                  meanwhile=lambda bed, points: elapse(lasts))
 
 
-def _conductor_paused() -> Fault:
+def _conductor_paused(patience: float = LONG) -> Fault:
     """Another conductor takes over what the paused one held; when that wakes it must not go on with it.
 
     One build is held at the host then: its operation is still going on.
@@ -82,8 +75,7 @@ def _conductor_paused() -> Fault:
 
     def lift(bed: Bed) -> None:
         bed.resume('conductor')
-        with contextlib.suppress(AssertionError):
-            wait_for(lambda: refused(bed), 5, 'its refusal')
+        comes_true(lambda: refused(bed), patience)
         bed.points.let_go()
 
     def check(bed: Bed) -> list[str]:
@@ -92,7 +84,7 @@ def _conductor_paused() -> Fault:
                  clean=lambda bed: bed.kill('conductor2'))
 
 
-def _worker_replaced(patience: float = 30) -> Fault:
+def _worker_replaced(patience: float = LONG) -> Fault:
     """A second process acts as the host of a paused one, which is refused when it wakes, and stops."""
     def inject(bed: Bed, points: list[Cell]) -> None:
         bed.pause('worker')
@@ -101,9 +93,7 @@ def _worker_replaced(patience: float = 30) -> Fault:
     def check(bed: Bed) -> list[str]:
         old = bed['worker'].process
         assert old is not None
-        try:
-            wait_for(lambda: old.poll() is not None, patience, 'its end')
-        except AssertionError:
+        if not comes_true(lambda: old.poll() is not None, patience):
             return ['the worker that was replaced goes on']
         refused = 'refused' in bed.said('conductor') and 'newer incarnation' in bed.said('worker')
         return [] if refused else ['the worker that was replaced was not refused, or nobody said so']
@@ -118,7 +108,8 @@ def _worker_replaced(patience: float = 30) -> Fault:
 def _worker_paused() -> Fault:
     """Its host is given up for down. When it wakes it is refused what others did meanwhile, and cleans up."""
     def check(bed: Bed) -> list[str]:
-        return [] if 'refused' in bed.said('conductor') else ['the worker that came back was not refused']
+        told = comes_true(lambda: 'refused' in bed.said('conductor'), LONG)
+        return [] if told else ['the worker that came back was not refused']
     return Fault('worker paused until its host counts as down', inject=lambda bed, points: bed.pause('worker'),
                  meanwhile=ended, lift=lambda bed: bed.resume('worker'), check=check,
                  may_fail={'start': DOWN, 'stop': DOWN, 'reboot': DOWN, 'hard reboot': DOWN})
@@ -131,7 +122,8 @@ def _host_cut_off() -> Fault:
         return bed.link
 
     def check(bed: Bed) -> list[str]:
-        return [] if 'refused' in bed.said('conductor') else ['the host that was heard again was not refused']
+        told = comes_true(lambda: 'refused' in bed.said('conductor'), LONG)
+        return [] if told else ['the host that was heard again was not refused']
     return Fault('network of the host cut until it counts as down', inject=lambda bed, points: link(bed).cut(),
                  meanwhile=ended, lift=lambda bed: link(bed).mend(), check=check,
                  may_fail={'start': DOWN, 'stop': DOWN, 'reboot': DOWN, 'hard reboot': DOWN})
@@ -170,8 +162,7 @@ def _database_killed() -> Fault:
 
 def _connections_cut() -> Fault:
     def meanwhile(bed: Bed, points: list[Cell]) -> None:
-        until = time.monotonic() + 4
-        wait_for(lambda: bed.mariadb.cut_connections() < 0 or time.monotonic() > until, 20, 'many cuts')
+        comes_true(lambda: bed.mariadb.cut_connections() < 0, 4)  # never: cut again and again
     return Fault('database connections cut', inject=lambda bed, points: bed.mariadb.cut_connections(),
                  meanwhile=meanwhile, lift=lambda bed: None)
 
@@ -250,9 +241,14 @@ def _clock_off(seconds: int) -> Fault:
 
 KILLED = tuple(killed(name) for name in KILLED_DAEMONS)
 PAUSED = (_conductor_paused(), _worker_replaced(), _worker_paused(), _host_cut_off())
+DOUBLED = _messages_doubled()
 FAULTS: tuple[Fault, ...] = (
-    *KILLED, *PAUSED, _broker_killed(), _queues_purged(), _messages_doubled(), _database_killed(), _connections_cut(),
+    *KILLED, *PAUSED, _broker_killed(), _queues_purged(), DOUBLED, _database_killed(), _connections_cut(),
     _commits_lost(), _rows_locked(), _disk_full(), image_service_broken(), _clock_off(MINUTE), _clock_off(-MINUTE))
+GATE = (*(fault for fault in KILLED if fault.name.endswith((' conductor', ' worker'))), *PAUSED[:2], PAUSED[3], DOUBLED)
+"""What the gate tries: the reaper that resumes work of a dead conductor and of a dead worker, the lease of a conductor
+that slept, the incarnation of a worker that was replaced, a host that counts as down and is heard again, and messages
+that come more than once."""
 
 
 def _without(check: str, fault: Fault) -> Fault:
@@ -268,6 +264,6 @@ def _without(check: str, fault: Fault) -> Fault:
 
 
 WITHOUT = {broken.INCARNATION: _without(broken.INCARNATION, _worker_replaced(patience=6)),
-           broken.LEASE: _without(broken.LEASE, _conductor_paused()),
+           broken.LEASE: _without(broken.LEASE, _conductor_paused(patience=5)),
            broken.EXPIRY: _without(broken.EXPIRY, killed('conductor', lasts=0))}
 """What the matrix must find wrong."""

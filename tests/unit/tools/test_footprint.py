@@ -1,4 +1,4 @@
-"""What daemons take of memory once they are loaded, and what they have no business to load. Limits are generous."""
+"""Modules that daemons have no business to load. What they take of memory is measured by the endurance set."""
 
 from __future__ import annotations
 
@@ -11,22 +11,17 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-LOAD = 'import json, sys, footprint; print(json.dumps([footprint._load(sys.argv[1]), sorted(sys.modules)]))'
+LOAD = 'import json, sys, footprint; footprint._load(sys.argv[1]); print(json.dumps(sorted(sys.modules)))'
 NOWHERE = {'alembic', 'mako', 'numpy', 'openstack', 'keystoneclient', 'keystonemiddleware', 'pygments', 'pytest',
            'setuptools'}
 ON_NO_HOST = {'sqlalchemy', 'pymysql', 'pg8000', 'routes', 'oslo_policy', 'jsonschema'}
-# Daemon: MiB of its own that it may take once it is loaded (idle with connections it takes a little more).
-LIMITS = {'worker': 65, 'api': 85}
 
 
-@pytest.mark.parametrize('daemon', sorted(LIMITS))
-def test_a_loaded_daemon_is_small(daemon: str) -> None:
-    """Modules that nobody needs are found by name, everything else by its weight."""
+@pytest.mark.parametrize('daemon', ['api', 'worker'])
+def test_a_daemon_loads_only_what_it_needs(daemon: str) -> None:
     environment = {**os.environ, 'COMPUTE_CONCURRENCY': 'eventlet',
                    'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT / "tools" / "bench"}'}
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', LOAD, daemon], env=environment, cwd=ROOT,
-                          capture_output=True, text=True, timeout=120, check=True)
-    taken, modules = json.loads(done.stdout)
-    loaded = {name.partition('.')[0] for name in modules}
+                          capture_output=True, text=True, timeout=300, check=True)
+    loaded = {name.partition('.')[0] for name in json.loads(done.stdout.splitlines()[-1])}
     assert not loaded & (NOWHERE | (ON_NO_HOST if daemon == 'worker' else set()))
-    assert taken['private'] < LIMITS[daemon], f'{daemon} takes {taken["private"]:.0f} MiB once loaded'

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from compute.db.tables import instances, operations
 from compute.objects.value import now
-from tests.real.soak.bed import SoakBed
-from tests.real.soak.engine import Soak
-from tests.real.soak.watch import Life, Sample, holders
+from tests.endurance.soak.bed import SoakBed
+from tests.endurance.soak.engine import Soak
+from tests.endurance.soak.watch import Life, Sample, holders
 
 SUPERSEDED = ('deleted', 'superseded')
 HELD = {'database': 60, 'broker': 40}

@@ -17,9 +17,9 @@ from typing import Any
 import requests
 
 from compute.objects.value import now
+from tests.endurance.soak.bed import SoakBed
+from tests.endurance.soak.journal import Failure, Journal, Missed
 from tests.real.cluster import Client
-from tests.real.soak.bed import SoakBed
-from tests.real.soak.journal import Failure, Journal, Missed
 
 SERVERS = 3
 """What one user has at most."""

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compute.objects.value import now
+from tests.endurance.soak.bed import ALONE, NODES, SoakBed
+from tests.endurance.soak.journal import Failure
 from tests.real.cluster import wait_for
 from tests.real.faults.bad_image_service import BadImageService
 from tests.real.faults.rows import Fault
 from tests.real.faults.table import DOWN, LEASE, MINUTE, elapse, killed
-from tests.real.soak.bed import ALONE, NODES, SoakBed
-from tests.real.soak.journal import Failure
 
 LOG = logging.getLogger(__name__)
 GRACE = 5.0

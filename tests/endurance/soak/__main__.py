@@ -1,4 +1,4 @@
-"""``python -m tests.real.soak --minutes 30``: the long soak. Status 0 if nothing is wrong, else 1."""
+"""``python -m tests.endurance.soak --minutes 30``: the long soak. Status 0 if nothing is wrong, else 1."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import tempfile
 from pathlib import Path
 
 from tests import threads
+from tests.endurance.soak import engine
+from tests.endurance.soak.judge import wrong
+from tests.endurance.soak.report import text
 from tests.real.cluster_services import missing
-from tests.real.soak import engine
-from tests.real.soak.judge import wrong
-from tests.real.soak.report import text
 
 
 def main() -> int:
     """Run it."""
-    parser = argparse.ArgumentParser(prog='python -m tests.real.soak', description=(
+    parser = argparse.ArgumentParser(prog='python -m tests.endurance.soak', description=(
         'Load a cluster of this machine, let a random fault happen every 20 seconds, and see that nothing is lost, '
         'stuck or leaks.'))
     parser.add_argument('--minutes', type=float, default=30, help='how long the load lasts (%(default)s)')

@@ -7,10 +7,10 @@ import datetime
 from collections.abc import Callable
 
 from compute.objects.value import now
-from tests.real.soak.faults import GRACE, TROUBLES, Happened, Trouble, order
-from tests.real.soak.journal import Failure
-from tests.real.soak.judge import LONG, SHORT, growth, rule_of
-from tests.real.soak.watch import Life, Sample
+from tests.endurance.soak.faults import GRACE, TROUBLES, Happened, Trouble, order
+from tests.endurance.soak.journal import Failure
+from tests.endurance.soak.judge import LONG, SHORT, growth, rule_of
+from tests.endurance.soak.watch import Life, Sample
 
 _SAMPLE = Sample(at=0, pss=80, private=80, threads=50, files=10, broker=5, database=6, http=4, closed=0)
 

@@ -1,6 +1,7 @@
 """A soak from start to end: load and faults for some minutes, then everything settles and is looked at.
 
-``python -m tests.real.soak`` and ``tests/real/test_soak.py`` run it; ``judge`` says what is wrong with what was seen.
+``python -m tests.endurance.soak`` and ``tests/endurance/test_soak.py`` run it; ``judge`` says what is wrong with what
+was seen.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.endurance.soak.bed import SoakBed
+from tests.endurance.soak.faults import EVERY, Happened, happen, order
+from tests.endurance.soak.journal import Journal
+from tests.endurance.soak.users import User
+from tests.endurance.soak.watch import Seen, Watch
 from tests.functional.standalone import ROOT
 from tests.real.cluster import wait_for
 from tests.real.faults.audit import violations
-from tests.real.soak.bed import SoakBed
-from tests.real.soak.faults import EVERY, Happened, happen, order
-from tests.real.soak.journal import Journal
-from tests.real.soak.users import User
-from tests.real.soak.watch import Seen, Watch
 
 LOG = logging.getLogger(__name__)
 USERS = 20

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from compute import exception
 from compute.db.tables import operations
 from compute.objects.value import now
-from tests.real.soak.bed import SoakBed
+from tests.endurance.soak.bed import SoakBed
 
 LOG = logging.getLogger(__name__)
 MIB = 1024.0

@@ -6,9 +6,9 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable
 
-from tests.real.soak.engine import USERS, Soak
-from tests.real.soak.judge import growth, rule_of
-from tests.real.soak.watch import Life
+from tests.endurance.soak.engine import USERS, Soak
+from tests.endurance.soak.judge import growth, rule_of
+from tests.endurance.soak.watch import Life
 
 
 def text(soak: Soak, wrong: list[str]) -> str:
