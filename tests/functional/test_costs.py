@@ -34,7 +34,7 @@ class Meter:
         log = self._stack.log.read_text()
         asked = Counter(f'{method} {path.rpartition("/")[2]}' for method, path in _REQUEST.findall(log[self._mark:]))
         self._mark = len(log)
-        text = requests.get(f'http://127.0.0.1:{self._stack.ports["health"]}/metrics', timeout=20).text
+        text = requests.get(f'http://127.0.0.1:{self._stack.ports["health"]}/metrics', timeout=120).text
         now = Counter[str]()
         for labels, count in _MESSAGE.findall(text):
             method = re.findall(r'="([^"]*)"', labels)[-1]

@@ -28,7 +28,7 @@ def test_killed_while_spawning(tmp_path: Path, concurrency: str) -> None:
         stack.kill()
         stack.start()
         client = Client(stack)
-        client.wait(uuid, 'ACTIVE', timeout=60)
+        client.wait(uuid, 'ACTIVE', timeout=120)
         assert len(Cloud.ports(cloud, uuid)) == 1
         client.call('DELETE', 'compute', f'/servers/{uuid}')
         client.gone(uuid)
@@ -43,13 +43,13 @@ def test_killed_right_after_the_answer(tmp_path: Path) -> None:
         stack.start()
         client = Client(stack)
         for uuid in uuids:
-            client.wait(uuid, 'ACTIVE', timeout=60)
+            client.wait(uuid, 'ACTIVE', timeout=120)
         deleted = uuids.pop()
         client.call('DELETE', 'compute', f'/servers/{deleted}')
         stack.kill()
         stack.start()
         client = Client(stack)
-        client.gone(deleted, timeout=60)
+        client.gone(deleted, timeout=120)
         assert len(client.ok('GET', 'compute', '/servers')['servers']) == 4
         hypervisor = client.ok('GET', 'compute', '/os-hypervisors/detail', version='2.87')['hypervisors'][0]
         assert hypervisor['memory_mb_used'] == 4 * 256 or hypervisor['running_vms'] == 4
@@ -73,5 +73,5 @@ def test_killed_between_the_effect_and_the_answer(tmp_path: Path) -> None:
         assert len(servers) == 2 and {answer.json()['server']['id'] for answer in answers} < {
             server['id'] for server in servers}
         for server in servers:
-            client.wait(server['id'], 'ACTIVE', timeout=60)
+            client.wait(server['id'], 'ACTIVE', timeout=120)
         assert client.call('POST', 'compute', '/servers', cloud.request(), headers=headers).status_code == 409

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,6 +23,7 @@ from compute.exception import Unauthorized
 from compute.rest.tokens import TokenChecker
 from tests.api.identity.cloud import ADMIN, SERVICE, Cloud
 from tests.ports import free_ports
+from tests.waiting import LONG, wait_until
 
 OPENSTACK = shutil.which('openstack', path=f'{pathlib.Path(sys.executable).parent}:{os.environ["PATH"]}')
 
@@ -39,7 +39,7 @@ def cloud(tmp_path: pathlib.Path) -> Iterator[Cloud]:
     thread.start()
     yield made
     server.stop()
-    thread.join(10)
+    thread.join(120)
     made.daemon.stop()
 
 
@@ -85,9 +85,9 @@ def test_checker_of_another_daemon(cloud: Cloud, admin: session.Session) -> None
     assert checker(cloud.admin)['X-Project-Name'] == 'admin', 'the next key was known before it signed'
     cloud.daemon.app.keys.rotate()
     young = cloud.admin
-    _until(lambda: _accepts(checker, young))
+    wait_until(lambda: _accepts(checker, young), 'a token signed with the new key')
     cloud.send('DELETE', '/v3/auth/tokens', token=token, X_Subject_Token=token)
-    _until(lambda: not _accepts(checker, token))
+    wait_until(lambda: not _accepts(checker, token), 'the refusal of a revoked token')
     assert _accepts(checker, young)
     checker.stop()
 
@@ -99,13 +99,6 @@ def _accepts(checker: TokenChecker, token: str) -> bool:
         return False
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @pytest.mark.skipif(OPENSTACK is None, reason='the openstack command is not installed')
 def test_openstack_command(cloud: Cloud) -> None:
     def run(line: str, **changes: str) -> Any:
@@ -113,7 +106,8 @@ def test_openstack_command(cloud: Cloud) -> None:
                    'OS_USERNAME': 'admin', 'OS_PASSWORD': ADMIN, 'OS_PROJECT_NAME': 'admin',
                    'OS_USER_DOMAIN_NAME': 'Default', 'OS_PROJECT_DOMAIN_NAME': 'Default',
                    'OS_IDENTITY_API_VERSION': '3', **changes}
-        done = subprocess.run([str(OPENSTACK), *line.split()], env=environ, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([str(OPENSTACK), *line.split()], env=environ, capture_output=True, text=True,
+                              timeout=LONG)
         assert done.returncode == 0, f'{line}: {done.stderr}'
         return json.loads(done.stdout) if '-f json' in line else None
     assert run('project create web -f json')['domain_id'] == 'default'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from compute.exception import Stale, Unavailable
 from compute.rpc.network_agent import AgentReports
 from compute.rpc.transport import Rpc
 from tests.api.network.serving import PROJECTS, Site, make_conf
+from tests.waiting import wait_until
 
 SERVER = '11111111-2222-3333-4444-555555555555'
 pytestmark = pytest.mark.timeout(60)
@@ -95,11 +95,7 @@ def world(tmp_path: Any) -> Iterator[World]:
 
 def until(condition: Callable[[], Any], seconds: float = 15) -> Any:
     """Wait until something holds and return it."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, 'it did not come true'
-        time.sleep(0.02)
-    return found
+    return wait_until(condition, 'what the test waits for', seconds)
 
 
 def make_net(world: World) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from tests.functional.standalone import Client, Cloud, Standalone, wait_for
 
 
 def scrape(stack: Standalone) -> dict[str, list[Any]]:
-    answer = requests.get(f'http://127.0.0.1:{stack.ports["health"]}/metrics', timeout=20)
+    answer = requests.get(f'http://127.0.0.1:{stack.ports["health"]}/metrics', timeout=120)
     assert answer.status_code == 200 and answer.headers['Content-Type'].startswith('text/plain; version=0.0.4')
     return {family.name: family.samples for family in text_string_to_metric_families(answer.text)}
 
@@ -23,7 +22,7 @@ def test_every_probe_is_up(stack: Standalone, client: Client) -> None:
     url = f'http://127.0.0.1:{stack.ports["health"]}/healthcheck'
 
     def shown() -> dict[str, Any]:
-        return requests.get(url, headers={'Accept': 'application/json'}, timeout=10).json()
+        return requests.get(url, headers={'Accept': 'application/json'}, timeout=120).json()
     expected = {'threads', 'pools', 'database', 'broker', 'conductor', 'hypervisor', 'disk', 'operations', 'identity',
                 'image', 'network', 'keys', 'store', 'events', 'wiring', 'secret'}
     body = wait_for(lambda: (found := shown()) and {each['probe'] for each in found['probes']} == expected and found,
@@ -31,10 +30,8 @@ def test_every_probe_is_up(stack: Standalone, client: Client) -> None:
     assert body['detailed'] is True
     slow = [each for each in body['probes'] if each['state'] != 'up']
     assert not [each for each in slow if each['value'] is None], 'on a busy machine one may be slow, none may fail'
-    begin = time.process_time()
-    assert requests.get(f'{url}/ready', timeout=10).text == 'READY'
-    assert requests.head(url, timeout=10).status_code == 204
-    assert time.process_time() - begin < 5
+    assert requests.get(f'{url}/ready', timeout=120).text == 'READY'
+    assert requests.head(url, timeout=120).status_code == 204
 
 
 def test_metrics_of_a_boot(stack: Standalone, client: Client, cloud: Cloud) -> None:

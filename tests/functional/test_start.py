@@ -73,7 +73,7 @@ def start(request: pytest.FixtureRequest, place: Place) -> Iterator[Start]:
 
 def look(port: int, path: str = '/healthcheck') -> tuple[int, str]:
     try:
-        answer = requests.get(f'http://127.0.0.1:{port}{path}', timeout=60)
+        answer = requests.get(f'http://127.0.0.1:{port}{path}', timeout=120)
     except requests.ConnectionError:
         return 0, ''
     return answer.status_code, answer.text
@@ -89,7 +89,7 @@ def test_no_database(start: Start, place: Place) -> None:
     assert place.told('STATUS') == 'STATUS=it waits: The database does not answer'
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     assert 'the start waits: The database does not answer' in place.said() and 'hidden-word' not in place.said()
 
 
@@ -99,7 +99,7 @@ def test_a_load_balancer_is_told_before(start: Start, place: Place) -> None:
     process.send_signal(signal.SIGTERM)
     wait_for(lambda: look(place.port) == (503, 'it is stopping'), 10, 'the word to the load balancer')
     assert look(place.port, '/v3')[0] == 200  # it still serves those who come
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
 
 
 def test_broken_database(start: Start, place: Place) -> None:

@@ -46,7 +46,7 @@ def children(parent: subprocess.Popen[bytes]) -> set[int]:
 
 def serves(url: str) -> bool:
     try:
-        return requests.get(url, timeout=20).status_code == 200
+        return requests.get(url, timeout=120).status_code == 200
     except requests.ConnectionError:
         return False
 
@@ -61,7 +61,7 @@ def test_life_of_workers(url: tuple[str, subprocess.Popen[bytes], Path]) -> None
     def load(kept: bool) -> int:
         session, count = requests.Session(), 0
         while not stop.is_set():
-            answer = session.get(address, timeout=60, headers={} if kept else {'Connection': 'close'})
+            answer = session.get(address, timeout=120, headers={} if kept else {'Connection': 'close'})
             assert answer.status_code == 200, answer.text
             count += 1
         return count

@@ -6,7 +6,6 @@ import pathlib
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from compute import concurrency, health, lag
 from compute.exception import Unavailable
 from compute.health import DEGRADED, DOWN, UP, Finding, Health, Probe, Report
+from tests.waiting import LONG, comes_true
 
 
 def raises(error: Exception) -> Callable[[], float]:
@@ -22,11 +22,8 @@ def raises(error: Exception) -> Callable[[], float]:
     return look
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
+def until(condition: Callable[[], bool]) -> bool:
+    return bool(comes_true(condition, LONG))
 
 
 @pytest.mark.parametrize(('look', 'state', 'reason', 'value'), [
@@ -49,15 +46,12 @@ def test_a_look_that_does_not_come_back_is_a_finding_and_is_not_repeated():
 
     def hang() -> float:
         looks.append(1)
-        go_on.wait(30)
+        go_on.wait(LONG * 2)  # whoever waited for it would wait for ever
         return 0.1
     watch = Health([Probe('hypervisor', hang, failing=DOWN, patience=0.1)], interval=0.05).start()
     try:
         assert until(lambda: watch.report().state == DOWN)
         assert 'has not answered' in watch.report().reasons()[0]
-        begin = time.monotonic()
-        watch.report()
-        assert time.monotonic() - begin < 0.05
         assert len(looks) == 1
         go_on.set()
         assert until(lambda: watch.report().state == UP)
@@ -142,5 +136,5 @@ def test_a_probe_of_a_disk_that_is_full_leaves_nothing_there(tmp_path: pathlib.P
            'finding = None\ntry:\n    health._write(sys.argv[1])\nexcept OSError as error:\n    finding = error\n'
            'sys.exit(not finding or str(os.listdir(sys.argv[1])) != "[]")')
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', run, str(tmp_path)], capture_output=True, text=True,
-                          timeout=60, check=False)
+                          timeout=120, check=False)
     assert done.returncode == 0, done.stderr

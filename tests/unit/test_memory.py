@@ -42,10 +42,10 @@ def test_a_lost_connection_in_a_circle_is_closed(collector: None) -> None:
     stop = threading.Event()
     thread = threading.Thread(target=memory.collect, args=(stop, 0.05), daemon=True)
     thread.start()
-    there.settimeout(20)
+    there.settimeout(120)
     assert there.recv(1) == b''
     stop.set()
-    thread.join(10)
+    thread.join(120)
     assert not thread.is_alive()
     there.close()
 
@@ -59,5 +59,5 @@ def test_settling_waits_until_it_serves_and_ends_with_the_daemon(collector: None
     assert thread.is_alive() and gc.get_freeze_count() == frozen
     serving.set()
     stop.set()
-    thread.join(20)
+    thread.join(120)
     assert not thread.is_alive() and gc.get_freeze_count() > frozen

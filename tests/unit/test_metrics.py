@@ -113,7 +113,7 @@ def test_a_source_that_hangs_keeps_nobody_waiting_and_its_last_answer_stays():
 
     def slow():
         if len(answers) == 1:
-            go_on.wait(20)
+            go_on.wait(120)
         return [('compute_scheduler_hosts', answers.pop(0) if len(answers) > 1 else answers[0], ())]
     remove = metrics.source('slow', slow, slow=True, fresh=0)
     try:

@@ -24,7 +24,7 @@ class Daemons:
         self.serving.set()
 
     def health(self) -> list[str]:
-        self.may_answer.wait(10)
+        self.may_answer.wait(120)
         return self.problems
 
 
@@ -33,7 +33,7 @@ def systemd(tmp_path: pathlib.Path, monkeypatch: Any) -> Iterator[socket.socket]
     """The socket that systemd would read, with a watchdog of 0.3 s."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / 'notify'))
-        sock.settimeout(10)
+        sock.settimeout(120)
         monkeypatch.setenv('NOTIFY_SOCKET', str(tmp_path / 'notify'))
         monkeypatch.setenv('WATCHDOG_USEC', '300000')
         yield sock

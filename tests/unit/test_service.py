@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +13,7 @@ from compute.exception import Unavailable
 from compute.health import DOWN, Health, Probe
 from compute.http_server import HttpServer
 from compute.rest.admin import Admin
+from tests.clock import Clock
 
 
 class Sick:
@@ -34,28 +34,31 @@ class Sick:
 class Ended:
     """An HTTP server that notes how much time it had to end; ``fails`` while it does."""
 
-    def __init__(self, fails: bool = False) -> None:
-        self.had, self._fails = 0.0, fails
+    def __init__(self, clock: Clock, fails: bool = False) -> None:
+        self.had, self._clock, self._fails = 0.0, clock, fails
 
     def last_answers(self) -> None:
         pass
 
     def drain(self, idle: float, until: float) -> bool:
-        self.had = until - time.monotonic()
+        self.had = until - self._clock.now
         if self._fails:
             raise OSError('no descriptor')
         return True
 
 
-def test_one_daemon_s_end_leaves_time_to_the_others_and_hinders_none() -> None:
+def test_one_daemon_s_end_leaves_time_to_the_others_and_hinders_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """The order is: the API, then in reverse. The first uses up what it gets."""
     conf: Any = SimpleNamespace(http_idle_grace=3, http_drain=0)
-    running, servers, order = service.Service(conf, []), [Ended(), Ended(fails=True), Ended()], []
+    clock = Clock()
+    monkeypatch.setattr(service, 'time', clock)
+    running, order = service.Service(conf, []), []
+    servers = [Ended(clock), Ended(clock, fails=True), Ended(clock)]
 
     class Slow:
         def finish(self, until: float) -> None:
             order.append('finish')
-            time.sleep(max(0.0, until - time.monotonic()))
+            clock.now = max(clock.now, until)
 
         def stop(self) -> None:
             order.append('stop')
@@ -83,7 +86,7 @@ def url(sick: Sick) -> Any:
     running._served.append(served)
     server = HttpServer(Admin(running.report), '127.0.0.1', 0, 2)
     server.start()
-    answer = requests.get(f'http://127.0.0.1:{server.port}/healthcheck', timeout=10)
+    answer = requests.get(f'http://127.0.0.1:{server.port}/healthcheck', timeout=120)
     assert (answer.status_code, answer.text) == (503, 'DOWN\nprocess: it is starting')
     running.serving.set()
     yield f'http://127.0.0.1:{server.port}'
@@ -91,9 +94,9 @@ def url(sick: Sick) -> Any:
 
 
 def test_the_health_listener_says_what_daemons_say(url: str, sick: Sick) -> None:
-    answer = requests.get(f'{url}/healthcheck', timeout=10)
+    answer = requests.get(f'{url}/healthcheck', timeout=120)
     assert (answer.status_code, answer.text) == (200, 'OK')
     sick.problem = 'the hypervisor is asleep'
-    answer = requests.get(f'{url}/healthcheck', timeout=10)
+    answer = requests.get(f'{url}/healthcheck', timeout=120)
     assert (answer.status_code, answer.text) == (503, 'DOWN\nhypervisor: the hypervisor is asleep')
-    assert requests.get(f'{url}/servers', timeout=10).status_code == 404
+    assert requests.get(f'{url}/servers', timeout=120).status_code == 404

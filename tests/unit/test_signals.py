@@ -13,31 +13,28 @@ from tests.functional.standalone import ROOT
 BEGIN = """
 from compute import concurrency
 concurrency.patch()
-import os, signal, threading, time
+import os, signal, threading
 from compute import signals
+from tests.waiting import wait_until
 asked, stop = [], threading.Event()
 def stopped():
     asked.append('stop')
     stop.set()
 signals.obey(stopped, lambda: asked.append('reload'))
 def until(condition):
-    end = time.monotonic() + 10
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    assert condition(), asked
+    wait_until(condition, 'what the test waits for')
 """
 LOCKED = BEGIN + """
 with stop._cond:
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(0.1)
-assert stop.wait(10)
+    os.getpid()  # the handler has run by now, in this thread, which holds the lock
+assert stop.wait(100)
 """
 BAD = BEGIN.replace("lambda: asked.append('reload')", '__import__("sys").exit') + """
 for _ in range(2):
     os.kill(os.getpid(), signal.SIGHUP)
-    time.sleep(0.1)
 os.kill(os.getpid(), signal.SIGTERM)
-assert stop.wait(10)
+assert stop.wait(100)
 """
 OWN = BEGIN + """
 for _ in range(3):
@@ -48,7 +45,8 @@ until(lambda: asked[3:] == ['reload'])
 os.kill(os.getpid(), signal.SIGTERM)
 until(lambda: asked[4:] == ['stop'])
 os.kill(os.getpid(), signal.SIGTERM)
-time.sleep(10)
+stop.clear()
+stop.wait()
 """
 
 
@@ -71,7 +69,7 @@ def run(request: pytest.FixtureRequest) -> object:
     """Return what runs a script and returns its exit status."""
     def one(script: str) -> int:
         environment = {**os.environ, 'COMPUTE_CONCURRENCY': request.param}
-        return subprocess.run([sys.executable, '-W', 'ignore', '-c', script], cwd=ROOT, env=environment, timeout=60,
+        return subprocess.run([sys.executable, '-W', 'ignore', '-c', script], cwd=ROOT, env=environment, timeout=600,
                               check=False).returncode
     return one
 

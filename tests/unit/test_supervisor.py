@@ -46,11 +46,11 @@ def test_each_process_is_told_once(parent: Supervisor) -> None:
 def test_a_socket_of_its_own_takes_nobody_after_the_stop(parent: Supervisor) -> None:
     """Nobody would be served; one that systemd gave goes on and is served by the next."""
     where = parent._listeners[0].getsockname()
-    socket.create_connection(where, timeout=5).close()
+    socket.create_connection(where, timeout=120).close()
     parent._on_stop(signal.SIGTERM, None)
     parent._stop()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(where, timeout=5)
+        socket.create_connection(where, timeout=120)
 
 
 def test_processes_empty_a_socket_that_ends_with_their_parent(monkeypatch: pytest.MonkeyPatch) -> None:

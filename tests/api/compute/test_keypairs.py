@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from compute.api import keypair_crypto as crypto
 from tests.api.compute.compute_cloud import ADMIN, MEMBER, OTHER, ComputeApi
+from tests.waiting import LONG
 
 RSA = ('ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDB8JQvVjC0pVsrvMdi/2asJSwlxzQxlN0K5Yz5n0KHVvKXo8bJ5lVoyMHhW6cKpk8D1Z1Q'
        'kGKb1KXm0Qf9m0K3bYqN8b9Q6ZQ6QGJ5Jc4v8m0mY0p0cQ== x')
@@ -145,8 +146,10 @@ def test_pages_from_2_35(api: ComputeApi) -> None:
 
 
 def test_no_number_of_requests_at_once_passes_the_quota(api: ComputeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(8)  # none is written before each has passed the first look at the quota
+
     def slowly() -> tuple[str, str]:
-        time.sleep(0.2)
+        together.wait(LONG)
         return ed25519_line(), 'private'
     monkeypatch.setattr(crypto, 'make_ssh', slowly)
     api.conf.set_override('key_pairs', 2, 'quota')

@@ -181,7 +181,7 @@ def test_uploads_in_threads_share_the_bytes_of_their_project(site: Callable[...,
     finish = rows.finish_upload
 
     def together(*args: Any, **more: Any) -> bool:
-        gate.wait(20)
+        gate.wait(120)
         return finish(*args, **more)
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(6) as pool:
         patch.setattr(rows, 'finish_upload', together)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,9 +56,7 @@ def test_what_cannot_be_listed(five: Site, query: str) -> None:
 def test_an_order_has_a_bounded_number_of_keys(five: Site) -> None:
     marker = five.get('/networks?name=n3')['networks'][0]['id']
     repeated = '&'.join(['sort_key=name'] * 800)
-    begin = time.perf_counter()
     assert names(five.get(f'/networks?{repeated}&marker={marker}')) == ['n4']
-    assert time.perf_counter() - begin < 2
     different = '&'.join(f'sort_key=key{number}' for number in range(11))
     assert '11 sort keys' in five.get(f'/networks?{different}', status=400)['NeutronError']['message']
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from compute import exception
 from compute.conf import network_agent as options
 from compute.objects.nic import FixedIp, Subnet
 from compute.objects.wiring import AgentReport, NetworkWiring, PortWiring, Rule, packed
+from tests.waiting import wait_until
 
 EGRESS = (Rule(direction='egress'), Rule(direction='egress', ethertype='IPv6'))
 HOST = 'host-1'
@@ -112,8 +112,4 @@ class Daemon:
 
 def wait_for(what: Callable[[], Any], message: str = '', patience: float = 20.0) -> Any:
     """Wait until ``what()`` is true and return it."""
-    deadline = time.monotonic() + patience
-    while not (result := what()):
-        assert time.monotonic() < deadline, f'waited {patience} s in vain: {message or what}'
-        time.sleep(0.02)
-    return result
+    return wait_until(what, message or repr(what), patience)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import struct
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -21,6 +20,7 @@ from compute.objects.image import Image
 from compute.objects.nic import Nic
 from compute.virt.driver import Driver, Guest, GuestEvent
 from tests.contract.virt.making import Source, make_guest, make_image, make_instance
+from tests.waiting import wait_until
 
 MIB = 1024 ** 2
 
@@ -64,10 +64,7 @@ class Bed:
 
 def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
     """Return once ``condition`` holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, 'waited in vain'
-        time.sleep(0.02)
+    wait_until(condition, 'what the test waits for', seconds)
 
 
 class LifecycleContract:
@@ -191,12 +188,12 @@ class ImageContract:
 
     def test_fetched_once_for_many(self, bed: Bed) -> None:
         image, gate = bed.image(), threading.Event()
-        source = Source(bed.data, before=lambda: gate.wait(10))
+        source = Source(bed.data, before=lambda: gate.wait(120))
         with ThreadPoolExecutor(4) as pool:
             waiting = [pool.submit(bed.driver.prepare, make_instance(image), source) for _ in range(4)]
             gate.set()
             for future in waiting:
-                future.result(30)
+                future.result(120)
         assert source.opened == 1
 
     @pytest.mark.parametrize('lie', [{'os_hash_value': '0' * 128}, {'size': 1},
@@ -231,18 +228,18 @@ class ImageContract:
 
     def test_a_wait_for_the_fetch_of_another_can_be_cancelled(self, bed: Bed) -> None:
         image, begun, gate, cancelled = bed.image(), threading.Event(), threading.Event(), threading.Event()
-        source = Source(bed.data, before=lambda: begun.set() or gate.wait(10))  # type: ignore[func-returns-value]
+        source = Source(bed.data, before=lambda: begun.set() or gate.wait(120))  # type: ignore[func-returns-value]
         with ThreadPoolExecutor(2) as pool:
             fetching = pool.submit(bed.driver.prepare, make_instance(image), source)
-            assert begun.wait(10)
+            assert begun.wait(120)
             waiting = pool.submit(bed.driver.prepare, make_instance(image), source, cancelled)
             assert not wait([waiting], 0.1).done
             cancelled.set()
             with pytest.raises(exception.Stale):
-                waiting.result(5)
+                waiting.result(120)
             assert not fetching.done()
             gate.set()
-            fetching.result(30)
+            fetching.result(120)
         assert source.opened == 1
 
     @pytest.mark.parametrize(('disk_format', 'data'), [

@@ -8,11 +8,10 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from typing import Any
 
-from tests import threads
+from tests import threads, waiting
 from tests.ports import free_ports
 
 BIN = pathlib.Path(sys.executable).parent
@@ -81,7 +80,7 @@ class Running:
             process.terminate()
         for process in self._processes.values():
             try:
-                process.wait(10)
+                process.wait(120)
             except subprocess.TimeoutExpired:
                 process.kill()
 
@@ -89,7 +88,7 @@ class Running:
         if self._processes[name].poll() is not None:
             raise AssertionError((self.folder / f'{name}.log').read_text()[-3000:])
         try:
-            with urllib.request.urlopen(f'http://127.0.0.1:{port}/healthcheck', timeout=5) as answer:
+            with urllib.request.urlopen(f'http://127.0.0.1:{port}/healthcheck', timeout=120) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -136,7 +135,4 @@ store_path = {self.store}
 
 def wait_until(condition: Any, problem: str, seconds: float = 20) -> None:
     """Return when a condition holds. :raises AssertionError: it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, problem
-        time.sleep(0.05)
+    waiting.wait_until(condition, problem, seconds)

@@ -47,7 +47,7 @@ class Client:
 
     def begin(self, image_id: str, headers: str, first: bytes) -> socket.socket:
         """Start an upload by hand, and return when the daemon has taken it on."""
-        sock = socket.create_connection(('127.0.0.1', self.running.image_port), timeout=30)
+        sock = socket.create_connection(('127.0.0.1', self.running.image_port), timeout=120)
         sock.sendall(f'PUT /v2/images/{image_id}/file HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {self.token}\r\n'
                      f'Content-Type: application/octet-stream\r\n{headers}\r\n\r\n'.encode() + first)
         wait_until(lambda: self.status(image_id) == 'saving', 'the upload does not begin')
@@ -146,10 +146,10 @@ def test_a_large_image_takes_little_memory_and_does_not_hold_up_others(client: C
             'Content-Type': 'application/octet-stream', 'Content-Length': str(BIG * MIB)})
     finally:
         done.set()
-        watcher.join(30)
+        watcher.join(120)
     assert status == 204, body
     assert len(times) > 20, 'other requests waited for the upload'
-    connection = http.client.HTTPConnection('127.0.0.1', client.running.image_port, timeout=60)
+    connection = http.client.HTTPConnection('127.0.0.1', client.running.image_port, timeout=120)
     connection.request('GET', f'/v2/images/{image_id}/file', headers={'X-Auth-Token': client.token})
     answer, length = connection.getresponse(), 0
     while block := answer.read(MIB):

@@ -47,7 +47,7 @@ class Control:
         code = f'import sys; from compute.cmd.{program} import main; sys.exit(main())'
         return subprocess.run(
             [sys.executable, '-c', code, '--config-file', str(self.file), *words], cwd=ROOT, capture_output=True,
-            text=True, timeout=60, check=False, env={**os.environ, 'OS_BOOTSTRAP_PASSWORD': '', **environment})
+            text=True, timeout=120, check=False, env={**os.environ, 'OS_BOOTSTRAP_PASSWORD': '', **environment})
 
     def store(self, name: str) -> sqlite3.Connection:
         """Open a store."""

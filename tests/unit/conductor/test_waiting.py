@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 
 from compute import exception
 from compute.conductor.conductor import Conductor
 from compute.objects.operation import RUNNING
 from tests.unit.conductor.making import USER, Controller
+from tests.waiting import deadline
 
 
 def test_the_sweep_goes_to_the_last_one(controller: Controller) -> None:
@@ -31,9 +31,9 @@ def test_deletes_do_not_wait_behind_builds_that_wait_for_a_scheduler(controller:
         controller.conf.set_override(name, 1, 'conductor')
     conductor = Conductor(controller.cloud)  # type: ignore[arg-type]
     answered, done = threading.Event(), threading.Event()
-    conductor.submit_placing((1,), lambda *arguments: answered.wait(20), USER)
+    conductor.submit_placing((1,), lambda *arguments: answered.wait(120), USER)
     conductor.submit(lambda *arguments: done.set(), USER, 2)
-    assert done.wait(10) and conductor.working() == (1,)
+    assert done.wait(120) and conductor.working() == (1,)
     answered.set()
-    conductor.finish(time.monotonic() + 10)
+    conductor.finish(deadline())
     assert conductor.working() == ()

@@ -30,7 +30,7 @@ class SlowPlumbing(FakePlumbing):
         self.syncs = 0
 
     def apply(self, networks: Mapping[str, NetworkWiring | None]) -> Outcome:
-        assert self.permission.wait(10)
+        assert self.permission.wait(120)
         if self.failures:
             self.failures -= 1
             raise exception.Unavailable('not now')

@@ -18,13 +18,13 @@ def test_nobody_is_told_a_user_that_is_not_settled_yet(tmp_path: Path, monkeypat
 
     def closed(path: str) -> str:
         looking.set()
-        assert go_on.wait(10)
+        assert go_on.wait(120)
         return path
     monkeypatch.setattr(dhcp, '_closed', closed)
     made = dhcp.Dhcp(from_conf(make_conf(state_dir=str(tmp_path), dnsmasq_user='nobody')))
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(made._run_as)
-        assert looking.wait(10)
+        assert looking.wait(120)
         second = pool.submit(made._run_as)
         threading.Timer(0.1, go_on.set).start()
-        assert (first.result(10), second.result(10)) == ('root', 'root')
+        assert (first.result(120), second.result(120)) == ('root', 'root')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import threading
-import time
 from email.message import Message
 from typing import Any
 
@@ -42,7 +41,7 @@ class Tired:
     """A listening socket that fails once; then nobody comes."""
 
     def __init__(self) -> None:
-        self.asked, self.again = 0, threading.Event()
+        self.asked, self.again, self._closed = 0, threading.Event(), threading.Event()
 
     def settimeout(self, seconds: float) -> None:
         """Wait not at all."""
@@ -52,18 +51,20 @@ class Tired:
         if self.asked == 1:
             raise OSError(errno.EMFILE, 'Too many open files')
         self.again.set()
-        time.sleep(0.01)
+        self._closed.wait()
         raise TimeoutError
 
     def shutdown(self, how: int) -> None:
-        """Nothing is open."""
+        """Let ``accept`` return."""
+        self._closed.set()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Let ``accept`` return."""
+        self._closed.set()
 
 
 def test_a_listener_outlives_a_moment_without_descriptors() -> None:
     sock = Tired()
     listener = Listener(make_network(), sock, 1, None, None)  # type: ignore[arg-type]
-    assert sock.again.wait(10)
+    assert sock.again.wait(120)
     listener.close()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pathlib
-import time
 
 from compute.db import services
-from compute.objects.host import Service
 from compute.rpc.scheduler import Select
 from compute.scheduler.daemon import SchedulerDaemon
 from tests.unit.scheduler.making import make_conf
+from tests.waiting import wait_until
 
 
 def test_the_daemon_lives(tmp_path: pathlib.Path) -> None:
@@ -21,10 +20,8 @@ def test_the_daemon_lives(tmp_path: pathlib.Path) -> None:
     assert [isinstance(endpoint, Select) for endpoint in daemon.endpoints()] == [True]
     daemon.start()
     try:
-        found: list[Service] = []
-        deadline = time.monotonic() + 10
-        while not found and time.monotonic() < deadline:
-            found = daemon._db.read(lambda connection: services.page(connection, binary='nova-scheduler'))
+        found = wait_until(lambda: daemon._db.read(
+            lambda connection: services.page(connection, binary='nova-scheduler')), 'the row of the service')
         assert [(each.host, each.topic, each.zone) for each in found] == [('control-1', 'scheduler', 'internal')]
         assert daemon.health() == []
     finally:

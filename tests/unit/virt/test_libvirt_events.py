@@ -68,7 +68,7 @@ def test_a_start_while_a_call_opens_the_connection(host: Host, monkeypatch: pyte
     wait_for(lambda: host._on_event is not None)
     reached.append('gate')
     for thread in (caller, starter):
-        thread.join(10)
+        thread.join(120)
     check_events(host, events)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -18,6 +17,8 @@ from compute.objects.operation import InstanceUpdate, Operation, OperationError,
 from compute.worker import job as module
 from compute.worker.job import Job, Moment
 from compute.worker.runner import Runner
+from tests.clock import Clock
+from tests.waiting import wait_until
 
 NOW = datetime.datetime(2026, 1, 1)
 NIC = Nic(port_id='p', network_id='n', mac='fa:16:3e:00:00:01')
@@ -58,6 +59,14 @@ class Ledger:
         self.said.append((what, update, tuple(each.name for each in stages)))
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Give the clock of the module of jobs."""
+    made = Clock()
+    monkeypatch.setattr(module, 'time', made)
+    return made
+
+
 def begun(ledger: Ledger) -> Job:
     job = Job(ctx.internal(), ledger.begin(None, 1, ''), ledger)  # type: ignore[arg-type]
     ledger.said.clear()
@@ -85,32 +94,29 @@ def test_a_failure_tells_what_was_not_told() -> None:
     assert ledger.said[1:] == [('fail', InstanceUpdate(nics=()), ('block_device_mapping',))]
 
 
-def test_after_a_pause_it_asks_before_it_acts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_pause_it_asks_before_it_acts(clock: Clock) -> None:
     ledger = Ledger()
     job = begun(ledger)
     job.stage('networking')
-    later = time.monotonic() + 11
-    monkeypatch.setattr(module.time, 'monotonic', lambda: later)
+    clock.advance(11)
     ledger.stale = True
     with pytest.raises(exception.Stale):
         job.stage('spawning')
     assert job.current == 'networking'
 
 
-def test_a_clock_that_stood_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_stood_is_not_believed(clock: Clock) -> None:
     ledger = Ledger()
     job = begun(ledger)
-    later = time.time() + 11
-    monkeypatch.setattr(module.time, 'time', lambda: later)
+    clock.wall += 11
     job.stage('block_device_mapping')
     assert ledger.said[1:] == [('progress', None, ('block_device_mapping',))]
 
 
-def test_a_heartbeat_makes_it_sure_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heartbeat_makes_it_sure_again(clock: Clock) -> None:
     ledger = Ledger()
     job = begun(ledger)
-    later = time.monotonic() + 11
-    monkeypatch.setattr(module.time, 'monotonic', lambda: later)
+    clock.advance(11)
     job.confirm(Moment())
     job.stage('spawning')
     assert [said[0] for said in ledger.said] == ['begin']
@@ -145,10 +151,10 @@ class Slow:
     def run(self, job: Job) -> InstanceUpdate:
         job.stage('networking')
         job.stage('spawning')
-        deadline = time.monotonic() + 10
-        while not self._ledger.told.is_set() and time.monotonic() < deadline:
-            job.cancelled.wait(0.01)
+        def told_or_cancelled() -> bool:
             job.check()
+            return self._ledger.told.is_set()
+        wait_until(told_or_cancelled, 'a word of the ledger')
         return InstanceUpdate()
 
     def undo(self, job: Job) -> None:
@@ -165,9 +171,7 @@ def test_a_stage_that_lasts_is_told_while_it_does(stale: bool) -> None:
     handler = Slow(ledger)
     runner = Runner(ledger, {'create': handler}, 1, 1)  # type: ignore[arg-type, dict-item]
     runner.submit(ctx.internal(), ledger.begin(None, 1, ''))
-    deadline = time.monotonic() + 10
-    while runner.running() and time.monotonic() < deadline:
-        threading.Event().wait(0.01)
+    wait_until(lambda: not runner.running(), 'the end of the work')
     runner.stop()
     told = [said[0] for said in ledger.said[1:]]
     assert (told, handler.undone.is_set()) == ((['begin'], True) if stale else (['begin', 'progress', 'finish'], False))

@@ -386,7 +386,7 @@ def test_a_guest_that_does_not_shut_down_holds_nothing_up(host: Host, waits: str
     waiting = threading.Event()
     host.conductor.at = dict.fromkeys(('powering_off', 'reboot_started'), waiting.set)
     host.runner.submit(ctx.internal(), host.work(waits, args=args))
-    assert waiting.wait(10)
+    assert waiting.wait(120)
     ended = host.run(host.work(then, args={'nics': [], **more}))
     assert ended is not None and ended[0] == 'finish'
     assert len(host.driver.guests()) == (then == 'reboot')

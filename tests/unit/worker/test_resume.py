@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from compute.worker import resume
 from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.recovery import Recovery
 from tests.unit.worker.test_operations import UUID, Host
+from tests.waiting import wait_until
 
 
 class Observing:
@@ -56,10 +56,7 @@ def recover(host: Host, sync: PowerSync, vm_state: str = states.ACTIVE) -> Recov
 
 
 def eventually(condition: Callable[[], Any]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(condition, 'what the test waits for')
 
 
 def power(host: Host) -> int:

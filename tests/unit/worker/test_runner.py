@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from compute.objects.instance import Instance
 from compute.objects.operation import InstanceUpdate, Operation, OperationError, Work
 from compute.worker.job import Job, Moment
 from compute.worker.runner import Runner
+from tests.waiting import LONG, deadline, wait_until
 
 
 class Recorder:
@@ -58,7 +59,7 @@ class Recorder:
 
     def wait(self, kind: str) -> tuple[Any, ...]:
         with self.ended:
-            assert self.ended.wait_for(lambda: any(said[0] == kind for said in self.said), 5), self.said
+            assert self.ended.wait_for(lambda: any(said[0] == kind for said in self.said), LONG), self.said
         return next(said for said in self.said if said[0] == kind)
 
 
@@ -99,12 +100,7 @@ def make(handlers: dict[str, Handler]) -> tuple[Recorder, Runner]:
 
 
 def idle(runner: Runner) -> None:
-    done = threading.Event()
-    for _ in range(200):
-        if not runner.running():
-            return
-        done.wait(0.02)
-    raise AssertionError(f'still running: {runner.running()}')
+    wait_until(lambda: not runner.running(), 'the end of all work')
 
 
 def test_success() -> None:
@@ -133,7 +129,7 @@ def test_failure_is_undone_and_told(error: Exception, code: str, retryable: bool
 
 def test_the_same_message_twice_runs_once() -> None:
     gate = threading.Event()
-    recorder, runner = make({'create': Handler(lambda job: gate.wait(5))})
+    recorder, runner = make({'create': Handler(lambda job: gate.wait(LONG))})
     for _ in range(2):
         runner.submit(ctx.internal(), work(1))
     gate.set()
@@ -147,10 +143,10 @@ def test_one_at_a_time_for_a_server() -> None:
 
     def first(job: Job) -> None:
         begun.set()
-        gate.wait(5)
+        gate.wait(LONG)
     recorder, runner = make({'start': Handler(), 'create': Handler(first)})
     runner.submit(ctx.internal(), work(1))
-    assert begun.wait(5)
+    assert begun.wait(LONG)
     works = work(2, 'start')
     runner.submit(ctx.internal(), works)
     assert ('begin', 2) not in recorder.said
@@ -164,12 +160,12 @@ def test_a_delete_makes_a_build_give_way() -> None:
 
     def build(job: Job) -> None:
         begun.set()
-        assert job.cancelled.wait(5)
+        assert job.cancelled.wait(120)
         job.check()
     handler = Handler(build)
     recorder, runner = make({'create': handler, 'delete': Handler()})
     runner.submit(ctx.internal(), work(1))
-    assert begun.wait(5)
+    assert begun.wait(LONG)
     runner.submit(ctx.internal(), work(2, 'delete'))
     assert recorder.wait('finish') == ('finish', 2)
     assert handler.undone.is_set() and not any(said[0] == 'fail' for said in recorder.said)
@@ -204,13 +200,13 @@ def test_an_operation_that_was_leased_while_a_heartbeat_was_answered_is_not_lost
 
     def run(job: Job) -> None:
         begun.set()
-        gate.wait(5)
+        gate.wait(LONG)
         job.check()
     handler = Handler(run)
     recorder, runner = make({'create': handler})
     before = Moment()
     runner.submit(ctx.internal(), work(1))
-    assert begun.wait(5)
+    assert begun.wait(LONG)
     runner.heard((1,), (1,), before)
     gate.set()
     recorder.wait('finish')
@@ -219,10 +215,10 @@ def test_an_operation_that_was_leased_while_a_heartbeat_was_answered_is_not_lost
     gate.clear()
     begun.clear()
     runner.submit(ctx.internal(), work(2))
-    assert begun.wait(5)
+    assert begun.wait(LONG)
     runner.heard((2,), (2,), Moment())
     gate.set()
-    assert handler.undone.wait(5)
+    assert handler.undone.wait(120)
 
 
 def test_recovery_undoes_a_stage_that_may_not_be_repeated() -> None:
@@ -303,14 +299,18 @@ def test_a_stop_lets_running_work_end_and_drops_what_waits() -> None:
 
     def run(job: Job) -> None:
         begun.set()
-        gate.wait(5)
+        gate.wait(LONG)
     recorder = Recorder()
     runner = Runner(recorder, {'create': Handler(run)}, 1, 1)  # type: ignore[arg-type]
     runner.submit(ctx.internal(), work(1, uuid='a'))
-    assert begun.wait(5)
+    assert begun.wait(LONG)
     runner.submit(ctx.internal(), work(2, uuid='b'))
-    threading.Timer(0.2, gate.set).start()
-    assert runner.finish(time.monotonic() + 5)
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(runner.finish, deadline())
+        wait_until(lambda: runner._actions._executor._shutdown, 'the stop')
+        assert not ended.done()
+        gate.set()
+        assert ended.result()
     assert [said[:2] for said in recorder.said] == [('begin', 1), ('progress', 1), ('finish', 1)]
     runner.submit(ctx.internal(), work(3, uuid='c'))
     assert ('begin', 3) not in recorder.said
@@ -321,13 +321,13 @@ def test_what_a_stop_cuts_off_is_neither_failed_nor_undone() -> None:
 
     def run(job: Job) -> None:
         begun.set()
-        gate.wait(5)
+        gate.wait(LONG)
         raise exception.Failed('the connection to the hypervisor was closed')
     handler = Handler(run)
     recorder, runner = make({'create': handler})
     runner.submit(ctx.internal(), work(1))
-    assert begun.wait(5)
-    assert not runner.finish(time.monotonic() + 0.1)
+    assert begun.wait(LONG)
+    assert not runner.finish(deadline(0.1))
     assert runner.running() == (1,)
     runner.stop()
     gate.set()

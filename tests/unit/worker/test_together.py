@@ -22,7 +22,7 @@ class Peer:
 
     def ask(self, numbers: tuple[int, ...]) -> tuple[int, ...]:
         self.asked.append(numbers)
-        assert self.go_on.acquire(timeout=10)
+        assert self.go_on.acquire(timeout=120)
         if self.error is not None:
             raise self.error
         return tuple(number for number in numbers if number % 2)
@@ -37,7 +37,7 @@ def test_who_comes_while_a_question_is_on_its_way_shares_the_next() -> None:
         others = [pool.submit(together.about, number) for number in range(1, 8)]
         wait_for(lambda: together._next is not None and len(together._next.numbers) == 7, 5, 'the others')
         peer.go_on.release(2)
-        assert [answer.result(10) for answer in (first, *others)] == [number % 2 == 0 for number in range(8)]
+        assert [answer.result(120) for answer in (first, *others)] == [number % 2 == 0 for number in range(8)]
     assert peer.asked[0] == (0,) and sorted(peer.asked[1]) == list(range(1, 8)) and len(peer.asked) == 2
 
 
@@ -58,7 +58,7 @@ def test_a_failure_is_everybodys_and_the_next_question_is_asked() -> None:
         peer.go_on.release(3)
         for answer in answers:
             with pytest.raises(exception.Superseded):
-                answer.result(10)
+                answer.result(120)
     peer.error = None
     peer.go_on.release(9)
     assert together.about(4)
@@ -68,7 +68,7 @@ def test_what_breaks_the_question_leaves_nobody_waiting() -> None:
     go_on = threading.Event()
 
     def broken(numbers: tuple[int, ...]) -> tuple[int, ...]:
-        assert go_on.wait(10)
+        assert go_on.wait(120)
         raise ZeroDivisionError
     together = Together(broken)
     with ThreadPoolExecutor(3) as pool:

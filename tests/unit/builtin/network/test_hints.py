@@ -48,7 +48,7 @@ def test_it_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     teller = make(agents)
     teller.start()
     teller.note(changed())
-    assert agents.told.wait(10) and agents.tried == 3
+    assert agents.told.wait(120) and agents.tried == 3
     teller.stop()
 
 
