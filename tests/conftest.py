@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import HealthCheck, settings
+
+_ANY_TIME = {'deadline': None, 'database': None, 'suppress_health_check': [HealthCheck.too_slow]}
+settings.register_profile('gate', derandomize=True, **_ANY_TIME)  # the same examples in every run
+settings.register_profile('endurance', print_blob=True, **_ANY_TIME)
+settings.load_profile(os.environ.get('COMPUTE_TEST_EXAMPLES', 'gate'))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -23,6 +24,14 @@ ONLY_IN = {
     'routes': ('compute/rest/', 'compute/api/', 'tests/'),
 }
 PYTHON = ('compute', 'tests', 'tools')
+# Clocks and sleeps: a test of the gate waits for events, see tests/waiting.py.
+CLOCKS = ('sleep', 'monotonic', 'monotonic_ns', 'perf_counter', 'perf_counter_ns', 'process_time', 'process_time_ns')
+CLOCKS_IN_TEXT = re.compile(rf'\btime\.({"|".join(CLOCKS)})\(')
+CLOCKS_ALLOWED = {
+    'tests/endurance/': 'the endurance set measures',
+    'tests/waiting.py': 'the one place that waits',
+    'tests/real/faults/points.py': 'runs inside daemons, which wait there for a file as long as the test holds them',
+}
 SCRIPTS = ('tools', '.ci')
 
 
@@ -96,6 +105,27 @@ def undocumented_modules() -> Iterator[str]:
             yield f'{path.relative_to(ROOT)}: the module has no docstring'
 
 
+def clocks_in_the_gate() -> Iterator[str]:
+    """Name tests of the gate that sleep, or look at a clock, also in the text of scripts that they run."""
+    for path in sorted((ROOT / 'tests').rglob('*.py')):
+        name = str(path.relative_to(ROOT))
+        if name.startswith(tuple(CLOCKS_ALLOWED)):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(), name)):
+            if found := _clock(node):
+                yield f'{name}:{node.lineno}: {found} makes a test depend on time; wait with tests/waiting.py'
+
+
+def _clock(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == 'time':
+        return f'time.{node.attr}' if node.attr in CLOCKS else ''
+    if isinstance(node, ast.ImportFrom) and node.module == 'time':
+        return ', '.join(f'time.{alias.name}' for alias in node.names if alias.name in CLOCKS)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and (told := CLOCKS_IN_TEXT.search(node.value)):
+        return told.group().rstrip('(')
+    return ''
+
+
 def _imports(path: pathlib.Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
         if isinstance(node, ast.Import):
@@ -105,7 +135,8 @@ def _imports(path: pathlib.Path) -> Iterator[tuple[int, str]]:
 
 
 MEASURES: tuple[Callable[[], Iterator[str]], ...] = (
-    long_files, long_functions, names_that_say_nothing, misplaced_imports, global_configuration, undocumented_modules)
+    long_files, long_functions, names_that_say_nothing, misplaced_imports, global_configuration, undocumented_modules,
+    clocks_in_the_gate)
 
 
 def measures() -> int:

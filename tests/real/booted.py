@@ -15,12 +15,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from compute.builtin.network.agent.linux import setns
 from tests.real.stack import ROOT
+from tests.waiting import LONG, comes_true
 
 T = TypeVar('T')
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -89,9 +89,8 @@ class Booted:
     def _needed() -> list[str]:
         return [path for path in dict.fromkeys((str(ROOT), sys.prefix, sys.base_prefix)) if path != '/usr']
 
-    def start(self) -> float:
-        """Boot it and return after how many seconds systemd was done."""
-        began = time.monotonic()
+    def start(self) -> None:
+        """Boot it and return when systemd is done."""
         binds = [f'--bind-ro={path}' for path in self._needed()]
         keep = [] if os.path.isdir('/run/systemd/system') else ['--keep-unit']
         with (self.folder / 'console').open('ab') as console:
@@ -107,7 +106,6 @@ class Booted:
             capture_output=True).returncode == 0, 20)
         self.until('systemd is not up', lambda: self.run('systemctl', 'is-system-running', check=False).strip() in (
             'running', 'degraded'), 60)
-        return time.monotonic() - began
 
     @property
     def pid(self) -> int:
@@ -121,7 +119,7 @@ class Booted:
         """Run a command as its root and return what it printed. :raises AssertionError: it failed."""
         words = ['nsenter', '-t', str(self.pid), '-a', 'env', '-i', f'PATH={PATH}', 'HOME=/root', 'LC_ALL=C.UTF-8',
                  *(f'{key}={value}' for key, value in (environment or {}).items()), *command]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=seconds, check=False, cwd='/',
+        done = subprocess.run(words, capture_output=True, text=True, timeout=max(seconds, LONG), check=False, cwd='/',
                               stdin=subprocess.DEVNULL)
         assert not check or done.returncode == 0, f'{command}: {done.stdout[-2000:]}\n{done.stderr[-2000:]}'
         return done.stdout
@@ -145,13 +143,11 @@ class Booted:
             raise errors[0]
         return results[0]
 
-    def power_off(self) -> float:
-        """Have systemd stop everything and end; return how many seconds it took."""
-        began = time.monotonic()
+    def power_off(self) -> None:
+        """Have systemd stop everything and end."""
         assert self._process is not None
         self.run('systemctl', 'poweroff', check=False)
-        self._process.wait(100)
-        return time.monotonic() - began
+        self._process.wait(2 * LONG)
 
     def remove(self) -> None:
         """End it and take away every trace; does what it can, whatever state it is in."""
@@ -170,9 +166,8 @@ class Booted:
 
     @staticmethod
     def until(what: str, condition: Callable[[], T], seconds: float) -> T:
-        """Wait for a condition and return what it is. :raises AssertionError: it is not within ``seconds``."""
-        end = time.monotonic() + seconds
-        while not (found := condition()):
-            assert time.monotonic() < end, f'{what} after {seconds:.0f} s'
-            time.sleep(0.1)
-        return found
+        """Wait for a condition and return what it is. :raises AssertionError: it is not in time."""
+        seconds = max(seconds, LONG)
+        found = comes_true(condition, seconds)
+        assert found, f'{what} after {seconds:.0f} s'
+        return found  # type: ignore[no-any-return]

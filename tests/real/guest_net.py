@@ -54,7 +54,7 @@ def own_network() -> Iterator[None]:
 
 def run(*command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a program in this thread's namespace."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **environment},
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, env={**os.environ, **environment},
                           check=False)
     assert not check or done.returncode == 0, f'{command}: {done.stdout} {done.stderr}'
     return done
@@ -87,7 +87,7 @@ class Guest:
 
     def dhcp(self) -> dict[str, str]:
         """Ask for an address and return what came with it."""
-        self.run('busybox', 'udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', '15', '-T', '1', '-s', self._script,
+        self.run('busybox', 'udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', '60', '-T', '1', '-s', self._script,
                  '-O', 'staticroutes', '-O', 'mtu', '-O', 'domain', LEASE_FILE=self.lease_file)
         with open(self.lease_file, encoding='utf-8') as file:
             return dict(line.rstrip('\n').split('=', 1) for line in file if '=' in line)
@@ -98,7 +98,7 @@ class Guest:
         if gateway:
             self.run('ip', 'route', 'replace', 'default', 'via', gateway)
 
-    def pings(self, address: str, source: str = '', patience: int = 5, flow: int = 0) -> bool:
+    def pings(self, address: str, source: str = '', patience: int = 60, flow: int = 0) -> bool:
         """Tell whether an address answers within some seconds; equal ``flow`` makes equal packets."""
         extra = [*(['-I', source] if source else []), *(['-e', str(flow)] if flow else [])]
         done = self.run('ping', '-c', '1', '-w', str(patience), '-i', '0.2', *extra, address, check=False)
@@ -118,7 +118,7 @@ class Guest:
         def listen() -> socket.socket:
             raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
             raw.bind(('eth0', 3))
-            raw.settimeout(10)
+            raw.settimeout(120)
             return raw
         return namespaces.run_in(self.namespace, listen)
 
@@ -129,7 +129,7 @@ class Guest:
     def http(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
         """Ask the metadata address."""
         def ask() -> tuple[int, bytes]:
-            connection = http.client.HTTPConnection(names.METADATA_ADDRESS, 80, timeout=10)
+            connection = http.client.HTTPConnection(names.METADATA_ADDRESS, 80, timeout=120)
             try:
                 connection.request(method, path, body, {name.replace('__', '-'): v for name, v in headers.items()})
                 answer = connection.getresponse()
@@ -141,7 +141,7 @@ class Guest:
     def stop(self) -> None:
         """Switch the guest off."""
         os.write(self._stop[1], b'x')
-        self._pump.join(5)
+        self._pump.join()
         for descriptor in self._stop:
             os.close(descriptor)
         namespaces.remove(self.namespace)

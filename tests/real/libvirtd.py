@@ -14,13 +14,13 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 
 import libvirt
 import pytest
 
 from compute.virt.libvirt.capabilities import cpu_virtualises
+from tests.waiting import wait_until
 
 URI = 'qemu:///system'
 
@@ -43,11 +43,11 @@ class Daemons:
         if self.virtlogd is None and not _runs('virtlogd'):
             self.virtlogd = self._spawn('virtlogd')
         self.libvirtd = self._spawn('libvirtd')
-        deadline = time.monotonic() + 30
-        while not answers():
-            assert self.libvirtd.poll() is None, (self.logs / 'libvirtd.log').read_text()
-            assert time.monotonic() < deadline, 'libvirtd does not answer'
-            time.sleep(0.1)
+        wait_until(self._answers, 'an answer of libvirtd')
+
+    def _answers(self) -> bool:
+        assert self.libvirtd is not None and self.libvirtd.poll() is None, (self.logs / 'libvirtd.log').read_text()
+        return answers()
 
     def _spawn(self, name: str) -> subprocess.Popen[bytes]:
         with (self.logs / f'{name}.log').open('ab') as log:

@@ -8,8 +8,9 @@ import pathlib
 import re
 import subprocess
 import sys
-import time
 from typing import Any
+
+from tests.waiting import LONG, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 STACK = ROOT / 'tools' / 'stack.sh'
@@ -28,19 +29,19 @@ class Stack:
 
     def up(self, *options: str) -> str:
         """Run stack.sh and return what it printed. :raises AssertionError: it failed."""
-        return self._run(*options, '--port-base', str(self._port_base), seconds=600)
+        return self._run(*options, '--port-base', str(self._port_base), seconds=1800)
 
     def again(self) -> str:
         """Run it once more, without options."""
-        return self._run(seconds=300)
+        return self._run(seconds=900)
 
     def down(self) -> str:
         """Take it down."""
-        return self._run('down', seconds=120)
+        return self._run('down', seconds=600)
 
     def status(self) -> str:
         """Return what ``stack.sh status`` prints; it fails when something is not up."""
-        return self._run('status', seconds=60)
+        return self._run('status', seconds=300)
 
     def _run(self, *words: str, seconds: float) -> str:
         done = subprocess.run([str(STACK), *words], capture_output=True, text=True, timeout=seconds, check=False,
@@ -55,34 +56,33 @@ class Stack:
         json_answer = not line.startswith(('server stop', 'server start', 'server reboot', 'server delete',
                                            'console log'))
         done = subprocess.run([*words, *(('-f', 'json') if json_answer else ())], capture_output=True, text=True,
-                              timeout=120, check=False,
+                              timeout=LONG, check=False,
                               env={**self.environment, 'OS_CLIENT_CONFIG_FILE': str(self.folder / 'clouds.yaml')})
         assert done.returncode == 0, f'openstack {line}: {done.stderr}'
         return json.loads(done.stdout) if json_answer else done.stdout
 
     def becomes(self, server: str, status: str, seconds: float = 90) -> None:
         """Wait until a server has a status."""
-        end = time.monotonic() + seconds
-        while (seen := self.openstack(f'server show {server}')['status']) != status:
-            assert seen != 'ERROR' and time.monotonic() < end, f'{server} is {seen}, not {status}'
+        def reached() -> bool:
+            seen = self.openstack(f'server show {server}')['status']
+            assert seen != 'ERROR', f'{server} is in ERROR'
+            return bool(seen == status)
+        wait_until(reached, f'{server} in {status}', seconds)
 
     def vanishes(self, server: str, seconds: float = 60) -> None:
         """Wait until a server is listed no more."""
-        end = time.monotonic() + seconds
-        while server in {row['Name'] for row in self.openstack('server list')}:
-            assert time.monotonic() < end, f'{server} is still listed'
+        wait_until(lambda: server not in {row['Name'] for row in self.openstack('server list')},
+                   f'the end of {server}', seconds)
 
     def ssh(self, address: str, command: str) -> str:
         """Run a command in a guest as its user; retried until the guest lets us in."""
-        end = time.monotonic() + 120
-        while True:
+        def login() -> subprocess.CompletedProcess[str] | None:
             done = subprocess.run(
                 ['ssh', '-i', str(self.folder / 'demo_key'), '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=no',
                  '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=5',
-                 f'debian@{address}', command], capture_output=True, text=True, timeout=30, check=False)
-            if done.returncode == 0:
-                return done.stdout
-            assert time.monotonic() < end, f'no login to {address}: {done.stderr}'
+                 f'debian@{address}', command], capture_output=True, text=True, timeout=LONG, check=False)
+            return done if done.returncode == 0 else None
+        return str(wait_until(login, f'a login to {address}', 300).stdout)
 
     def rows(self) -> dict[str, int]:
         """Return how many there are of what a second run would make again if it made anything."""
@@ -140,4 +140,4 @@ def virsh(*words: str) -> str:
 
 def output(*command: str) -> str:
     """Return what a program prints, nothing if it fails."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False).stdout

@@ -30,9 +30,9 @@ from tests.contract.virt.making import Source, make_conf, make_guest, make_image
 from tests.real.guest_file import guest_file
 from tests.real.libvirtd import URI, Daemons, libvirtd  # noqa: F401 - a fixture
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1800)
 # A boot takes four seconds on an idle machine, and much more where many things run.
-BOOT = 120
+BOOT = 300
 
 
 @pytest.fixture(scope='module')

@@ -33,7 +33,7 @@ from tests.real import forging
 from tests.real.guest_bed import SECRET, Bed, Upstream
 from tests.real.guest_net import Guest, own_network, run
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(os.geteuid() != 0, reason='needs root')]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.skipif(os.geteuid() != 0, reason='needs root')]
 PING = Rule(direction='ingress', protocol='icmp', remote=('0.0.0.0/0',))
 SSH = Rule(direction='ingress', protocol='tcp', port_min=22, port_max=22, remote=('0.0.0.0/0',))
 
@@ -227,7 +227,7 @@ def test_security_groups_are_stateful_and_change(bed: Bed) -> None:
     one, two = bed.boot(closed, opened)
     assert one.pings('10.1.0.12')
     assert not two.pings('10.1.0.11', patience=1)
-    server = threading.Thread(target=two.run, args=('timeout', '10', 'busybox', 'nc', '-l', '-p', '22'),
+    server = threading.Thread(target=two.run, args=('timeout', '120', 'busybox', 'nc', '-l', '-p', '22'),
                               kwargs={'check': False}, daemon=True)
     server.start()
     wait_for(lambda: one.connects('10.1.0.12', 22), 'ssh is let in')

@@ -15,12 +15,13 @@ import pytest
 
 from tests.real.libvirtd import Daemons, libvirtd
 from tests.real.stack import ROOT, Machine, Stack, output, processes
+from tests.waiting import LONG
 
 __all__ = ['libvirtd']
 DAEMONS = ('api', 'scheduler', 'conductor', 'worker', 'metadata', 'identity', 'image', 'network', 'network-agent')
 PORTS = int(os.environ.get('TEST_PORT_BASE', '23000'))
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(2700)
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def test_a_failure_names_the_step_its_log_and_a_remedy(folder: pathlib.Path) -> 
 def test_a_wrong_command_line_is_refused(words: list[str], folder: pathlib.Path) -> None:
     stack = Stack(folder, 0)
     with pytest.raises(AssertionError):
-        stack._run(*words, seconds=20)
+        stack._run(*words, seconds=LONG)
     assert not folder.exists()
 
 

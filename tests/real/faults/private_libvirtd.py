@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import tty
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import libvirt
 
 from compute.virt.libvirt.capabilities import cpu_virtualises
 from tests.functional.standalone import wait_for
+from tests.waiting import Timer
 
 _KEPT = ('run/libvirt', 'etc/libvirt', 'var/lib/libvirt', 'var/cache/libvirt', 'var/log/libvirt')
 _QEMU_CONF = 'namespaces = []\ncgroup_controllers = []\nstdio_handler = "file"\nsecurity_driver = "none"\n' \
@@ -132,12 +132,12 @@ class PrivateLibvirtd:
 
         :raises AssertionError: it did not within ``timeout`` seconds.
         """
-        heard, end = b'', time.monotonic() + timeout
+        heard, since = b'', Timer()
         terminal = os.open(self._terminal(uuid), os.O_RDWR | os.O_NOCTTY)
         try:
             tty.setraw(terminal)
             while hear not in heard:
-                assert time.monotonic() < end, f'{uuid} said {heard[-500:]!r}'
+                assert since.seconds < timeout, f'{uuid} said {heard[-500:]!r}'
                 os.write(terminal, say)
                 while select.select([terminal], [], [], 1)[0]:
                     heard += os.read(terminal, 4096)

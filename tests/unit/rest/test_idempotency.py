@@ -308,7 +308,8 @@ _EXPECTED = st.sampled_from(['done', 'refused', 'died before', 'died after'])
 
 
 @given(st.lists(st.tuples(st.sampled_from('kl'), st.sampled_from([{'a': 1}, {'a': 2}]), _EXPECTED), max_size=12))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[
+    HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_no_history_does_anything_twice(site: Site, history: list[tuple[str, Any, str]]) -> None:
     """Whatever is sent, refused or dies in which order: a key has one effect, of one body, and one answer."""
     site.database.transaction(lambda connection: [connection.execute(each.delete()) for each in (table, things)])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+CLOCK = 'time'  # not written out: the measure looks into texts too
 TOOL = pathlib.Path(__file__).resolve().parents[3] / 'tools' / 'lint.py'
 
 
@@ -69,6 +70,16 @@ def test_global_configuration(lint: Any, name: str, problems: int) -> None:
 @pytest.mark.parametrize(('text', 'problems'), [('', 0), ('"""Says."""\nx = 1\n', 0), ('x = 1\n', 1)])
 def test_docstrings(lint: Any, text: str, problems: int) -> None:
     assert len(found(lint, 'compute/x.py', text, 'undocumented_modules')) == problems
+
+
+@pytest.mark.parametrize(('name', 'text', 'problems'), [
+    ('tests/unit/test_x.py', f'import time\nx = {CLOCK}.sleep(1)', 1),
+    ('tests/unit/test_x.py', f'import time\nx = {CLOCK}.monotonic() - {CLOCK}.perf_counter()', 2),
+    ('tests/unit/test_x.py', 'from time import sleep', 1), ('tests/unit/test_x.py', 'import time\nx = time.time()', 0),
+    ('tests/unit/test_x.py', f'SCRIPT = "import time; {CLOCK}.sleep(1)"', 1),
+    ('tests/endurance/test_x.py', 'from time import sleep', 0), ('tests/waiting.py', 'from time import sleep', 0)])
+def test_clocks(lint: Any, name: str, text: str, problems: int) -> None:
+    assert len(found(lint, name, text, 'clocks_in_the_gate')) == problems
 
 
 def test_an_unknown_check_is_refused(lint: Any, capsys: pytest.CaptureFixture[str]) -> None:
