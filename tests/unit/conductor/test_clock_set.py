@@ -20,6 +20,7 @@ from compute.scheduler.select import SelectEndpoint
 from tests.contract.db.stores import add_host, add_server, open_store
 from tests.unit.conductor.making import USER, Controller
 from tests.unit.scheduler.making import make_conf
+from tests.waiting import deadline
 
 JUMP = 600.0
 
@@ -29,7 +30,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.passed, behind = 0.0, [JUMP]
-        self.watch = ClockWatch(lambda: time.time() - behind[0] + self.passed, lambda: time.monotonic() + self.passed)
+        self.watch = ClockWatch(lambda: time.time() - behind[0] + self.passed, lambda: deadline(0) + self.passed)
         behind[0] = 0.0
 
 
