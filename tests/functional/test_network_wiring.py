@@ -18,7 +18,6 @@ from tests.api.network.serving import PROJECTS, Site, make_conf
 from tests.waiting import wait_until
 
 SERVER = '11111111-2222-3333-4444-555555555555'
-pytestmark = pytest.mark.timeout(60)
 
 
 class Compute:

@@ -18,7 +18,7 @@ from tests.ports import free_ports
 
 RUN = 'import sys; from compute.cmd.identity import main; sys.exit(main())'
 REASON = 'DOWN\nprocess: it waits: The database does not answer'
-Start = Callable[[str], 'subprocess.Popen[bytes]']
+Start = Callable[..., 'subprocess.Popen[bytes]']
 
 
 class Place:
@@ -29,7 +29,7 @@ class Place:
         self.log = folder / 'log'
         self.systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.systemd.bind(str(folder / 'notify'))
-        self.systemd.settimeout(60)
+        self.systemd.settimeout(120)
 
     def said(self) -> str:
         """Return the log."""
@@ -54,11 +54,11 @@ def place(tmp_path: Path) -> Iterator[Place]:
 def start(request: pytest.FixtureRequest, place: Place) -> Iterator[Start]:
     running = []
 
-    def begin(store: str) -> subprocess.Popen[bytes]:
+    def begin(store: str, drain: float = 0.2) -> subprocess.Popen[bytes]:
         conf = place.folder / 'identity.conf'
         conf.write_text(
             f'[DEFAULT]\ntransport_url = kombu+memory://\nlog_file = {place.log}\n'
-            'http_idle_grace = 0.2\nhttp_drain = 2\n'
+            f'http_idle_grace = 0.2\nhttp_drain = {drain}\n'
             f'[database]\nidentity_connection = {store}\n[health]\nlisten_port = {place.health_port}\n'
             f'[identity]\nlisten_host = 127.0.0.1\nlisten_port = {place.port}\nkey_repository = {place.folder}/keys\n')
         running.append(subprocess.Popen(
@@ -94,7 +94,7 @@ def test_no_database(start: Start, place: Place) -> None:
 
 
 def test_a_load_balancer_is_told_before(start: Start, place: Place) -> None:
-    process = start(f'sqlite:///{place.folder}/store')
+    process = start(f'sqlite:///{place.folder}/store', drain=8)
     wait_for(lambda: look(place.port) == (200, 'OK'), 60, 'the daemon')
     process.send_signal(signal.SIGTERM)
     wait_for(lambda: look(place.port) == (503, 'it is stopping'), 10, 'the word to the load balancer')
@@ -106,7 +106,7 @@ def test_broken_database(start: Start, place: Place) -> None:
     store = place.folder / 'store'
     store.write_bytes(b'this is no database at all' * 100)
     process = start(f'sqlite:///{store}')
-    assert process.wait(60) == 1
+    assert process.wait(120) == 1
     assert 'cannot start: ' in place.said() and 'file is not a database' in place.said()
 
 

@@ -20,7 +20,7 @@ os._exit(int(code))
 SOME = 'spawn_makes or end_from_outside or libvirtd_restarts or fetched_once or does_not_obey'
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(1800)
 def test_under_eventlet() -> None:
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', RUN, SOME], cwd=ROOT, capture_output=True, text=True,
                           timeout=200, check=False,

@@ -9,6 +9,7 @@ import pytest
 
 from compute import notifier
 from compute.notifier import Notifier
+from tests.waiting import LONG
 
 
 @pytest.mark.parametrize(('replaces', 'early'), [(False, ['READY=1']), (True, [])])
@@ -28,8 +29,8 @@ def test_ready(monkeypatch: pytest.MonkeyPatch, replaces: bool, early: list[str]
     speaker = Notifier(service)
     speaker.start()
     with told:
-        told.wait_for(lambda: 'READY=1' in said, 0.5)
+        told.wait_for(lambda: 'READY=1' in said, LONG if early else 0.5)
         assert [word for word in said if word == 'READY=1'] == early
         service.serving.set()
-        assert told.wait_for(lambda: 'READY=1' in said, 10)
+        assert told.wait_for(lambda: 'READY=1' in said, LONG)
     speaker.stop()

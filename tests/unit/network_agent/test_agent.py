@@ -16,8 +16,6 @@ from compute.builtin.network.agent.plumbing import Outcome
 from compute.objects.wiring import NetworkWiring, PortWiring
 from tests.contract.network_agent.making import HOST, Daemon, make_conf, make_network, make_port, wait_for
 
-pytestmark = pytest.mark.timeout(30)
-
 
 class SlowPlumbing(FakePlumbing):
     """Waits in ``apply`` for permission, and can fail for a while."""

@@ -27,7 +27,7 @@ class Echo(Interface):
     NAME = 'echo'
     VERSION = '1.1'
 
-    @call(timeout=2)
+    @call(timeout=120)
     def echo(self, context: Any, *, ip: FixedIp, note: str = '') -> FixedIp:
         """Return the address."""
         raise NotImplementedError
@@ -37,7 +37,7 @@ class Echo(Interface):
         """Never answer in time."""
         raise NotImplementedError
 
-    @call(timeout=2)
+    @call(timeout=120)
     def fail(self, context: Any) -> None:
         """Raise."""
         raise NotImplementedError
@@ -59,7 +59,7 @@ class EchoEndpoint(Echo):
         return FixedIp(address=ip.address, subnet_id=note)
 
     def slow(self, context: Any) -> None:
-        self.release.wait(5)
+        self.release.wait(240)
 
     def fail(self, context: Any) -> None:
         raise exception.NoValidHost('none', details={'counts': {'ram': 1}}, hint='buy more')
@@ -102,7 +102,7 @@ def test_values_travel_and_so_does_who_asks(rpc: Rpc, endpoint: EchoEndpoint) ->
 
 def test_cast_to_one_server(rpc: Rpc, endpoint: EchoEndpoint) -> None:
     rpc.client(Echo, 'here').poke(ctx.internal(), word='hello')
-    assert endpoint.poked.wait(5) and endpoint.seen[-1] == 'hello'
+    assert endpoint.poked.wait(120) and endpoint.seen[-1] == 'hello'
 
 
 def test_a_timeout_names_topic_method_and_callee(rpc: Rpc, endpoint: EchoEndpoint) -> None:
@@ -126,7 +126,7 @@ def test_only_methods_of_the_interface_are_reachable(rpc: Rpc, endpoint: EchoEnd
     class Sly(Echo):
         NAME = 'echo'
 
-        @call(timeout=2)
+        @call(timeout=120)
         def hidden(self, context: Any) -> None:
             """Not in the contract."""
     with pytest.raises(exception.Unavailable) as caught:

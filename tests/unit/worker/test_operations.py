@@ -32,6 +32,7 @@ from compute.worker.recovery import Recovery
 from compute.worker.runner import Runner
 from compute.worker.start import Start
 from compute.worker.stop import Stop
+from tests.waiting import wait_until
 
 UUID = '10000000-0000-4000-8000-000000000001'
 
@@ -113,12 +114,8 @@ class Host:
         """Run an operation to its end and return how it ended; None when it was left without a word."""
         before = len(self.conductor.ended)
         self.runner.submit(ctx.internal(), work, **more)
-        pause = threading.Event()
-        for _ in range(1000):
-            if not self.runner.running():
-                return self.conductor.ended[-1] if len(self.conductor.ended) > before else None
-            pause.wait(0.01)
-        raise AssertionError('it does not end')
+        wait_until(lambda: not self.runner.running(), 'the end of the operation')
+        return self.conductor.ended[-1] if len(self.conductor.ended) > before else None
 
     @property
     def clean(self) -> bool:
@@ -303,11 +300,7 @@ def test_a_creation_that_was_cut_off_is_done_by_the_next_worker(host: Host, stag
     left = host.work('create', stage=stage, state='running')
     Recovery(host.conf, host.driver, host.runner, Silent()).run(  # type: ignore[arg-type]
         Registration(service_uuid='s', held=(left,), instances=(left.instance,)))
-    pause = threading.Event()
-    for _ in range(1000):
-        if not host.runner.running():
-            break
-        pause.wait(0.01)
+    wait_until(lambda: not host.runner.running(), 'the end of the operation')
     assert [kind for kind, _ in host.conductor.ended] == ['finish', 'finish']
     assert len(host.driver.guests()) == 1 and len(host.networks.ports) == 2
 
