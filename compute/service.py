@@ -59,8 +59,13 @@ _QUIET = ('amqp=WARN', 'kombu=WARN', 'oslo.messaging=INFO', 'oslo_messaging=INFO
           'oslo_messaging._drivers.impl_rabbit=WARN')
 
 
-def configure(argv: list[str], program: str, extra: Callable[[Any], None] | None = None) -> cfg.ConfigOpts:
-    """Read the configuration into the global ``cfg.CONF`` and set up logs. ``extra`` may register CLI options."""
+def configure(argv: list[str], program: str, extra: Callable[[Any], None] | None = None, *,
+              description: str | None = None, epilog: str | None = None) -> cfg.ConfigOpts:
+    """Read the configuration into the global ``cfg.CONF`` and set up logs.
+
+    :param extra: may register CLI options.
+    :param description: of the program, for ``--help``, and ``epilog``: its examples.
+    """
     conf = cfg.CONF
     options.register(conf)
     log.register_options(conf)
@@ -72,7 +77,8 @@ def configure(argv: list[str], program: str, extra: Callable[[Any], None] | None
     defaults.apply()
     if extra is not None:
         extra(conf)
-    conf(argv, project='compute', prog=program, version=version())
+    conf(argv, project='compute', prog=program, version=version(), description=description,
+         epilog=epilog)
     journal.prepare(conf)
     log.setup(conf, 'compute', version())
     return conf
@@ -342,10 +348,14 @@ def default_paste() -> str:
 
 
 def main(names: list[str], program: str, argv: list[str] | None = None,
-         extra: Callable[[Any], None] | None = None) -> int:
-    """Run daemons until a signal. SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads options."""
+         extra: Callable[[Any], None] | None = None, *, description: str | None = None,
+         epilog: str | None = None) -> int:
+    """Run daemons until a signal; ``extra``, ``description`` and ``epilog`` as in ``configure``.
+
+    SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads options.
+    """
     arguments = sys.argv[1:] if argv is None else argv
-    conf = configure(arguments, program, extra)
+    conf = configure(arguments, program, extra, description=description, epilog=epilog)
     if len(names) == 1 and getattr(conf[names[0]], 'workers', 1) > 1 and not supervisor.is_child():
         supervisor.take_over(names[0], arguments)
     for cls in map(load, names):

@@ -23,6 +23,8 @@ from compute import concurrency  # noqa: E402
 
 concurrency.patch(concurrency.THREADING)
 
+from tools import reference_programs  # noqa: E402
+
 NAMESPACES = ('compute', 'oslo.messaging', 'oslo.log', 'oslo.policy', 'oslo.middleware.cors',
               'oslo.middleware.http_proxy_to_wsgi', 'oslo.middleware.sizelimit', 'keystonemiddleware.auth_token')
 GENERATED = '.. Made by tools/generate_reference.py from the code. Change the code and run it again.'
@@ -246,6 +248,7 @@ def _metric(family: Any) -> str:
 
 
 PRODUCTS: dict[str, Callable[[], str]] = {
+    **reference_programs.products(),
     'etc/compute/compute.conf.sample': configuration_sample,
     'etc/compute/policy.yaml.sample': policy_sample,
     'doc/configuration.rst': configuration_page,

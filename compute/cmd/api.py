@@ -8,4 +8,6 @@ concurrency.patch()
 def main() -> int:
     """Run it."""
     from compute import service
-    return service.main(['api'], 'compute-api')
+    from compute.cmd.programs import program
+    about = program('compute-api')
+    return service.main(['api'], about.name, description=about.does, epilog=about.epilog)

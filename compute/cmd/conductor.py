@@ -8,4 +8,6 @@ concurrency.patch()
 def main() -> int:
     """Run it."""
     from compute import service
-    return service.main(['conductor'], 'compute-conductor')
+    from compute.cmd.programs import program
+    about = program('compute-conductor')
+    return service.main(['conductor'], about.name, description=about.does, epilog=about.epilog)

@@ -8,4 +8,6 @@ concurrency.patch()
 def main() -> int:
     """Run it."""
     from compute import service
-    return service.main(['identity'], 'compute-identity')
+    from compute.cmd.programs import program
+    about = program('compute-identity')
+    return service.main(['identity'], about.name, description=about.does, epilog=about.epilog)

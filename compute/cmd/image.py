@@ -8,4 +8,6 @@ concurrency.patch()
 def main() -> int:
     """Run it."""
     from compute import service
-    return service.main(['image'], 'compute-image')
+    from compute.cmd.programs import program
+    about = program('compute-image')
+    return service.main(['image'], about.name, description=about.does, epilog=about.epilog)

@@ -15,25 +15,28 @@ from compute import concurrency
 
 concurrency.patch(concurrency.THREADING)
 
+from compute.cmd import configuration
+from compute.cmd.programs import program
+
 PASSWORD_VARIABLE = 'OS_BOOTSTRAP_PASSWORD'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 1 when it did not (the reason is on stderr), 2 for a wrong command line."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser_of().parse_args(argv)
     from compute.cmd.stores import ERRORS, reason
     try:
-        return int(arguments.run(_configure(arguments), arguments) or 0)
+        return int(arguments.run(configuration.read(arguments.config_file), arguments) or 0)
     except (*ERRORS, OSError) as error:
         print(f'compute-manage: {reason(error)}', file=sys.stderr)
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser_of() -> argparse.ArgumentParser:
     from compute.cmd.stores import NAMES
-    parser = argparse.ArgumentParser(prog='compute-manage', description='Manages the control plane of compute.')
-    parser.add_argument('--config-file', action='append', default=[], metavar='FILE',
-                        help='configuration file; may be given several times (default: those of the daemons)')
+    about = program('compute-manage')
+    parser = argparse.ArgumentParser(prog=about.name, description=about.does, epilog=about.epilog)
+    configuration.add_argument(parser)
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
 
     database = commands.add_parser('db', help='schemas of the stores').add_subparsers(required=True, metavar='ACTION')
@@ -109,12 +112,6 @@ def _endpoint(text: str) -> tuple[str, str]:
     if not found or not url.startswith(('http://', 'https://')):
         raise argparse.ArgumentTypeError(f'{text!r} is not of the form TYPE=URL')
     return kind, url
-
-
-def _configure(arguments: argparse.Namespace) -> Any:
-    from compute import service
-    words = [word for path in arguments.config_file for word in ('--config-file', path)]
-    return service.configure(words, 'compute')
 
 
 def sync(conf: Any, arguments: argparse.Namespace) -> None:

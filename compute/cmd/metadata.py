@@ -8,4 +8,6 @@ concurrency.patch()
 def main() -> int:
     """Run it."""
     from compute import service
-    return service.main(['metadata'], 'compute-metadata')
+    from compute.cmd.programs import program
+    about = program('compute-metadata')
+    return service.main(['metadata'], about.name, description=about.does, epilog=about.epilog)

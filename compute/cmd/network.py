@@ -8,4 +8,6 @@ concurrency.patch()
 def main() -> int:
     """Run it."""
     from compute import service
-    return service.main(['network'], 'compute-network')
+    from compute.cmd.programs import program
+    about = program('compute-network')
+    return service.main(['network'], about.name, description=about.does, epilog=about.epilog)

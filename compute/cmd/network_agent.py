@@ -12,7 +12,9 @@ def main() -> int:
     from compute import service
     if '--cleanup' in sys.argv[1:]:
         return cleanup([word for word in sys.argv[1:] if word != '--cleanup'])
-    return service.main(['network_agent'], 'compute-network-agent')
+    from compute.cmd.programs import program
+    about = program('compute-network-agent')
+    return service.main(['network_agent'], about.name, description=about.does, epilog=about.epilog)
 
 
 def cleanup(argv: list[str]) -> int:

@@ -8,4 +8,6 @@ concurrency.patch()
 def main() -> int:
     """Run it."""
     from compute import service
-    return service.main(['scheduler'], 'compute-scheduler')
+    from compute.cmd.programs import program
+    about = program('compute-scheduler')
+    return service.main(['scheduler'], about.name, description=about.does, epilog=about.epilog)

@@ -10,4 +10,6 @@ ORDER = ['identity', 'image', 'network', 'conductor', 'scheduler', 'api', 'metad
 def main() -> int:
     """Run them, those first that others call."""
     from compute import service
-    return service.main(ORDER, 'compute-standalone')
+    from compute.cmd.programs import program
+    about = program('compute-standalone')
+    return service.main(ORDER, about.name, description=about.does, epilog=about.epilog)

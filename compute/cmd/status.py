@@ -19,6 +19,9 @@ concurrency.patch(concurrency.THREADING)
 
 import requests
 
+from compute import exception
+from compute.cmd import configuration
+from compute.cmd.programs import program
 from compute.cmd.stores import ERRORS, STORES, Store, named, reason
 
 REST = ('identity', 'image', 'network', 'api', 'metadata')
@@ -30,18 +33,21 @@ _LIMIT = 100
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the state; 0 when everything is up and nothing hangs, else 1."""
-    arguments = _parser().parse_args(argv)
-    from compute import service
-    words = [word for path in arguments.config_file for word in ('--config-file', path)]
-    conf = service.configure(words, 'compute')
+    """Print the state; 0 when everything is up and nothing hangs, 1 when not, 2 without a configuration."""
+    arguments = parser_of().parse_args(argv)
+    conf = configuration.read(arguments.config_file)
+    try:
+        configuration.demand(conf, 'database', 'connection')
+    except exception.Invalid as error:
+        print(f'compute-status: {error.message}', file=sys.stderr)
+        return 2
     return check_upgrade(conf, arguments.json) if arguments.command else show(conf, arguments.older, arguments.json)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='compute-status', description='Shows what is up and what hangs.')
-    parser.add_argument('--config-file', action='append', default=[], metavar='FILE',
-                        help='configuration file; may be given several times (default: those of the daemons)')
+def parser_of() -> argparse.ArgumentParser:
+    about = program('compute-status')
+    parser = argparse.ArgumentParser(prog=about.name, description=about.does, epilog=about.epilog)
+    configuration.add_argument(parser)
     parser.add_argument('--json', action='store_true', help='print JSON')
     parser.add_argument('--older', type=int, default=60, metavar='SECONDS',
                         help='list open operations that are older than this (%(default)s)')

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from compute.cmd.configuration import demand
 from compute.db import migrate
 from compute.db.session import Database
 from compute.exception import ComputeError
@@ -25,7 +26,8 @@ class Store:
     table: str
 
     def open(self, conf: Any) -> Database:
-        """Return the store at its configured address. The caller disposes of it."""
+        """Return the store at its configured address. The caller disposes of it. :raises Invalid: none is set."""
+        demand(conf, 'database', self.option)
         return Database(getattr(conf.database, self.option), conf.database)
 
     def upgrade(self, database: Database) -> list[str]:

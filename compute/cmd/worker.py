@@ -8,4 +8,6 @@ concurrency.patch()
 def main() -> int:
     """Run it."""
     from compute import service
-    return service.main(['worker'], 'compute-worker')
+    from compute.cmd.programs import program
+    about = program('compute-worker')
+    return service.main(['worker'], about.name, description=about.does, epilog=about.epilog)

@@ -45,6 +45,8 @@ REQUESTS: dict[str, tuple[str, str]] = {
     'token_expired': ('The token has expired.', 'Log in again.'),
     'token_invalid': ('The token is malformed, or its signature does not fit.', 'Log in again.'),
     'token_revoked': ('The token was revoked: a logout, a new password, a role taken away.', 'Log in again.'),
+    'option_missing': ('A tool was given no configuration, or one that lacks the option.',
+                       'Name the file with --config-file or in COMPUTE_CONFIG.'),
     'idempotency_key_malformed': ('The Idempotency-Key has a form that is not taken.', 'Use a UUID.'),
     'idempotency_key_reused': ('The Idempotency-Key was used for another request.', 'Give each request its own key.'),
     'idempotency_key_in_use': ('The first request with this key is being done.', 'Send it again after Retry-After.'),
