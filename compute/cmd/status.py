@@ -21,6 +21,7 @@ import requests
 
 from compute import exception
 from compute.cmd import configuration
+from compute.cmd.doctor import CHECKS
 from compute.cmd.programs import program
 from compute.cmd.stores import ERRORS, STORES, Store, named, reason
 
@@ -36,12 +37,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the state; 0 when everything is up and nothing hangs, 1 when not, 2 without a configuration."""
     arguments = parser_of().parse_args(argv)
     conf = configuration.read(arguments.config_file)
+    if arguments.command == 'check':
+        from compute.cmd import check
+        return check.run(conf, arguments.only, arguments.json)
     try:
         configuration.demand(conf, 'database', 'connection')
     except exception.Invalid as error:
         print(f'compute-status: {error.message}', file=sys.stderr)
         return 2
-    return check_upgrade(conf, arguments.json) if arguments.command else show(conf, arguments.older, arguments.json)
+    if arguments.command == 'upgrade':
+        return check_upgrade(conf, arguments.json)
+    return show(conf, arguments.older, arguments.json)
 
 
 def parser_of() -> argparse.ArgumentParser:
@@ -52,11 +58,22 @@ def parser_of() -> argparse.ArgumentParser:
     parser.add_argument('--older', type=int, default=60, metavar='SECONDS',
                         help='list open operations that are older than this (%(default)s)')
     commands = parser.add_subparsers(dest='command', metavar='COMMAND')
+    _check(commands.add_parser('check', help='look for a slow or broken set-up of this machine', description=(
+        'Look for what makes this machine slow or breaks it: KVM, libvirt, AppArmor, folders, network, clock, names, '
+        'broker, databases, certificates. Each finding names its mend. Run it as root on a host. Ends with 0 when all '
+        'is well, 1 when something is slow or will not last, 2 when something is broken.')))
     upgrade = commands.add_parser('upgrade', help='see whether this version may be started')
     upgrade.add_subparsers(required=True, metavar='ACTION').add_parser(
         'check', help='0 when nothing is to be done, 1 when a schema is missing or data is still being changed, 2 when '
                       'a store does not answer')
     return parser
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    names = tuple(each.name for each in CHECKS)
+    parser.add_argument('--only', action='append', default=[], metavar='CHECK', choices=names,
+                        help=f'make this check only; may be given several times ({", ".join(names)})')
+    parser.add_argument('--json', action='store_true', help='print JSON')
 
 
 def show(conf: Any, older: int, as_json: bool) -> int:

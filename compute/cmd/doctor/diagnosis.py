@@ -1,0 +1,53 @@
+"""What a check finds: a level, what was seen, and the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from oslo_config import cfg
+
+from compute.cmd.doctor.machine import Machine
+
+OK, WARNING, FAILURE, UNKNOWN = 'ok', 'warning', 'failure', 'unknown'
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """``found`` is a sentence; ``mend`` a command or a sentence, empty where nothing is to be done.
+
+    WARNING: it works, slowly or not for long. FAILURE: it does not work. UNKNOWN: this machine does not tell.
+    """
+
+    level: str
+    found: str
+    mend: str = ''
+
+
+def fine(found: str) -> Diagnosis:
+    """Return that nothing is to be done."""
+    return Diagnosis(OK, found)
+
+
+def warning(found: str, mend: str) -> Diagnosis:
+    """Return what works, slowly or not for long."""
+    return Diagnosis(WARNING, found, mend)
+
+
+def failure(found: str, mend: str) -> Diagnosis:
+    """Return what does not work."""
+    return Diagnosis(FAILURE, found, mend)
+
+
+def unknown(found: str, mend: str = '') -> Diagnosis:
+    """Return what could not be seen."""
+    return Diagnosis(UNKNOWN, found, mend)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One subject. ``host``: only where guests run under libvirt."""
+
+    name: str
+    look: Callable[[Machine, cfg.ConfigOpts], Iterator[Diagnosis]]
+    host: bool = False
