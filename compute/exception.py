@@ -78,6 +78,12 @@ class Gone(ComputeError):
     status, code = 410, 'gone'
 
 
+class NotBuilt(ComputeError):
+    """The API has the operation, this release does not."""
+
+    status, code = 501, 'not_built'
+
+
 class TooLarge(ComputeError):
     """A body or an upload is over its limit."""
 

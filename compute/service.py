@@ -22,7 +22,19 @@ from oslo_config import cfg
 from oslo_log import log
 
 import compute
-from compute import concurrency, exception, journal, lag, memory, metrics, metrics_shared, signals, supervisor, tracing
+from compute import (
+    concurrency,
+    exception,
+    journal,
+    lag,
+    memory,
+    metrics,
+    metrics_shared,
+    proxies,
+    signals,
+    supervisor,
+    tracing,
+)
 from compute import conf as options
 from compute.health import DOWN, Finding, Report, merged, release, samples
 from compute.http_server import HttpServer
@@ -79,6 +91,7 @@ def configure(argv: list[str], program: str, extra: Callable[[Any], None] | None
         extra(conf)
     conf(argv, project='compute', prog=program, version=version(), description=description,
          epilog=epilog)
+    proxies.bypass_for_this_machine()
     journal.prepare(conf)
     log.setup(conf, 'compute', version())
     return conf

@@ -7,6 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.hermetic import forbid_default_ports
+
 _ANY_TIME = {'deadline': None, 'database': None, 'suppress_health_check': [HealthCheck.too_slow]}
 settings.register_profile('gate', derandomize=True, **_ANY_TIME)  # the same examples in every run
 settings.register_profile('endurance', print_blob=True, **_ANY_TIME)
@@ -18,3 +20,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if ':' in item.name and 'gabbi' not in item.path.name and item.parent is not None:
         item.name = item.name.replace(':', '-')
         item._nodeid = f'{item.parent.nodeid}::{item.name}'
+
+
+def pytest_configure() -> None:
+    """Keep the tests of this process on ports of their own."""
+    forbid_default_ports()

@@ -23,7 +23,7 @@ from compute import concurrency  # noqa: E402
 
 concurrency.patch(concurrency.THREADING)
 
-from tools import reference_programs  # noqa: E402
+from tools import reference_features, reference_programs  # noqa: E402
 
 NAMESPACES = ('compute', 'oslo.messaging', 'oslo.log', 'oslo.policy', 'oslo.middleware.cors',
               'oslo.middleware.http_proxy_to_wsgi', 'oslo.middleware.sizelimit', 'keystonemiddleware.auth_token')
@@ -147,7 +147,13 @@ def _table(resource: Any, versioned: bool) -> Iterator[str]:
         action = op.method == 'ACTION'
         path = f'``{resource.actions}`` ``{op.path}``' if action else f'``{op.path}``'
         yield from _row(['action' if action else op.method, path, *([_window(op)] if versioned else []), _status(op),
-                         f'``{op.policy}``' if op.policy else 'gone' if op.gone else 'none: no token needed'])
+                         f'``{op.policy}``' if op.policy else _without_policy(op)])
+
+
+def _without_policy(op: Any) -> str:
+    if op.is_refused:
+        return 'gone' if op.gone else 'planned'
+    return 'none: no token needed'
 
 
 def _row(cells: list[str]) -> Iterator[str]:
@@ -161,8 +167,8 @@ def _window(op: Any) -> str:
 
 
 def _status(op: Any) -> str:
-    if op.gone:
-        return '410'
+    if op.is_refused:
+        return '410' if op.gone else '501'
     if isinstance(op.status, int):
         return str(op.status)
     return ', '.join(f'{status} from {since}' for since, status in op.status)
@@ -249,6 +255,8 @@ def _metric(family: Any) -> str:
 
 PRODUCTS: dict[str, Callable[[], str]] = {
     **reference_programs.products(),
+    'README.md': reference_features.readme,
+    'doc/features.rst': reference_features.page,
     'etc/compute/compute.conf.sample': configuration_sample,
     'etc/compute/policy.yaml.sample': policy_sample,
     'doc/configuration.rst': configuration_page,

@@ -20,6 +20,7 @@ from compute.api import (
     keypairs,
     limits,
     operations,
+    planned,
     quota_class_sets,
     quota_sets,
     removed,
@@ -53,6 +54,7 @@ RESOURCES: tuple[Resource, ...] = (
     operations.RESOURCE,
     audit.RESOURCE,
     *removed.RESOURCES,
+    *planned.RESOURCES,
     *SERVERS,
 )
 
@@ -67,4 +69,4 @@ def all_resources() -> tuple[Resource, ...]:
 
 
 def _closed(op: Op) -> Op:
-    return op if op.query is not None or op.public or op.gone else dataclasses.replace(op, query=_NO_QUERY)
+    return op if op.query is not None or op.public or op.is_refused else dataclasses.replace(op, query=_NO_QUERY)

@@ -15,6 +15,8 @@ KINDS: dict[str, tuple[str, str]] = {
     'over_quota': ('A limit of the project would be passed.', 'Remove something, ask for less, or raise the quota.'),
     'not_found': ('No such thing, or not for this caller.', 'See whether id and project are right.'),
     'conflict': ('The state of the thing does not allow it now.', 'Look at the state; try again when it has changed.'),
+    'not_built': ('The API has this operation, this release does not have it yet.',
+                  'See the table of features in README.md; the release notes say when it comes.'),
     'gone': ('The operation was removed from the API.', 'Use what took its place.'),
     'too_large': ('A body, an upload or a count is over its limit.', 'Send less, or raise the limit.'),
     'unsupported': ('This driver or this host cannot do it.', 'Choose another host or another way.'),

@@ -18,7 +18,7 @@ import webob
 import webob.exc
 
 from compute import context as ctx
-from compute.exception import ComputeError, Forbidden, Gone, Invalid, NotFound, TooLarge, Unauthorized
+from compute.exception import ComputeError, Forbidden, Gone, Invalid, NotBuilt, NotFound, TooLarge, Unauthorized
 from compute.rest import idempotency
 from compute.rest.call import Call
 from compute.rest.errors import Shape
@@ -83,7 +83,7 @@ class Kernel:
         for op in (op for resource in api.resources for op in resource.ops):
             if op.policy is not None and not api.policy.knows(op.policy):
                 raise ValueError(f'{api.name}: {op.method} {op.path} names the unknown policy {op.policy}')
-            if op.policy is None and not op.public and not op.gone:
+            if op.policy is None and not op.public and not op.is_refused:
                 raise ValueError(f'{api.name}: {op.method} {op.path} has no policy')
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -132,6 +132,9 @@ class Kernel:
         call = self._call(request, op, version, context, parts)
         if op.gone:
             raise Gone(f'{op.path} was removed from this API.')
+        if op.planned:
+            raise NotBuilt(f'{op.path} is an action of this API that this release does not have yet. The table of '
+                           'features in README.md and the release notes say what it has.')
         heeds = request.method == 'POST' and not (op.public or op.raw or op.reads)
         asks_once = heeds and idempotency.HEADER in request.headers
         if self.api.answers is None or not asks_once:

@@ -122,6 +122,7 @@ class Op:
     :param raw: the body is not parsed: the handler reads ``call.stream``.
     :param public: no token is needed.
     :param gone: answers 410 in its window.
+    :param planned: answers 501 in its window: the API has it, this release does not.
     :param again: for ``Idempotency-Key``: rebuilds the answer of a POST that was done and whose answer was lost. Takes
         a ``Call`` without target and the id of the request that did it.
     :param reads: a POST that changes nothing: ``Idempotency-Key`` means nothing to it.
@@ -143,6 +144,7 @@ class Op:
     raw: bool = False
     public: bool = False
     gone: bool = False
+    planned: bool = False
     again: Callable[..., Any] | None = None
     reads: bool = False
     in_project: bool = False
@@ -151,6 +153,11 @@ class Op:
     def window(self) -> Window:
         """The versions in which the operation exists."""
         return window(self.since, self.until)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it has no handler and only says why."""
+        return self.gone or self.planned
 
     def status_at(self, version: Version) -> int:
         """Return the status of a success."""

@@ -1,6 +1,10 @@
 # Options of a stack, remembered in its folder so that later commands need none.
 
 MODE=standalone DRIVER=libvirt HOSTS=1 PORT_BASE=0 LISTEN=127.0.0.1
+# http_proxy is for downloads: calls to this machine never go through it.
+no_proxy=${no_proxy:-${NO_PROXY:-}}
+export no_proxy=${no_proxy:+$no_proxy,}localhost,127.0.0.1,127.0.0.0/8,::1
+export NO_PROXY=$no_proxy
 
 parse_options() {
     local asked=''

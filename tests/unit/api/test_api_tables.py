@@ -73,7 +73,7 @@ def test_windows_of_a_key_neither_overlap_nor_leave_gaps(resource: Resource, op:
 
 @each_op
 def test_every_operation_has_a_policy_that_is_documented(resource: Resource, op: Op) -> None:
-    if op.gone or op.public:
+    if op.is_refused or op.public:
         return
     rules = {rule.name: rule for rule in list_rules()}
     assert op.policy in rules
@@ -82,7 +82,7 @@ def test_every_operation_has_a_policy_that_is_documented(resource: Resource, op:
 
 @each_op
 def test_every_operation_says_what_it_does(resource: Resource, op: Op) -> None:
-    assert op.gone or (op.handler is not None and op.handler.__doc__)
+    assert op.is_refused or (op.handler is not None and op.handler.__doc__)
 
 
 def test_operations_of_one_place_do_not_overlap() -> None:

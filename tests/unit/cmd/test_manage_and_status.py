@@ -32,6 +32,12 @@ password_hash_rounds = 4
 password = of-the-service
 [api]
 listen_port = {port}
+[image]
+listen_port = 1
+[network]
+listen_port = 1
+[metadata]
+listen_port = 1
 '''
 
 
@@ -154,6 +160,13 @@ def test_status_shows_what_is_down(synced: Control) -> None:
     assert 'nobody answers' in done.stdout
     for title in ('daemons', 'services', 'hosts', 'operations open for more than 60 s'):
         assert f'{title}\n' in done.stdout
+
+
+def test_status_asks_daemons_of_this_machine_past_a_proxy(synced: Control) -> None:
+    done = synced.run('status', '--json', http_proxy='http://127.0.0.1:1', HTTP_PROXY='http://127.0.0.1:1',
+                      no_proxy='', NO_PROXY='')
+    states = {row['daemon']: row['state'] for row in json.loads(done.stdout)['daemons']}
+    assert states == {'identity': 'up', 'api': 'up', 'image': 'down', 'network': 'down', 'metadata': 'down'}
 
 
 def test_status_as_json_tells_of_daemons_services_and_old_operations(synced: Control) -> None:

@@ -1,0 +1,36 @@
+"""Actions of the Compute API that are not built yet: 501 says so, where a mistyped action gets 400.
+
+An action leaves this table in the change that builds it. Microversions are those at which the API has the action.
+"""
+
+from __future__ import annotations
+
+from compute.rest.op import Op, Resource
+
+_SINCE = {'trigger_crash_dump': '2.17'}
+_UNTIL = {
+    **dict.fromkeys(('addFloatingIp', 'removeFloatingIp', 'addFixedIp', 'removeFixedIp'), '2.44'),
+    **dict.fromkeys(('os-getVNCConsole', 'os-getSPICEConsole', 'os-getSerialConsole'), '2.6'),
+}
+
+SERVER_ACTIONS = (
+    'addFixedIp', 'addFloatingIp', 'addSecurityGroup', 'changePassword', 'confirmResize', 'createBackup', 'createImage',
+    'evacuate', 'injectNetworkInfo', 'migrate', 'os-getSPICEConsole', 'os-getSerialConsole', 'os-getVNCConsole',
+    'os-migrateLive', 'os-resetState', 'pause', 'rebuild', 'removeFixedIp', 'removeFloatingIp', 'removeSecurityGroup',
+    'rescue', 'resize', 'restore', 'resume', 'revertResize', 'shelve', 'shelveOffload', 'suspend',
+    'trigger_crash_dump', 'unpause', 'unrescue', 'unshelve')
+
+# /os-volumes_boot mirrors some actions of /servers, until 2.103.
+_MIRRORED = ('confirmResize', 'createImage', 'rebuild', 'resize', 'revertResize', 'trigger_crash_dump')
+
+RESOURCES = (
+    Resource('planned-server-actions', tuple(
+        Op('ACTION', key, since=_SINCE.get(key), until=_UNTIL.get(key), planned=True) for key in SERVER_ACTIONS),
+        actions='/servers/{id}/action'),
+    Resource('planned-mirrored-actions', tuple(
+        Op('ACTION', key, since=_SINCE.get(key), until='2.103', planned=True) for key in _MIRRORED),
+        actions='/os-volumes_boot/{id}/action'),
+    Resource('planned-aggregate-actions', tuple(
+        Op('ACTION', key, planned=True) for key in ('add_host', 'remove_host', 'set_metadata')),
+        actions='/os-aggregates/{id}/action'),
+)
