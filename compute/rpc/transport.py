@@ -80,8 +80,9 @@ class Rpc:
         memory.install()
         broker.install()
         self.conf = conf
+        oslo_messaging.TransportURL.parse(conf, url)  # registers [DEFAULT] transport_url
         self._transport = oslo_messaging.get_rpc_transport(
-            conf, url=url, allowed_remote_exmods=[exception.__name__])
+            conf, url=memory.address(url or conf.transport_url), allowed_remote_exmods=[exception.__name__])
         self._clients: dict[tuple[type, str | None], Any] = {}
         self._breaker = Breaker()
         self._casters = concurrency.Pool('casts', _CASTERS, queue=500)
