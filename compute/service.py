@@ -19,29 +19,15 @@ from functools import partial
 from typing import Any
 
 from oslo_config import cfg
-from oslo_log import log
 
 import compute
-from compute import (
-    concurrency,
-    exception,
-    journal,
-    lag,
-    memory,
-    metrics,
-    metrics_shared,
-    proxies,
-    signals,
-    supervisor,
-    tracing,
-)
-from compute import conf as options
+from compute import concurrency, exception, lag, memory, metrics, metrics_shared, signals, supervisor, tracing
+from compute.configure import configure
 from compute.health import DOWN, Finding, Report, merged, release, samples
 from compute.http_server import HttpServer
 from compute.notifier import Notifier, replaces
 from compute.rest.admin import Admin
 from compute.rest.door import Door
-from compute.rpc import defaults
 from compute.rpc.transport import Rpc
 
 LOG = logging.getLogger(__name__)
@@ -65,41 +51,6 @@ _RESERVE = 2.0
 _SHARE = 1.0
 _LOOK = 0.2
 _RPC_PATIENCE = 5.0
-_QUIET = ('amqp=WARN', 'kombu=WARN', 'oslo.messaging=INFO', 'oslo_messaging=INFO', 'urllib3=WARN', 'requests=WARN',
-          'keystoneauth=WARN', 'keystonemiddleware=WARN', 'sqlalchemy=WARN', 'alembic=WARN', 'pyroute2=WARN',
-          'stevedore=WARN', 'routes=WARN', 'asyncio=WARN', 'opentelemetry=CRITICAL',
-          'oslo_messaging._drivers.impl_rabbit=WARN')
-
-
-def configure(argv: list[str], program: str, extra: Callable[[Any], None] | None = None, *,
-              description: str | None = None, epilog: str | None = None) -> cfg.ConfigOpts:
-    """Read the configuration into the global ``cfg.CONF`` and set up logs.
-
-    :param extra: may register CLI options.
-    :param description: of the program, for ``--help``, and ``epilog``: its examples.
-    """
-    conf = cfg.CONF
-    options.register(conf)
-    log.register_options(conf)
-    log.set_defaults(
-        logging_context_format_string='%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s '
-                                      '[%(global_request_id)s %(request_id)s %(project_id)s %(user)s%(trace)s] '
-                                      '%(instance)s%(message)s',
-        default_log_levels=[*log.get_default_log_levels(), *_QUIET])
-    defaults.apply()
-    if extra is not None:
-        extra(conf)
-    conf(argv, project='compute', prog=program, version=version(), description=description,
-         epilog=epilog)
-    proxies.bypass_for_this_machine()
-    journal.prepare(conf)
-    log.setup(conf, 'compute', version())
-    return conf
-
-
-def version() -> str:
-    """Return the version of the installed package."""
-    return release()
 
 
 def load(name: str) -> Any:
@@ -138,7 +89,7 @@ class Service:
         tracing.start(self.conf, self._names)
         self._serve_admin()
         self._rpc = Rpc(self.conf)
-        metrics.set_value('compute_build_info', 1, version(), concurrency.backend(), ','.join(self._names))
+        metrics.set_value('compute_build_info', 1, release(), concurrency.backend(), ','.join(self._names))
         self._unwatch = metrics.source('health', lambda: samples(self.report()))
         concurrency.spawn(lag.watch, self._stop, self.conf.hub_lag_warning, name='hub-lag')
         for name in self._names:
@@ -185,7 +136,7 @@ class Service:
         if not self._serve_rpc(served):
             return False
         served.daemon.start()
-        LOG.info('%s runs (%s threads, version %s)', served.name, concurrency.backend(), version())
+        LOG.info('%s runs (%s threads, version %s)', served.name, concurrency.backend(), release())
         return True
 
     def _patiently(self, prepare: Callable[[], Any]) -> bool:

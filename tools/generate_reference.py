@@ -271,8 +271,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--check', action='store_true', help='write nothing; return 1 if a file is out of date')
     check = parser.parse_args().check
-    from compute import service
-    service.configure(['--config-file', '/dev/null'], 'generate_reference')  # sets the defaults that daemons run with
+    from compute.configure import configure
+    configure(['--config-file', '/dev/null'], 'generate_reference')  # sets the defaults that daemons run with
     stale = []
     for name, make in PRODUCTS.items():
         path, text = ROOT / name, make()

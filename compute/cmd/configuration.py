@@ -20,9 +20,9 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
 
 def read(files: list[str]) -> Any:
     """Read the configuration and set up the log."""
-    from compute import service
+    from compute.configure import configure
     named = files or [path for path in os.environ.get(VARIABLE, '').split(':') if path]
-    return service.configure([word for path in named for word in ('--config-file', path)], 'compute')
+    return configure([word for path in named for word in ('--config-file', path)], 'compute')
 
 
 def demand(conf: Any, group: str, option: str) -> None:

@@ -19,8 +19,8 @@ def main() -> int:
 
 def cleanup(argv: list[str]) -> int:
     """Remove what the agent made on this host, and print each thing removed. Needs neither server nor broker."""
-    from compute import service
     from compute.builtin.network.agent.agent import Agent
-    for change in Agent.cleanup(service.configure(argv, 'compute-network-agent')):
+    from compute.configure import configure
+    for change in Agent.cleanup(configure(argv, 'compute-network-agent')):
         print(change)
     return 0

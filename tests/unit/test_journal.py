@@ -15,8 +15,9 @@ lines = []
 class Journal:
     send = staticmethod(lambda text, **fields: lines.append([text, fields]))
 handlers.journal = Journal
-from compute import context, service
-service.configure(['--use-journal'], 'compute-api')
+from compute import context
+from compute.configure import configure
+configure(['--use-journal'], 'compute-api')
 context.RequestContext(request_id='req-1', global_request_id='req-2', project_id='p', user_id='u', overwrite=True)
 logging.getLogger('compute.x').info('hello')
 print(json.dumps(lines[-1]))

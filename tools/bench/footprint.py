@@ -67,7 +67,8 @@ def _load(name: str) -> dict[str, Any]:
     from compute import concurrency
     concurrency.patch()
     from compute import service
-    service.configure([], f'compute-{name}')
+    from compute.configure import configure
+    configure([], f'compute-{name}')
     service.load(name)
     if name in ('worker', 'network_agent'):
         import compute.virt.fake.driver  # noqa: F401
