@@ -16,7 +16,7 @@ from tests.real.faults import libvirt_seams
 from tests.real.faults.bed import VICTIM, Bed
 from tests.real.faults.private_libvirtd import PrivateLibvirtd
 
-LEASE = 4
+LEASE = 8
 """What a lease lasts here: a libvirtd that hangs for longer is worth seeing, and nobody wants to wait for it."""
 
 
@@ -42,7 +42,7 @@ class GuestBed(Bed):
                         'shutdown_timeout': 2, 'cpu_allocation_ratio': 100, 'ram_allocation_ratio': 10,
                         'disk_allocation_ratio': 1000, 'reserved_memory_mb': 0}, health={'interval': 1})
         if name in ('conductor', 'scheduler', 'api'):
-            overrides = {'conductor': {'lease': LEASE, 'begin_timeout': 3}}
+            overrides = {'conductor': {'lease': LEASE, 'begin_timeout': 6}}
         return super().add(name, host, **overrides)
 
     def start(self) -> None:
