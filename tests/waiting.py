@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-LONG = 180.0
+LONG = 300.0
 """Seconds after which something hangs."""
 PAUSE = 0.02
 

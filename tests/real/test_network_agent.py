@@ -33,7 +33,7 @@ from tests.real import forging
 from tests.real.guest_bed import SECRET, Bed, Upstream
 from tests.real.guest_net import Guest, own_network, run
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.skipif(os.geteuid() != 0, reason='needs root')]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.skipif(os.geteuid() != 0, reason='needs root')]
 PING = Rule(direction='ingress', protocol='icmp', remote=('0.0.0.0/0',))
 SSH = Rule(direction='ingress', protocol='tcp', port_min=22, port_max=22, remote=('0.0.0.0/0',))
 
