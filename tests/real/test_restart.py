@@ -131,8 +131,14 @@ def test_a_start_says_what_it_waits_for(cluster: Cluster) -> None:
     cluster.broker.start()
     for name in names:
         cluster[name].wait()
-    wait_for(lambda: cluster['scheduler'].health() == (200, 'OK'), 60, 'the scheduler is well')  # a look may be old
+    wait_for(lambda: _serves(cluster, 'scheduler'), 60, 'the scheduler is well')  # a look may be old
     cluster.settled(120)
+
+
+def _serves(cluster: Cluster, name: str) -> bool:
+    """A machine that is slow is another matter: the daemon says so, and serves."""
+    status, text = cluster[name].health()
+    return status == 200 and 'database' not in text and 'broker' not in text
 
 
 def _misses(cluster: Cluster, name: str, what: str) -> bool:
