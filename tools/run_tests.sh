@@ -46,6 +46,7 @@ Environment:
   TEST_VENV       Python environment (default: .venv-tests; made if it is missing)
   TEST_PORT_BASE  first port for the services of the real tier (now $PORT_BASE)
   TEST_GUEST      a guest image to use instead of building one
+  ENDURANCE_REPORT  a file in which the endurance set keeps its figures
   CONCURRENCY     eventlet or threading: of every daemon of a test that does not try both, and of the tests of single
                   parts themselves (without: as each test says)
 END
