@@ -47,7 +47,7 @@ def end_group(process: subprocess.Popen[bytes] | None, number: int = signal.SIGK
         return
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-    process.wait(60)
+    process.wait(300)
 
 
 class Broker:
@@ -104,7 +104,7 @@ class Broker:
         return True
 
     def _connect(self) -> Any:
-        connection = amqp.Connection(f'127.0.0.1:{self.port}', userid='compute', password=_PASSWORD, connect_timeout=5)
+        connection = amqp.Connection(f'127.0.0.1:{self.port}', userid='compute', password=_PASSWORD, connect_timeout=60)
         connection.connect()
         return connection
 
@@ -127,7 +127,7 @@ class Broker:
     def connections(self) -> dict[int, int]:
         """Return how many channels each connection has, by the port at the client's end, as the node counts them."""
         told = subprocess.run([_CONTROL, '--quiet', 'list_connections', '--no-table-headers', 'peer_port', 'channels'],
-                              env=self._environment(), check=True, timeout=60, capture_output=True, text=True).stdout
+                              env=self._environment(), check=True, timeout=300, capture_output=True, text=True).stdout
         return {int(port): int(channels) for port, channels in (line.split() for line in told.splitlines())}
 
     def kill(self) -> None:

@@ -69,7 +69,7 @@ class Daemons:
         """Stop libvirtd; guests and virtlogd go on."""
         if self.libvirtd is not None:
             self.libvirtd.terminate()
-            self.libvirtd.wait(20)
+            self.libvirtd.wait(300)
             self.libvirtd = None
 
     def stop(self) -> None:
@@ -78,7 +78,7 @@ class Daemons:
             self.stop_libvirtd()
             if self.virtlogd is not None:
                 self.virtlogd.terminate()
-                self.virtlogd.wait(20)
+                self.virtlogd.wait(300)
         shutil.rmtree(self.logs, ignore_errors=True)
 
 

@@ -366,5 +366,5 @@ def test_agent_works_with_green_and_native_threads(mode: str, state_dir: str, up
                 guest.stop()
         finally:
             ours.close()
-            assert process.wait(30) == 0
+            assert process.wait(300) == 0
             assert Agent.cleanup(make_conf(**values))

@@ -21,7 +21,7 @@ import libvirt
 
 from compute.virt.libvirt.capabilities import cpu_virtualises
 from tests.functional.standalone import wait_for
-from tests.waiting import Timer
+from tests.waiting import comes_true
 
 _KEPT = ('run/libvirt', 'etc/libvirt', 'var/lib/libvirt', 'var/cache/libvirt', 'var/log/libvirt')
 _QEMU_CONF = 'namespaces = []\ncgroup_controllers = []\nstdio_handler = "file"\nsecurity_driver = "none"\n' \
@@ -132,15 +132,16 @@ class PrivateLibvirtd:
 
         :raises AssertionError: it did not within ``timeout`` seconds.
         """
-        heard, since = b'', Timer()
-        terminal = os.open(self._terminal(uuid), os.O_RDWR | os.O_NOCTTY)
+        heard, terminal = bytearray(), os.open(self._terminal(uuid), os.O_RDWR | os.O_NOCTTY)
+
+        def answered() -> bool:
+            os.write(terminal, say)
+            while select.select([terminal], [], [], 1)[0]:
+                heard.extend(os.read(terminal, 4096))
+            return hear in heard
         try:
             tty.setraw(terminal)
-            while hear not in heard:
-                assert since.seconds < timeout, f'{uuid} said {heard[-500:]!r}'
-                os.write(terminal, say)
-                while select.select([terminal], [], [], 1)[0]:
-                    heard += os.read(terminal, 4096)
+            assert comes_true(answered, timeout), f'{uuid} said {bytes(heard[-500:])!r}'
         finally:
             os.close(terminal)
         return True

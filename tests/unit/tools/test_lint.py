@@ -77,6 +77,8 @@ def test_docstrings(lint: Any, text: str, problems: int) -> None:
     ('tests/unit/test_x.py', f'import time\nx = {CLOCK}.monotonic() - {CLOCK}.perf_counter()', 2),
     ('tests/unit/test_x.py', 'from time import sleep', 1), ('tests/unit/test_x.py', 'import time\nx = time.time()', 0),
     ('tests/unit/test_x.py', f'SCRIPT = "import time; {CLOCK}.sleep(1)"', 1),
+    ('tests/unit/test_x.py', 'assert taken.seconds < 3', 1), ('tests/unit/test_x.py', 'LOG.info(taken.seconds)', 0),
+    ('tests/unit/test_x.py', 'import threading\nassert threading.active_count() < 9', 1),
     ('tests/endurance/test_x.py', 'from time import sleep', 0), ('tests/waiting.py', 'from time import sleep', 0)])
 def test_clocks(lint: Any, name: str, text: str, problems: int) -> None:
     assert len(found(lint, name, text, 'clocks_in_the_gate')) == problems
