@@ -22,13 +22,10 @@ from typing import IO
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # Tiers and their lanes. What is in a lane runs one after the other, lanes run side by side: real tests wait most of the
 # time, and leave the processors to the others. Real tests share the machine (libvirt, bridges, systemd) and go one by
-# one, but for those of CLUSTERS: each has a cluster of its own, in a folder and on ports of its own.
+# one, but for those of CLUSTERS: each has a cluster of its own, in a folder and on ports of its own (``own_clusters``).
 CODE, HOST, CLUSTERS = 'code', 'host', 'clusters'
 LANES = {'lint': (CODE,), 'unit': (CODE,), 'contract': (CODE,), 'api': (CODE,), 'functional': (CODE,),
          'real': (HOST, CLUSTERS), 'endurance': (HOST,)}
-OWN_CLUSTER = ('tests/real/faults/test_matrix.py', 'tests/real/test_blocked_handler.py',
-               'tests/real/test_fault_outages.py', 'tests/real/test_faults.py', 'tests/real/test_restart.py',
-               'tests/real/test_trace_of_a_boot.py')
 # In how many processes a tier runs; a file stays together.
 PARALLEL = {'unit': 2, 'contract': 2, 'api': 2, 'functional': 2}
 # Tiers whose tests run the code in their own process: it gets the threads that were asked for.
@@ -82,9 +79,16 @@ def pytest_command(tier: str, report: pathlib.Path, paths: list[str]) -> list[st
     return command
 
 
+def own_clusters() -> list[str]:
+    """Return the real tests that start services of their own (tests/real/cluster*.py), and need no libvirt."""
+    texts = {path: path.read_text() for path in sorted((ROOT / 'tests/real').rglob('test_*.py'))}
+    return [str(path.relative_to(ROOT)) for path, text in texts.items()
+            if 'tests.real.cluster' in text and 'libvirt' not in text]
+
+
 def paths_of(tier: str, lane: str) -> list[str]:
     """Return what of a tier runs in a lane."""
-    beside = [path for path in OWN_CLUSTER if tier == 'real' and (ROOT / path).exists()]
+    beside = own_clusters() if tier == 'real' else []
     return beside if lane == CLUSTERS else [f'tests/{tier}', *(f'--ignore={path}' for path in beside)]
 
 
