@@ -77,7 +77,8 @@ def test_off_it_hands_through_what_it_gets() -> None:
 
 
 def test_the_library_is_not_loaded_while_it_is_off() -> None:
-    program = ('import sys; from compute import service; from compute.configure import configure; conf = configure([], "compute-api"); '
+    program = ('import sys; from compute import service; from compute.configure import configure; '
+               'conf = configure([], "compute-api"); '
                'service.tracing.start(conf, ["api"]); service.load("api"); service.load("worker"); '
                'print([name for name in sys.modules if name.startswith("opentelemetry")])')
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', program], capture_output=True, text=True, check=True)
