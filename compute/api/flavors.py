@@ -17,7 +17,7 @@ from compute.policies import flavors as policy
 from compute.rest.call import Call
 from compute.rest.fields import Required, Since, Until, fields
 from compute.rest.op import Body, Op, Query, Resource, View
-from compute.rest.paging import LIMIT, next_links, page_of
+from compute.rest.paging import LIMIT, SORTED, next_links, page_of, sorting
 from compute.rest.versions import window
 
 _ID = {'type': ['string', 'integer', 'null'], 'minLength': 1, 'maxLength': 255,
@@ -50,9 +50,10 @@ _FLAVOR = fields({
 _ONE = View('flavor', _FLAVOR, changes=changes.CHANGES)
 _DETAILED = View('flavors', _FLAVOR, many=True, changes=changes.CHANGES)
 _BRIEF = View('flavors', _FLAVOR, many=True)
-_LIST = Query(fields(limit=LIMIT, marker=STRING, is_public=STRING, minDisk=STRING, minRam=STRING, sort_key=STRING,
-                     sort_dir=STRING, name=Since('2.102', {'type': 'string', 'maxLength': 255})),
-              strict=window('2.102'))
+_LEAST = {'type': 'string', 'pattern': '^-?[0-9]+$', 'maxLength': 10}
+_LIST = Query(fields(limit=LIMIT, marker=STRING, is_public=STRING, minDisk=_LEAST, minRam=_LEAST,
+                     name=Since('2.102', {'type': 'string', 'maxLength': 255}), table=sorting(flavors.SORT_COLUMNS)),
+              repeats=SORTED, strict=window('2.75'))
 
 
 def view(call: Call, flavor: Flavor, specs: bool) -> dict[str, Any]:
@@ -131,8 +132,7 @@ def _shows_specs(call: Call) -> bool:
 
 
 def _page(call: Call, path: str) -> tuple[list[Flavor], dict[str, Any]]:
-    page = page_of(call, call.app.conf.api.max_limit, default_sort=(('flavorid', 'asc'),),
-                   sort_keys=frozenset(flavors.SORT_COLUMNS), default_dir='asc')
+    page = page_of(call, call.app.conf.api.max_limit, default_sort=('flavorid', 'asc'))
     wanted = _filter(call)
     found = call.app.db.read(lambda connection: flavors.page(connection, wanted, page.limit, page.marker, page.sort))
     marker = found[-1].flavorid if found else None
@@ -160,12 +160,7 @@ def _is_public(text: str | None) -> bool | None:
 
 def _number(call: Call, name: str) -> int | None:
     text = call.query.get(name)
-    if text is None:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise Invalid(f'Invalid {name} filter [{text}]') from None
+    return None if text is None else int(text)
 
 
 RESOURCE = Resource('flavors', (

@@ -10,7 +10,7 @@ import uuid as uuids
 from typing import Any
 
 from compute.api.changes import hypervisors as changes
-from compute.api.schema import BOOLEAN, STRING, is_true
+from compute.api.schema import BOOLEAN, HOST, STRING, is_true
 from compute.db import hosts, instances
 from compute.exception import Invalid, NotFound, Unsupported
 from compute.objects.host import Host
@@ -28,9 +28,9 @@ _NUMBER = {'type': 'integer'}
 _TABLE = fields({**{name: Until('2.88', _NUMBER) for name in _USE}, 'cpu_info': Until('2.88', {}),
                  'uptime': Since('2.88', STRING)})
 _LISTED = Query(fields(limit=Since('2.33', LIMIT), marker=Since('2.33', STRING),
-                       hypervisor_hostname_pattern=Since('2.53', {'type': 'string', 'minLength': 1}),
-                       with_servers=Since('2.53', BOOLEAN)), strict=window('2.102'))
-_SHOWN = Query(fields(with_servers=Since('2.53', BOOLEAN)), strict=window('2.102'))
+                       hypervisor_hostname_pattern=Since('2.53', HOST),
+                       with_servers=Since('2.53', BOOLEAN)), strict=window('2.53'))
+_SHOWN = Query(fields(with_servers=Since('2.53', BOOLEAN)), strict=window('2.53'))
 _FACTS = {'numbered': window(until='2.53'), 'pages': window('2.33')}
 
 

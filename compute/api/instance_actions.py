@@ -9,7 +9,7 @@ from typing import Any
 
 from oslo_utils import timeutils
 
-from compute.api.schema import STRING
+from compute.api.schema import STRING, TIME
 from compute.api.times import precise
 from compute.db import instances, operations
 from compute.exception import Invalid, NotFound
@@ -24,7 +24,7 @@ from compute.rest.versions import window
 
 _ACTION = fields(updated_at=Since('2.58', STRING), events=ListOf(fields(
     hostId=Since('2.62', STRING), host=Since('2.62', STRING), details=Since('2.84', STRING))))
-_LISTED = Query(fields({'changes-since': Since('2.58', STRING), 'changes-before': Since('2.66', STRING)},
+_LISTED = Query(fields({'changes-since': Since('2.58', TIME), 'changes-before': Since('2.66', TIME)},
                        limit=Since('2.58', LIMIT), marker=Since('2.58', STRING)), strict=window('2.58'))
 _FACTS = {'of_deleted': window('2.21'), 'pages': window('2.58'), 'events_for_all': window('2.51')}
 
@@ -98,12 +98,7 @@ def host_id(project_id: str, host: str) -> str:
 
 def _time(call: Call, name: str) -> datetime.datetime | None:
     text = call.query.get(name)
-    if text is None:
-        return None
-    try:
-        return timeutils.normalize_time(timeutils.parse_isotime(text))
-    except (ValueError, OverflowError):
-        raise Invalid(f'Invalid input for query parameters {name}. Value: {text}. It is not a date-time') from None
+    return None if text is None else timeutils.normalize_time(timeutils.parse_isotime(text))
 
 
 _BASE = '/servers/{server_id}/os-instance-actions'

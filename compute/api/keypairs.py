@@ -35,8 +35,8 @@ _KEYPAIR = fields(type=Since('2.2', _TYPE))
 _ONE = View('keypair', _KEYPAIR)
 _LIST = View('keypairs', fields(keypair=_KEYPAIR), many=True)
 _WHOSE = {'user_id': Since('2.10', STRING)}
-_LISTED = Query(fields(_WHOSE, limit=Since('2.35', LIMIT), marker=Since('2.35', STRING)), strict=window('2.102'))
-_NAMED = Query(fields(_WHOSE), strict=window('2.102'))
+_LISTED = Query(fields(_WHOSE, limit=Since('2.35', LIMIT), marker=Since('2.35', STRING)), strict=window('2.75'))
+_NAMED = Query(fields(_WHOSE), strict=window('2.75'))
 
 
 def index(call: Call) -> Any:

@@ -47,5 +47,5 @@ def show(call: Call) -> Any:
 
 RESOURCE = Resource('limits', (
     Op('GET', '/limits', show, policy=policy.OWN, view=View('limits', fields(absolute=_ABSOLUTE)),
-       query=Query(fields(tenant_id=STRING), strict=window('2.102'))),
+       query=Query(fields(tenant_id=STRING), strict=window('2.75'))),
 ))

@@ -23,6 +23,7 @@ from compute.rest.call import Call
 from compute.rest.fields import fields
 from compute.rest.op import Op, Query, Resource
 from compute.rest.paging import LIMIT, next_links, page_of
+from compute.rest.versions import window
 
 OPEN = 'open'
 _STATES = {OPEN: (QUEUED, RUNNING), **{state: (state,) for state in (QUEUED, RUNNING, DONE, FAILED, CANCELLED)}}
@@ -30,8 +31,8 @@ _ID = {'type': 'string', 'pattern': '^[0-9]{1,18}$'}
 _SECONDS = {'type': 'string', 'pattern': '^[0-9]{1,10}$'}
 _PAGED = {'limit': LIMIT, 'marker': _ID}
 _FILTERS = {'state': {'type': 'string', 'enum': list(_STATES)}, 'kind': STRING}
-_OF_SERVER = Query(fields({**_PAGED, **_FILTERS}))
-_OF_ALL = Query(fields({**_PAGED, **_FILTERS, 'host': STRING, 'older_than': _SECONDS}))
+_OF_SERVER = Query(fields({**_PAGED, **_FILTERS}), strict=window('2.102'))
+_OF_ALL = Query(fields({**_PAGED, **_FILTERS, 'host': STRING, 'older_than': _SECONDS}), strict=window('2.102'))
 
 
 def load(call: Call) -> Instance:

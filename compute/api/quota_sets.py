@@ -29,7 +29,9 @@ def keys(network_until: str, extra: tuple[str, ...] = ()) -> dict[str, Field | A
 
 UPDATE = Body('quota_set', fields(keys('2.36', ('networks',)), force=BOOLEAN))
 _VIEW = View('quota_set', fields(keys('2.36')))
-_OF_USER = Query(fields(user_id=STRING), strict=window('2.102'))
+_OF_USER = Query(fields(user_id=STRING), strict=window('2.75'))
+# The defaults are the same for every user; clients name one all the same.
+_DEFAULTS = Query(fields(user_id=STRING), strict=window('2.102'))
 
 
 def load(call: Call) -> dict[str, str]:
@@ -101,5 +103,5 @@ RESOURCE = Resource('os-quota-sets', (
     Op('PUT', _ONE, update, loads=load, query=_OF_USER, body=UPDATE, view=_VIEW, policy=policy.UPDATE),
     Op('DELETE', _ONE, delete, loads=load, query=_OF_USER, status=202, policy=policy.DELETE),
     Op('GET', f'{_ONE}/detail', detail, loads=load, query=_OF_USER, view=_VIEW, policy=policy.DETAIL),
-    Op('GET', f'{_ONE}/defaults', defaults, loads=load, view=_VIEW, policy=policy.DEFAULTS),
+    Op('GET', f'{_ONE}/defaults', defaults, loads=load, query=_DEFAULTS, view=_VIEW, policy=policy.DEFAULTS),
 ))

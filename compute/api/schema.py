@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 MAX_INT = 2147483647
@@ -16,6 +17,9 @@ UUID: dict[str, Any] = {
     'type': 'string', 'pattern': r'^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z'}
 HOST: dict[str, Any] = {'type': 'string', 'minLength': 1, 'maxLength': 255, 'pattern': r'^[a-zA-Z0-9-._]*\Z'}
 STRING: dict[str, Any] = {'type': 'string'}
+REGEX: dict[str, Any] = {'type': 'string', 'format': 'regex', 'maxLength': 255}
+TIME: dict[str, Any] = {'type': 'string', 'format': 'isotime'}
+COUNT: dict[str, Any] = {'type': 'string', 'pattern': '^[0-9]+$', 'maxLength': 10}
 NULL: dict[str, Any] = {'type': 'null'}
 
 _TRUE = (True, 'True', 'TRUE', 'true', '1', 'ON', 'On', 'on', 'YES', 'Yes', 'yes')
@@ -34,3 +38,11 @@ def is_true(value: Any) -> bool:
     return value in _TRUE
 
 
+def canonical_address(text: str) -> str:
+    """Return an IP address in its canonical form (RFC 5952 for IPv6); what is no address comes back as it is."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(address) if mapped is None else f'::ffff:{mapped}'

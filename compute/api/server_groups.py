@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compute.api.changes import server_groups as changes
-from compute.api.schema import NAME, STRING, whole
+from compute.api.schema import COUNT, NAME, STRING, whole
 from compute.control import server_groups as control
 from compute.db import server_group_list, server_groups
 from compute.exception import Invalid
@@ -35,8 +35,7 @@ CREATE = Body('server_group', fields(
 _GROUP = fields(project_id=Since('2.13', STRING), user_id=Since('2.13', STRING))
 _ONE = View('server_group', _GROUP, changes=changes.CHANGES)
 _MANY = View('server_groups', _GROUP, many=True, changes=changes.CHANGES)
-_NUMBER = {'type': 'string', 'pattern': '^[0-9]+$', 'maxLength': 10}
-_LISTED = Query(fields(all_projects=STRING, limit=_NUMBER, offset=_NUMBER), strict=window('2.102'))
+_LISTED = Query(fields(all_projects=STRING, limit=COUNT, offset=COUNT), strict=window('2.75'))
 
 
 def view(group: ServerGroupRecord) -> dict[str, Any]:

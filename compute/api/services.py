@@ -30,7 +30,7 @@ _FORCE_DOWN = Body(None, fields(_WHO, forced_down=Required(BOOLEAN)))
 _BY_UUID = Body(None, fields(status={'type': 'string', 'enum': ['enabled', 'disabled']}, disabled_reason=_REASON,
                              forced_down=BOOLEAN))
 _SERVICE = fields(forced_down=Since('2.11', BOOLEAN))
-_LISTED = Query(fields(host=STRING, binary=STRING), strict=window('2.102'))
+_LISTED = Query(fields(host=STRING, binary=STRING), strict=window('2.75'))
 _NUMBERED = {'numbered': window(until='2.53')}
 
 

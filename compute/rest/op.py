@@ -48,11 +48,14 @@ class Body:
 
 
 class Query:
-    """The query of an operation. Keys that may repeat are lists in ``call.query``; the others are single (the last)."""
+    """The query of an operation. Keys that may repeat are lists in ``call.query``; the others are single (the last).
+
+    ``strict``: the versions in which a key that the table does not have is refused; in the others it is dropped. Each
+    value of a key that is given several times must fit, also where only the last one counts.
+    """
 
     def __init__(self, table: Fields, *, repeats: tuple[str, ...] = (), strict: Window | None = None) -> None:
-        self.table, self.repeats = table, frozenset(repeats)
-        self._strict = strict
+        self.table, self.repeats, self.strict = table, frozenset(repeats), strict
         self._known = Compiled(table, lambda version: frozenset(
             name for name, row in table.rows() if version in row.window))
         self._validator = Validator(table, 'query parameters')
@@ -60,15 +63,22 @@ class Query:
     def read(self, version: Version, items: list[tuple[str, str]]) -> dict[str, Any]:
         """Return the known keys. Unknown ones are dropped, or refused in the versions of ``strict``."""
         found: dict[str, Any] = {}
+        more: set[tuple[str, str]] = set()
         for key, value in items:
             if key in self.repeats:
                 found.setdefault(key, []).append(value)
             else:
+                if key in found:
+                    more.add((key, value))
+                    more.add((key, found[key]))
                 found[key] = value
-        if self._strict is None or version not in self._strict:
+        if self.strict is None or version not in self.strict:
             known = self._known.at(version)
             found = {key: value for key, value in found.items() if self.table.extra is True or key in known}
         self._validator.check(version, found)
+        for key, value in sorted(more):
+            if key in found:
+                self._validator.check(version, {key: value})
         return found
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import itertools
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from compute.exception import Invalid
 from compute.rest.call import Call
+from compute.rest.fields import Field
+from compute.rest.versions import Version, window
 
-LIMIT = {'type': 'string', 'pattern': '^[0-9]*$', 'maxLength': 10}
+LIMIT = {'type': 'string', 'pattern': '^[0-9]+$', 'maxLength': 10}
 MARKER = {'type': 'string', 'maxLength': 255}
 MOST_KEYS = 10
+SORTED = ('sort_key', 'sort_dir')
+"""What ``Query(repeats=...)`` needs for a list that is sorted by several keys."""
+_DIRECTION = {'type': 'string', 'enum': ['asc', 'desc']}
 
 
 @dataclass(frozen=True)
@@ -25,32 +31,44 @@ class Page:
     sort: tuple[tuple[str, str], ...] = ()
 
 
-def page_of(call: Call, max_limit: int, *, default_sort: tuple[tuple[str, str], ...] = (),
-            sort_keys: frozenset[str] | None = None, default_dir: str = 'desc') -> Page:
-    """Read the page that a request asks for. A key that is repeated counts once.
+def sorting(keys: Iterable[str], later: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the rows of a query table for ``sort_key`` and ``sort_dir``, both of which repeat (``SORTED``).
 
-    :raises Invalid: a key that cannot be sorted by, or too many.
+    ``later`` are keys that a list can be sorted by from a version on.
+    """
+    listed = sorted(keys)
+    rows, since = [], None
+    for version in sorted({*(later or {}).values()}, key=Version.of):
+        rows.append(Field(_list_of({'type': 'string', 'enum': listed}), window(since, version)))
+        listed = sorted([*listed, *(key for key, at in (later or {}).items() if at == version)])
+        since = version
+    rows.append(Field(_list_of({'type': 'string', 'enum': listed}), window(since)))
+    return {'sort_key': tuple(rows), 'sort_dir': _list_of(_DIRECTION)}
+
+
+def _list_of(item: dict[str, Any]) -> dict[str, Any]:
+    return {'type': 'array', 'items': item}
+
+
+def page_of(call: Call, max_limit: int, *, default_sort: tuple[str, str] | None = None) -> Page:
+    """Read the page that a request asks for, sorted by ``default_sort`` where it names no key.
+
+    A key that is repeated counts once. A key without a direction of its own takes the first one that is given.
+
+    :raises Invalid: there are too many keys, or more directions than keys.
     """
     text = call.query.get('limit')
     limit = min(int(text), max_limit) if text else max_limit
-    return Page(limit, call.query.get('marker') or None, _sort_of(call, default_sort, sort_keys, default_dir))
+    return Page(limit, call.query.get('marker') or None, _sort_of(call, default_sort) if default_sort else ())
 
 
-def _sort_of(call: Call, default: tuple[tuple[str, str], ...],
-             allowed: frozenset[str] | None, default_dir: str) -> tuple[tuple[str, str], ...]:
-    keys = _listed(call.query.get('sort_key'))
-    directions = _listed(call.query.get('sort_dir'))
-    if not keys:
-        if directions and default:
-            return tuple((key, directions[0]) for key, _ in default)
-        return default
+def _sort_of(call: Call, default: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    keys, directions = call.query.get('sort_key') or [default[0]], call.query.get('sort_dir') or [default[1]]
+    if len(directions) > len(keys):
+        raise Invalid(f'There are {len(directions)} values of sort_dir for {len(keys)} of sort_key; each direction '
+                      'belongs to a key')
     pairs: dict[str, str] = {}
-    for number, key in enumerate(keys):
-        direction = directions[min(number, len(directions) - 1)] if directions else default_dir
-        if direction not in ('asc', 'desc'):
-            raise Invalid(f'sort_dir is {direction!r}; it takes asc or desc')
-        if allowed is not None and key not in allowed:
-            raise Invalid(f'sort_key {key!r} is not one to sort by; known are {", ".join(sorted(allowed))}')
+    for key, direction in itertools.zip_longest(keys, directions, fillvalue=directions[0]):
         pairs.setdefault(key, direction)
     demand_few_keys(pairs)
     return tuple(pairs.items())
@@ -60,12 +78,6 @@ def demand_few_keys(keys: Collection[str]) -> None:
     """Return if a list may be sorted by so many keys: its pages compare all of them. :raises Invalid:"""
     if len(keys) > MOST_KEYS:
         raise Invalid(f'There are {len(keys)} sort keys; a list takes {MOST_KEYS} at most')
-
-
-def _listed(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
 
 
 def next_links(call: Call, collection: str, path: str, items: list[Any], page: Page,

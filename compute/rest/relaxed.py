@@ -25,7 +25,7 @@ def _tolerant(op: Op) -> Op:
     query = op.query
     if query is not None:
         query = copy.copy(query)
-        query._strict = None
+        query.strict = None
     return dataclasses.replace(op, body=body, query=query)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
+from collections.abc import Callable
 from typing import Any
 
 from oslo_utils import timeutils
 
 from compute import states
-from compute.api.schema import is_true
+from compute.api.schema import canonical_address, is_true
 from compute.db import instance_list
 from compute.exception import Forbidden, Invalid
 from compute.policies import servers as policy
@@ -25,9 +27,7 @@ _OPENED = {
         'task_state', 'vm_state', 'progress', 'user_id'}}
 _RENAMED = {'tenant_id': 'project_id', 'image_ref': 'image', 'display_name': 'name',
             'display_description': 'description'}
-_BOOLEANS = ('', '0', '1', 'true', 'false', 't', 'f', 'yes', 'no', 'y', 'n', 'on', 'off')
-_TIMES = ('created_at', 'launched_at', 'terminated_at')
-_NUMBERS = ('power_state', 'progress', 'launch_index')
+_BOOLEANS = ('0', '1', 'true', 'false', 't', 'f', 'yes', 'no', 'y', 'n', 'on', 'off')
 _TAGS = {'tags': 'tags', 'tags-any': 'tags_any', 'not-tags': 'not_tags', 'not-tags-any': 'not_tags_any'}
 _PATTERNS = (*instance_list.SEARCHED, 'ip', 'ip6')
 
@@ -38,7 +38,7 @@ def filter_of(call: Call, rule_all: str) -> instance_list.Filter | None:
     equal = {name: _values(name, value) for name, value in asked.items() if name in instance_list.EQUAL}
     _scope(call, rule_all, equal)
     states_wanted = _status(call, asked.get('status'))
-    if states_wanted is not None and not states_wanted[0]:
+    if not all(equal.values()) or (states_wanted is not None and not states_wanted[0]):
         return None
     since, before = _time(asked, 'changes-since'), _time(asked, 'changes-before')
     if since and before and since > before:
@@ -46,7 +46,7 @@ def filter_of(call: Call, rule_all: str) -> instance_list.Filter | None:
     return instance_list.Filter(
         deleted=_deleted(call, states_wanted, since is not None or before is not None), equal=equal,
         vm_and_task=states_wanted, changed_since=since, changed_before=before, metadata=_metadata(asked),
-        patterns={name: str(asked[name]) for name in _PATTERNS if name in asked},
+        patterns={name: _pattern(name, asked[name]) for name in _PATTERNS if name in asked},
         **{field: tuple(str(asked[name]).split(',')) for name, field in _TAGS.items() if asked.get(name)})
 
 
@@ -59,12 +59,12 @@ def _allowed(call: Call) -> dict[str, Any]:
 
 
 def _scope(call: Call, rule_all: str, equal: dict[str, tuple[Any, ...]]) -> None:
-    """Confine the list to the caller's project, unless all are asked for and may be."""
+    """Confine the list to the caller's project, whichever it filters by, unless all are asked for and may be."""
     text = call.query.get('all_tenants')
     everything = text is not None and (text == '' or _boolean('all_tenants', text))
     if everything:
         call.demand(rule_all)
-    elif not (call.context.is_admin and 'project_id' in equal):
+    else:
         equal['project_id'] = (call.context.project_id or '',)
 
 
@@ -75,20 +75,39 @@ def _boolean(name: str, text: str) -> bool:
 
 
 def _values(name: str, value: Any) -> tuple[Any, ...]:
+    """Return the values to compare with; none where the text is no value that a column of this type can have."""
     values = value if isinstance(value, list) else [value]
-    if name in ('locked', 'config_drive'):
+    if name == 'locked':
         return tuple(_boolean(name, each) for each in values)
-    if name in _NUMBERS:
-        return tuple(_number(name, each) for each in values)
-    if name in _TIMES:
-        return tuple(parse_time(name, each) for each in values)
+    if name in _TYPED:
+        return tuple(found for each in values if (found := _TYPED[name](each)) is not None)
     return tuple(None if each in ('', 'None', 'null') and name == 'task_state' else each for each in values)
 
 
-def _number(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise Invalid(f'Invalid input for query parameters {name}. Value: {text}. It takes a whole number')
-    return int(text)
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch('[0-9]{1,9}', text) else None
+
+
+def _switch(text: str) -> bool | None:
+    return _boolean('config_drive', text) if text.lower() in _BOOLEANS else None
+
+
+def _moment(text: str) -> datetime.datetime | None:
+    try:
+        return parse_time('', text)
+    except Invalid:
+        return None
+
+
+_TYPED: dict[str, Callable[[str], Any]] = {
+    'config_drive': _switch, **dict.fromkeys(('power_state', 'progress', 'launch_index'), _number),
+    **dict.fromkeys(('created_at', 'launched_at', 'terminated_at'), _moment),
+    **dict.fromkeys(('access_ip_v4', 'access_ip_v6'), canonical_address)}
+
+
+def _pattern(name: str, text: str) -> str:
+    """Return what to search for: addresses are stored in their canonical form, so a whole one is searched for in it."""
+    return canonical_address(text) if name in ('ip', 'ip6') else text
 
 
 def _metadata(asked: dict[str, Any]) -> dict[str, str]:
@@ -132,13 +151,13 @@ def _deleted(call: Call, wanted: Any, by_change: bool) -> bool | None:
         return True if wanted[0] == (states.DELETED,) else None
     text = call.query.get('deleted')
     if call.context.is_admin and text is not None:
-        return _boolean('deleted', text)
+        return text.lower() in _BOOLEANS and _boolean('deleted', text)
     return None if by_change else False
 
 
 def _time(asked: dict[str, Any], name: str) -> datetime.datetime | None:
     text = asked.get(name)
-    return parse_time(name, text) if text else None
+    return None if text is None else parse_time(name, text)
 
 
 def parse_time(name: str, text: str) -> datetime.datetime:

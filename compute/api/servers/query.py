@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from compute.api.schema import REGEX, TIME
 from compute.api.servers import show, view
 from compute.api.servers.filters import filter_of
 from compute.db import instance_list
@@ -13,23 +14,37 @@ from compute.policies import servers as policy
 from compute.rest.call import Call
 from compute.rest.fields import Since, fields
 from compute.rest.op import Query
-from compute.rest.paging import LIMIT, next_links, page_of
+from compute.rest.paging import LIMIT, SORTED, next_links, page_of, sorting
 from compute.rest.versions import window
 
 _ANY: dict[str, Any] = {}
-_NAMES = (
-    'access_ip_v4', 'access_ip_v6', 'all_tenants', 'auto_disk_config', 'availability_zone', 'block_device_mapping',
-    'changes-since', 'config_drive', 'created_at', 'deleted', 'description', 'display_description', 'display_name',
-    'flavor', 'host', 'hostname', 'image', 'image_ref', 'info_cache', 'ip', 'ip6', 'kernel_id', 'key_name',
-    'launch_index', 'launched_at', 'locked_by', 'marker', 'metadata', 'name', 'node', 'pci_devices', 'power_state',
-    'progress', 'project_id', 'ramdisk_id', 'reservation_id', 'root_device_name', 'security_groups', 'services',
-    'soft_deleted', 'sort_dir', 'sort_key', 'status', 'system_metadata', 'task_state', 'tenant_id', 'terminated_at',
-    'user_id', 'uuid', 'vm_state')
+_TEXTS = (
+    'all_tenants', 'block_device_mapping', 'deleted', 'host', 'image', 'image_ref', 'info_cache', 'launch_index',
+    'marker', 'metadata', 'pci_devices', 'project_id', 'security_groups', 'services', 'soft_deleted', 'status',
+    'system_metadata', 'task_state', 'tenant_id', 'user_id', 'uuid', 'vm_state')
+# Filters whose value must be a regular expression that is not empty, also where it is compared as it stands and also
+# where the caller may not filter by it.
+_EXPRESSIONS = (
+    'access_ip_v4', 'access_ip_v6', 'auto_disk_config', 'availability_zone', 'config_drive', 'created_at',
+    'description', 'display_description', 'display_name', 'flavor', 'hostname', 'ip', 'ip6', 'kernel_id', 'key_name',
+    'launched_at', 'name', 'node', 'power_state', 'progress', 'ramdisk_id', 'reservation_id', 'root_device_name',
+    'terminated_at')
+_TAGS = ('tags', 'tags-any', 'not-tags', 'not-tags-any')
+_REPEATED = ('status', 'vm_state', 'flavor', 'image')
+DEFAULT_SORT = ('created_at', 'desc')
+
+
+def _listed(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {'type': 'array', 'items': schema} if name in _REPEATED else schema
+
+
 QUERY = Query(fields({
-    **dict.fromkeys(_NAMES, _ANY), 'limit': LIMIT,
-    **dict.fromkeys(('tags', 'tags-any', 'not-tags', 'not-tags-any'), Since('2.26', _ANY)),
-    'changes-before': Since('2.66', _ANY), 'locked': Since('2.73', _ANY)}, rules={'patternProperties': {'^_': _ANY}}),
-    repeats=('sort_key', 'sort_dir', 'status', 'vm_state', 'flavor', 'image'), strict=window('2.75'))
+    **{name: _listed(name, _ANY) for name in _TEXTS}, **{name: _listed(name, REGEX) for name in _EXPRESSIONS},
+    **dict.fromkeys(_TAGS, Since('2.26', REGEX)), 'limit': LIMIT, 'changes-since': TIME,
+    'changes-before': Since('2.66', TIME), 'locked': Since('2.73', _ANY),
+    'locked_by': {'type': 'string', 'enum': ['admin', 'owner']},
+    **sorting(instance_list.SORT_COLUMNS.keys() - {'locked'}, {'locked': '2.73'})},
+    rules={'patternProperties': {'^_': _ANY}}), repeats=(*SORTED, *_REPEATED), strict=window('2.75'))
 
 FACTS = {
     'locks': window('2.73'), 'known_statuses': window('2.38'),
@@ -59,8 +74,7 @@ def detail(call: Call) -> Any:
 
 
 def _page(call: Call, path: str, rule_all: str, read: Callable[..., list[Any]]) -> tuple[list[Any], dict[str, Any]]:
-    keys = set(instance_list.SORT_COLUMNS) - (set() if call.facts['locks'] else {'locked'})
-    page = page_of(call, call.app.conf.api.max_limit, sort_keys=frozenset(keys))
+    page = page_of(call, call.app.conf.api.max_limit, default_sort=DEFAULT_SORT)
     for key, _ in page.sort:
         if key in _FOR_ADMINS and not call.context.is_admin:
             raise Forbidden(f'Only administrators can sort servers by {key}')

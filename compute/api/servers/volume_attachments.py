@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from compute.api.schema import COUNT
 from compute.api.servers.load import load
 from compute.exception import NotFound
 from compute.policies import volumes_attachments as policy
@@ -16,8 +17,7 @@ from compute.rest.fields import fields
 from compute.rest.op import Op, Query, Resource
 from compute.rest.versions import window
 
-_NUMBER = {'type': 'string', 'pattern': '^[0-9]+$', 'maxLength': 10}
-_LISTED = Query(fields(limit=_NUMBER, offset=_NUMBER), strict=window('2.75'))
+_LISTED = Query(fields(limit=COUNT, offset=COUNT), strict=window('2.75'))
 
 
 def index(call: Call) -> Any:

@@ -55,9 +55,12 @@ FILTERS: list[tuple[str, str, list[str]]] = [
     ('_unheard=1', MEMBER, ['d', 'c', 'b', 'a']), ('project_id=p2', MEMBER, ['d', 'c', 'b', 'a']),
     ('flavor=nope', MEMBER, []), ('', OTHER, ['x']), ('', ADMIN, []),
     ('all_tenants=1', ADMIN, ['x', 'd', 'c', 'b', 'a']),
-    ('all_tenants', ADMIN, ['x', 'd', 'c', 'b', 'a']), ('tenant_id=p2', ADMIN, ['x']),
+    ('all_tenants', ADMIN, ['x', 'd', 'c', 'b', 'a']), ('tenant_id=p2', ADMIN, []),
+    ('all_tenants=1&tenant_id=p2', ADMIN, ['x']),
     ('all_tenants=True&project_id=p1&deleted=False', ADMIN, ['d', 'c', 'b', 'a']),
-    ('all_tenants=1&host=h2', ADMIN, ['d']), ('all_tenants=1&deleted=True', ADMIN, ['gone']),
+    ('all_tenants=1&host=h2', ADMIN, ['d']),
+    ('all_tenants=1&deleted=perhaps', ADMIN, ['x', 'd', 'c', 'b', 'a']),
+    ('all_tenants=1&deleted=True', ADMIN, ['gone']),
     ('all_tenants=1&status=DELETED', ADMIN, ['gone']), ('all_tenants=1&name=.*&deleted=true', ADMIN, ['gone']),
     ('all_tenants=1&metadata=' + quote(json.dumps({'k': 'v'})), ADMIN, ['a']),
     ('all_tenants=1&node=h2', ADMIN, ['d']), ('all_tenants=1&description=x', ADMIN, [])]
@@ -89,9 +92,9 @@ def test_when_filters_opened(some: Servers, query: str, since: str) -> None:
     ('status=DELETED', 403, MEMBER, 'deleted'), ('status=nope', 400, MEMBER, 'nope'),
     ('changes-since=yesterday', 400, MEMBER, 'changes-since'), ('changes-before=x', 400, MEMBER, 'changes-before'),
     ('changes-since=2026-11-21T00:00:00Z&changes-before=2026-11-20T00:00:00Z', 400, MEMBER, 'changes-since'),
-    ('power_state=on', 400, MEMBER, 'power_state'), ('locked=perhaps', 400, MEMBER, 'locked'),
+    ('locked=perhaps', 400, MEMBER, 'locked'),
     ('nonsense=1', 400, MEMBER, 'nonsense'), ('name=(a', 400, MEMBER, 'name'), ('metadata=%7B', 400, ADMIN, 'metadata'),
-    ('metadata=%5B1%5D', 400, ADMIN, 'metadata'), ('launched_at=x', 400, MEMBER, 'launched_at'),
+    ('metadata=%5B1%5D', 400, ADMIN, 'metadata'),
     ('', 403, NOBODY, 'servers:index')])
 def test_queries_that_are_refused(some: Servers, query: str, status: int, token: str, words: str) -> None:
     assert words in names(some, query, status=status, token=token)
@@ -117,7 +120,7 @@ def test_locked_is_a_sort_key_from_2_73(some: Servers) -> None:
 @pytest.mark.parametrize(('query', 'expected'), [
     ('sort_key=display_name', ['d', 'c', 'b', 'a']), ('sort_key=display_name&sort_dir=asc', ['a', 'b', 'c', 'd']),
     ('sort_key=created_at&sort_key=display_name&sort_key=uuid&sort_dir=asc', ['a', 'b', 'c', 'd']),
-    ('sort_dir=asc', ['d', 'c', 'b', 'a']), ('sort_key=task_state&sort_dir=asc', ['a', 'b', 'd', 'c']),
+    ('sort_dir=asc', ['a', 'b', 'c', 'd']), ('sort_key=task_state&sort_dir=asc', ['a', 'b', 'd', 'c']),
     ('sort_key=key_name&sort_dir=desc', ['c', 'd', 'b', 'a'])])
 def test_order(some: Servers, query: str, expected: list[str]) -> None:
     assert names(some, query) == expected

@@ -93,3 +93,30 @@ def test_the_items_of_a_list_that_is_too_long_are_not_looked_at() -> None:
 def test_a_bad_item_is_named() -> None:
     with pytest.raises(Invalid, match='tags.1.*Value: 7'):
         Validator(fields(tags=TAGS)).check(NEWEST, {'tags': ['a', 7, 8]})
+
+
+@pytest.mark.parametrize(('rule', 'good', 'bad'), [
+    ({'minimum': 1}, (1, '1', '01', 1.5, 'x', True), (0, '0', '-5', '0.5', 0.5)),
+    ({'maximum': 9}, (9, '9', -1), (10, '10', '9.5', '1' * 50)),
+    ({'exclusiveMinimum': 0}, (1, '0.1', 0.1), (0, '0', '0.0', '-1')),
+    ({'exclusiveMaximum': 9}, (8, '8'), (9, '9', '9.0'))])
+def test_bounds_hold_for_numbers_in_strings(rule: dict[str, Any], good: tuple[Any, ...], bad: tuple[Any, ...]) -> None:
+    validator = Validator(fields(size=rule))
+    for value in good:
+        validator.check(NEWEST, {'size': value})
+    for value in bad:
+        with pytest.raises(Invalid, match='size'):
+            validator.check(NEWEST, {'size': value})
+
+
+@pytest.mark.parametrize(('name', 'good', 'bad'), [
+    ('regex', ('a', '^a+$', '(?=a)'), ('', '[', '(a', '*', 'a{99999999999}', '(' * 255)),
+    ('isotime', ('2026-11-20T12:00:00Z', '2026-11-20T12:00:00', '2026-11-20T12:00:00+01:00', '2026-11-20'),
+     ('', 'x', '2026-13-20T12:00:00Z', '0001-01-01T00:00:00+23:00'))])
+def test_formats(name: str, good: tuple[str, ...], bad: tuple[str, ...]) -> None:
+    validator = Validator(fields(value={'type': 'string', 'format': name}))
+    for value in good:
+        validator.check(NEWEST, {'value': value})
+    for value in bad:
+        with pytest.raises(Invalid, match='value'):
+            validator.check(NEWEST, {'value': value})
