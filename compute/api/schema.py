@@ -20,7 +20,6 @@ STRING: dict[str, Any] = {'type': 'string'}
 REGEX: dict[str, Any] = {'type': 'string', 'format': 'regex', 'maxLength': 255}
 TIME: dict[str, Any] = {'type': 'string', 'format': 'isotime'}
 COUNT: dict[str, Any] = {'type': 'string', 'pattern': '^[0-9]+$', 'maxLength': 10}
-NULL: dict[str, Any] = {'type': 'null'}
 
 _TRUE = (True, 'True', 'TRUE', 'true', '1', 'ON', 'On', 'on', 'YES', 'Yes', 'yes')
 _FALSE = (False, 'False', 'FALSE', 'false', '0', 'OFF', 'Off', 'off', 'NO', 'No', 'no')

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from compute.api.servers.load import load
+from compute.api.servers.actions.plain import plain
 from compute.control.instances import delete as control
 from compute.policies import force_delete as policy
 from compute.rest.call import Call
-from compute.rest.op import Op, nothing
 
 
 def force_delete(call: Call) -> None:
@@ -14,4 +13,4 @@ def force_delete(call: Call) -> None:
     control.delete(call.app, call.context, call.target)
 
 
-OP = Op('ACTION', 'forceDelete', force_delete, policy=policy.FORCE_DELETE, loads=load, status=202, again=nothing)
+OP = plain('forceDelete', force_delete, policy.FORCE_DELETE)

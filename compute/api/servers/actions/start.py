@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from compute.api.servers.load import load
+from compute.api.servers.actions.plain import plain
 from compute.control.instances import start as control
 from compute.policies import start as policy
 from compute.rest.call import Call
-from compute.rest.op import Op, nothing
 
 
 def start(call: Call) -> None:
@@ -14,4 +13,4 @@ def start(call: Call) -> None:
     control.start(call.app, call.context, call.target)
 
 
-OP = Op('ACTION', 'os-start', start, policy=policy.START, loads=load, status=202, again=nothing)
+OP = plain('os-start', start, policy.START)

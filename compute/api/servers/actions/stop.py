@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from compute.api.servers.load import load
+from compute.api.servers.actions.plain import plain
 from compute.control.instances import stop as control
 from compute.policies import stop as policy
 from compute.rest.call import Call
-from compute.rest.op import Op, nothing
 
 
 def stop(call: Call) -> None:
@@ -14,4 +13,4 @@ def stop(call: Call) -> None:
     control.stop(call.app, call.context, call.target)
 
 
-OP = Op('ACTION', 'os-stop', stop, policy=policy.STOP, loads=load, status=202, again=nothing)
+OP = plain('os-stop', stop, policy.STOP)

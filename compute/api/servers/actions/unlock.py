@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from compute.api.schema import NULL
-from compute.api.servers.load import load
+from compute.api.servers.actions.plain import plain
 from compute.control.instances import unlock as control
 from compute.policies import unlock as policy
 from compute.rest.call import Call
-from compute.rest.fields import Either, Since, Until, fields
-from compute.rest.op import Body, Op, nothing
 
 
 def unlock(call: Call) -> None:
@@ -18,5 +15,4 @@ def unlock(call: Call) -> None:
     control.unlock(call.app, call.context, call.target)
 
 
-OP = Op('ACTION', 'unlock', unlock, policy=policy.UNLOCK, loads=load, status=202, again=nothing, body=Body(None, fields(
-    unlock=Either(Until('2.73', NULL, required=True), Since('2.73', {}, required=True)))))
+OP = plain('unlock', unlock, policy.UNLOCK)
