@@ -304,9 +304,17 @@ def _operation(place: Place, method: str, version: Version) -> Op:
     if method == 'HEAD' and 'HEAD' not in place.methods:
         method = 'GET'
     if method not in place.methods:
-        allowed = sorted({*place.methods, *(['POST'] if place.actions else [])})
+        allowed = _allowed(place)
+        if not allowed:  # all that there was is removed
+            raise NotFound('The resource could not be found.', code='no_such_url')
         raise BadMethod(f'{method} is not allowed here; allowed are {", ".join(allowed)}', details={'allow': allowed})
     return _windowed(place.methods[method], version)
+
+
+def _allowed(place: Place) -> list[str]:
+    methods = {method: ops for method, ops in place.methods.items() if not all(op.gone for op in ops)}
+    acts = any(not op.gone for ops in place.actions.values() for op in ops)
+    return sorted({*methods, *(['POST'] if acts else [])})
 
 
 def _windowed(ops: list[Op], version: Version) -> Op:

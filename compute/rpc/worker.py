@@ -73,7 +73,7 @@ class Consoles(Interface):
 
     @call(timeout=20)
     def console_output(self, context: Any, *, instance: Instance, lines: int | None) -> str:
-        """Return the last ``lines`` lines of the serial console (None: all that is kept)."""
+        """Return the last ``lines`` pieces between newlines of the serial console (None: all that is kept)."""
         raise NotImplementedError
 
 

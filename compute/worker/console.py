@@ -20,4 +20,4 @@ class ConsolesEndpoint(Consoles):
         text = self._driver.console_output(instance, self._bytes).decode('utf-8', 'replace')
         if lines is None or lines < 0:
             return text
-        return '\n'.join(text.rstrip('\n').split('\n')[-lines:]) + '\n' if lines else ''
+        return '\n'.join(text.split('\n')[-lines:]) if lines else ''

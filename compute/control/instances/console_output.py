@@ -10,7 +10,8 @@ from compute.rpc.worker import Consoles
 
 
 def console_output(cloud: Cloud, context: RequestContext, instance: Instance, lines: int | None) -> str:
-    """Return the last ``lines`` lines, or all that is kept.
+    """Return the last ``lines`` pieces between newlines, or all that is kept. What follows a newline at the end is a
+    piece, which is empty.
 
     :raises Conflict: it is on no host, or its host does not answer.
     """

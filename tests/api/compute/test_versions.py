@@ -103,19 +103,6 @@ def test_v2_takes_what_v2_1_refuses(api: ComputeApi) -> None:
     assert api.send('POST', '/v2/flavors', body, token=ADMIN).status_int == 400
 
 
-@pytest.mark.parametrize(('method', 'path', 'version', 'status'), [
-    ('GET', '/os-agents', '2.104', 410), ('POST', '/os-cells', '2.1', 410), ('GET', '/os-fping', '2.35', 410),
-    ('GET', '/os-fping', '2.36', 404), ('POST', '/os-networks', '2.1', 410), ('GET', '/servers/x/consoles', '2.1', 410),
-    ('GET', '/servers/x/os-virtual-interfaces', '2.44', 404)])
-def test_what_is_gone(api: ComputeApi, method: str, path: str, version: str, status: int) -> None:
-    api(method, path, version=version, status=status)
-
-
-@pytest.mark.parametrize(('version', 'status'), [('2.5', 410), ('2.6', 404)])
-def test_actions_that_are_gone(api: ComputeApi, version: str, status: int) -> None:
-    api('POST', '/servers/x/action', {'os-getRDPConsole': {}}, version=version, status=status)
-
-
 @pytest.mark.parametrize(('path', 'status'), [('/flavors/a%00b', 404), ('/flavors?marker=a%00b', 400)])
 def test_nul_reaches_no_database(api: ComputeApi, path: str, status: int) -> None:
     api('GET', path, status=status)
