@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid as uuids
+from collections.abc import Callable
 from typing import Any
 
 from compute.api.schema import BOOLEAN, HOST, STRING, is_true
@@ -24,9 +25,8 @@ from compute.rest.versions import window
 
 _REASON = {'type': 'string', 'minLength': 1, 'maxLength': 255}
 _WHO = {'host': Required(HOST), 'binary': Required({'type': 'string', 'minLength': 1, 'maxLength': 255})}
-_BY_NAME = Body(None, fields(_WHO))
-_WITH_REASON = Body(None, fields(_WHO, disabled_reason=Required(_REASON)))
-_FORCE_DOWN = Body(None, fields(_WHO, forced_down=Required(BOOLEAN)))
+# To 2.52 every change takes the same keys, also those that it does not read.
+_BY_NAME = Body(None, fields(_WHO, disabled_reason=_REASON, forced_down=Since('2.11', BOOLEAN)))
 _BY_UUID = Body(None, fields(status={'type': 'string', 'enum': ['enabled', 'disabled']}, disabled_reason=_REASON,
                              forced_down=BOOLEAN))
 _SERVICE = fields(forced_down=Since('2.11', BOOLEAN))
@@ -72,26 +72,43 @@ def _changes(body: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def enable(call: Call) -> Any:
-    """Let a worker take servers again."""
+def update_by_name(call: Call) -> Any:
+    """Change a worker by host and binary; the last part of the URL says how. :raises NotFound: there is no such change.
+    """
+    name = call.path.get('id') or call.op.path.rpartition('/')[2]
+    change = _CHANGES.get(name)
+    if change is None or (change is _force_down and not call.facts['forces_down']):
+        raise NotFound(f'Unknown action {name}', code='no_such_url')
+    return change(call)
+
+
+def _enable(call: Call) -> Any:
     return _named(call, {'disabled': False, 'disabled_reason': None}, status='enabled')
 
 
-def disable(call: Call) -> Any:
-    """Keep a worker from getting new servers."""
+def _disable(call: Call) -> Any:
     return _named(call, {'disabled': True}, status='disabled')
 
 
-def disable_with_reason(call: Call) -> Any:
-    """Keep a worker from getting new servers, and say why."""
-    reason = call.body['disabled_reason']
+def _disable_with_reason(call: Call) -> Any:
+    reason = _given(call, 'disabled_reason')
     return _named(call, {'disabled': True, 'disabled_reason': reason}, status='disabled', disabled_reason=reason)
 
 
-def force_down(call: Call) -> Any:
+def _force_down(call: Call) -> Any:
     """Declare a worker down, so that its servers may be evacuated before its heartbeat is missed."""
-    down = is_true(call.body['forced_down'])
+    down = is_true(_given(call, 'forced_down'))
     return _named(call, {'forced_down': down}, forced_down=down)
+
+
+_CHANGES: dict[str, Callable[[Call], Any]] = {
+    'enable': _enable, 'disable': _disable, 'disable-log-reason': _disable_with_reason, 'force-down': _force_down}
+
+
+def _given(call: Call, field: str) -> Any:
+    if field not in call.body:
+        raise Invalid(f'Missing {field} field')
+    return call.body[field]
 
 
 def _named(call: Call, values: dict[str, Any], **shown: Any) -> Any:
@@ -135,11 +152,7 @@ RESOURCE = Resource('os-services', (
        view=View('services', _SERVICE, many=True)),
     Op('PUT', '/os-services/{id}', update, body=_BY_UUID, view=_ONE, policy=policy.UPDATE, facts=_NUMBERED,
        since='2.53'),
-    Op('PUT', '/os-services/enable', enable, body=_BY_NAME, policy=policy.UPDATE, until='2.53'),
-    Op('PUT', '/os-services/disable', disable, body=_BY_NAME, policy=policy.UPDATE, until='2.53'),
-    Op('PUT', '/os-services/disable-log-reason', disable_with_reason, body=_WITH_REASON, policy=policy.UPDATE,
-       until='2.53'),
-    Op('PUT', '/os-services/force-down', force_down, body=_FORCE_DOWN, policy=policy.UPDATE, since='2.11',
-       until='2.53'),
+    *(Op('PUT', f'/os-services/{name}', update_by_name, body=_BY_NAME, policy=policy.UPDATE, until='2.53',
+         facts={'forces_down': window('2.11')}) for name in ('{id}', *_CHANGES)),
     Op('DELETE', '/os-services/{id}', delete, status=204, policy=policy.DELETE, facts=_NUMBERED),
 ))

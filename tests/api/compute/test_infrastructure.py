@@ -16,6 +16,7 @@ from compute.objects.flavor import Flavor
 from compute.objects.instance import Instance
 from compute.objects.value import now
 from tests.api.compute.compute_cloud import ADMIN, MEMBER, ComputeApi
+from tests.api.compute.serving import message
 
 USE = {'vcpus', 'vcpus_used', 'memory_mb', 'memory_mb_used', 'local_gb', 'local_gb_used', 'free_ram_mb', 'free_disk_gb',
        'disk_available_least', 'current_workload', 'running_vms', 'cpu_info'}
@@ -73,13 +74,53 @@ def test_the_old_ways_to_change_a_service(api: ComputeApi) -> None:
     assert listed(api)[0]['disabled_reason'] is None
     assert put('force-down', forced_down=True) == {'service': {**who, 'forced_down': True}}
     assert listed(api)[0]['state'] == 'down'
-    put('force-down', '2.10', 404, forced_down=True)
-    put('enable', '2.53', 404)
-    put('disable-log-reason', status=400)
+    put('force-down', '2.10', 400, forced_down=True)
+    put('force-down', '2.10', 404)
+    for action in ('enable', 'disable', 'disable-log-reason', 'force-down'):
+        put(action, '2.53', 404)
     put('enable', status=400, surprise=1)
     put('explode', status=404)
     who['host'] = 'h9'
     put('enable', status=404)
+
+
+CHANGES = ('enable', 'disable', 'disable-log-reason', 'force-down', 'explode')
+
+
+@pytest.mark.parametrize('action', CHANGES)
+@pytest.mark.parametrize('version', ['2.1', '2.10', '2.11', '2.52'])
+def test_the_old_ways_have_one_schema(api: ComputeApi, version: str, action: str) -> None:
+    """First the body is checked, then the name of the change, then what it needs, then the service."""
+    api.add_host('h1')
+    who = {'host': 'h1', 'binary': 'nova-compute'}
+    def put(body: Any, status: int) -> str:
+        answer = api('PUT', f'/os-services/{action}', body, version=version, token=ADMIN, status=status)
+        return message(answer) if status != 200 else ''
+    for bad in ({}, {'host': 'h1'}, {'binary': 'nova-compute'}, {**who, 'host': ''}, {**who, 'host': 'h 1'},
+                {**who, 'binary': ''}, {**who, 'binary': 'b' * 256}, {**who, 'disabled_reason': ''},
+                {**who, 'disabled_reason': 'r' * 256}, {**who, 'disabled_reason': None}, {**who, 'status': 'x'}):
+        put(bad, 400)
+    knows_down = version in ('2.11', '2.52')
+    known = action != 'explode' and (knows_down or action != 'force-down')
+    status = 400 if not knows_down or action == 'disable-log-reason' else 200 if known else 404
+    put({**who, 'forced_down': True}, status)
+    if knows_down:
+        put({**who, 'forced_down': 'perhaps'}, 400)
+    whole = {**who, 'disabled_reason': 'x', **({'forced_down': False} if knows_down else {})}
+    put(whole, 200 if known else 404)
+    put({**whole, 'host': 'h9'}, 404)
+    field = {'disable-log-reason': 'disabled_reason', 'force-down': 'forced_down'}.get(action)
+    if field and known:
+        assert field in put({**who, 'host': 'h9'}, 400)
+        del whole[field]
+        assert field in put(whole, 400)
+    api('PUT', f'/os-services/{action}', whole, version=version, token=MEMBER, status=403)
+
+
+@pytest.mark.parametrize('version', ['2.1', '2.75', '2.102', '2.104'])
+def test_defaults_of_quotas_for_a_user(api: ComputeApi, version: str) -> None:
+    plain = api('GET', '/os-quota-sets/p1/defaults', version=version, status=200)
+    assert api('GET', '/os-quota-sets/p1/defaults?user_id=ann', version=version, status=200) == plain
 
 
 def test_changing_a_service_by_uuid(api: ComputeApi) -> None:
