@@ -34,9 +34,8 @@ from compute.rest.fields import fields
 from compute.rest.op import Op, Query, Resource
 from compute.rest.versions import window
 
-RESOURCES: tuple[Resource, ...] = (
+_PARTS: tuple[Resource, ...] = (
     versions.RESOURCE,
-    extensions.RESOURCE,
     limits.RESOURCE,
     availability_zones.RESOURCE,
     flavors.RESOURCE,
@@ -57,6 +56,7 @@ RESOURCES: tuple[Resource, ...] = (
     *planned.RESOURCES,
     *SERVERS,
 )
+RESOURCES = (*_PARTS, extensions.resource(_PARTS))
 
 # From 2.102 on a query that an operation does not know is refused, also by those that know none.
 _NO_QUERY = Query(fields(), strict=window('2.102'))

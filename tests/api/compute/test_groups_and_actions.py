@@ -175,5 +175,10 @@ def test_deleted_servers_from_2_21(acted: ComputeApi) -> None:
 def test_extensions(api: ComputeApi) -> None:
     found = api('GET', '/extensions', status=200)['extensions']
     assert set(found[0]) == {'alias', 'name', 'description', 'links', 'namespace', 'updated'}
-    assert api('GET', '/extensions/os-keypairs', status=200)['extension']['alias'] == 'os-keypairs'
-    api('GET', '/extensions/os-cells', status=404)
+    aliases = [extension['alias'] for extension in found]
+    assert {'OS-DCF', 'OS-EXT-AZ', 'OS-EXT-SRV-ATTR', 'OS-EXT-STS', 'OS-SCH-HNT', 'OS-SRV-USG', 'os-keypairs'} <= set(
+        aliases) and len(aliases) == len(set(aliases))
+    for extension in found:
+        assert api('GET', f'/extensions/{extension["alias"]}', status=200) == {'extension': extension}
+    for alias in ('os-cells', 'os-agents', 'servers', 'flavors', 'os-scheduler-hints', 'os-server-tags'):
+        api('GET', f'/extensions/{alias}', status=404)
