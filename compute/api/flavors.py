@@ -8,7 +8,7 @@ from typing import Any
 from oslo_utils import strutils
 
 from compute.api.changes import flavors as changes
-from compute.api.schema import BOOLEAN, MAX_INT, NAME, STRING, is_true, whole
+from compute.api.schema import BOOLEAN, NAME, STRING, is_true, whole
 from compute.db import flavors
 from compute.exception import Invalid
 from compute.objects.flavor import Flavor
@@ -24,8 +24,8 @@ _ID = {'type': ['string', 'integer', 'null'], 'minLength': 1, 'maxLength': 255,
        'pattern': r'^(?! )[a-zA-Z0-9. _-]+(?<! )\Z'}
 _DESCRIPTION = {'type': ['string', 'null'], 'minLength': 0, 'maxLength': 65535,
                 'pattern': r'^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\Z'}
-_FACTOR = {'type': ['number', 'string'], 'pattern': r'^[0-9]{1,38}(\.[0-9]{1,38})?\Z', 'minimum': 0,
-           'maximum': 3.40282e+38}
+_FACTOR = {'type': ['number', 'string'], 'pattern': r'^[0-9]{1,38}(\.[0-9]{1,38})?\Z',
+           'exclusiveMinimum': 0, 'maximum': 3.40282e+38}
 
 CREATE = Body('flavor', fields({
     'name': Required(NAME),
@@ -101,7 +101,6 @@ def create(call: Call) -> Any:
         ephemeral_gb=int(body.get('OS-FLV-EXT-DATA:ephemeral', 0)), swap_mb=int(body.get('swap', 0)),
         rxtx_factor=float(body.get('rxtx_factor', 1.0)), description=body.get('description'),
         is_public=is_true(body.get('os-flavor-access:is_public', True)))
-    _check_sizes(flavor)
     added = call.app.db.transaction(lambda connection: flavors.insert(connection, flavor))
     return {'flavor': view(call, added, _shows_specs(call))}
 
@@ -116,15 +115,6 @@ def update(call: Call) -> Any:
 def delete(call: Call) -> None:
     """Delete a flavor."""
     call.app.db.transaction(lambda connection: flavors.delete(connection, call.path['id']))
-
-
-def _check_sizes(flavor: Flavor) -> None:
-    """Numbers given as strings escape the bounds of the schema."""
-    for name, value, least in (('vcpus', flavor.vcpus, 1), ('ram', flavor.memory_mb, 1), ('disk', flavor.root_gb, 0),
-                               ('OS-FLV-EXT-DATA:ephemeral', flavor.ephemeral_gb, 0), ('swap', flavor.swap_mb, 0)):
-        if not least <= value <= MAX_INT:
-            raise Invalid(f'Invalid input for field/attribute {name}. Value: {value}. It must be between {least} and '
-                          f'{MAX_INT}', code='invalid_input')
 
 
 def _shows_specs(call: Call) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from compute.api import keypair_crypto as crypto
-from compute.api.schema import NAME, STRING
+from compute.api.schema import NAME, STRING, USER_ID
 from compute.api.times import precise
 from compute.db import keypairs, quotas
 from compute.exception import OverQuota
@@ -20,21 +20,21 @@ from compute.rest.paging import LIMIT, next_links, page_of
 from compute.rest.versions import window
 
 _KEY = {'type': 'string', 'minLength': 1, 'maxLength': 16384}
-_USER = {'type': 'string', 'minLength': 1, 'maxLength': 64}
+_USER = {**USER_ID, 'minLength': 1}
 _TYPE = {'type': 'string', 'enum': [SSH, X509]}
 _PLAIN_NAME = {**NAME, 'pattern': r'^(?! )[a-zA-Z0-9 _-]+(?<! )\Z'}
 _DOTTED_NAME = {**NAME, 'pattern': r'^(?! )[a-zA-Z0-9 @._-]+(?<! )\Z'}
 
 CREATE = Body('keypair', fields(
     name=Either(Until('2.92', _PLAIN_NAME, required=True), Since('2.92', _DOTTED_NAME, required=True)),
-    public_key=Either(Until('2.92', {**_KEY, 'type': ['string', 'null']}), Since('2.92', _KEY, required=True)),
+    public_key=Either(Until('2.92', _KEY), Since('2.92', _KEY, required=True)),
     type=Since('2.2', _TYPE),
     user_id=Since('2.10', _USER)))
 
 _KEYPAIR = fields(type=Since('2.2', _TYPE))
 _ONE = View('keypair', _KEYPAIR)
 _LIST = View('keypairs', fields(keypair=_KEYPAIR), many=True)
-_WHOSE = {'user_id': Since('2.10', STRING)}
+_WHOSE = {'user_id': Since('2.10', USER_ID)}
 _LISTED = Query(fields(_WHOSE, limit=Since('2.35', LIMIT), marker=Since('2.35', STRING)), strict=window('2.75'))
 _NAMED = Query(fields(_WHOSE), strict=window('2.75'))
 

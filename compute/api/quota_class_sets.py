@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compute.api.quota_sets import keys, limits, read_limits
-from compute.api.schema import STRING
+from compute.api.schema import MAX_NAME, STRING
 from compute.db import quotas
 from compute.exception import Invalid
 from compute.policies import quota_class_sets as policy
@@ -20,19 +20,25 @@ _VIEW = View('quota_class_set', fields(_KEYS, id=STRING))
 
 def show(call: Call) -> Any:
     """Show the quotas of a class."""
-    return {'quota_class_set': {'id': call.path['id'], **_read(call)}}
+    return {'quota_class_set': {'id': _name(call), **_read(call)}}
 
 
 def update(call: Call) -> Any:
     """Set quotas of a class."""
-    name, wanted = call.path['id'], read_limits(call.body)
-    if len(name) > 64:
-        raise Invalid(f'The name of a quota class has 64 characters at most; this one has {len(name)}')
+    name, wanted = _name(call), read_limits(call.body)
     def write(connection: Any) -> None:
         for resource, limit in wanted.items():
             quotas.set_class_limit(connection, name, resource, limit)
     call.app.db.transaction(write)
     return {'quota_class_set': _read(call)}
+
+
+def _name(call: Call) -> str:
+    name = call.path['id']
+    if len(name) > MAX_NAME:
+        raise Invalid(f'The name of a quota class has {MAX_NAME} characters at most; this one has {len(name)}',
+                      code='invalid_input')
+    return name
 
 
 def _read(call: Call) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compute.api.schema import BOOLEAN, MAX_INT, STRING, is_true, whole
+from compute.api.schema import BOOLEAN, MAX_NAME, USER_ID, is_true, whole
 from compute.control import quotas as control
 from compute.db import quotas
 from compute.exception import Invalid
@@ -29,14 +29,18 @@ def keys(network_until: str, extra: tuple[str, ...] = ()) -> dict[str, Field | A
 
 UPDATE = Body('quota_set', fields(keys('2.36', ('networks',)), force=BOOLEAN))
 _VIEW = View('quota_set', fields(keys('2.36')))
-_OF_USER = Query(fields(user_id=STRING), strict=window('2.75'))
+_OF_USER = Query(fields(user_id=USER_ID), strict=window('2.75'))
 # The defaults are the same for every user; clients name one all the same.
-_DEFAULTS = Query(fields(user_id=STRING), strict=window('2.102'))
+_DEFAULTS = Query(fields(user_id=USER_ID), strict=window('2.102'))
 
 
 def load(call: Call) -> dict[str, str]:
-    """Return the project of the URL as the target of policy."""
-    return {'project_id': call.path['id']}
+    """Return the project of the URL as the target of policy. :raises Invalid: no project has an id of this length."""
+    project = call.path['id']
+    if len(project) > MAX_NAME:
+        raise Invalid(f'The id of a project has {MAX_NAME} characters at most; this one has {len(project)}',
+                      code='invalid_input')
+    return {'project_id': project}
 
 
 def limits(values: dict[str, int]) -> dict[str, int]:
@@ -45,13 +49,8 @@ def limits(values: dict[str, int]) -> dict[str, int]:
 
 
 def read_limits(body: dict[str, Any]) -> dict[str, int]:
-    """Read the limits of a body. :raises Invalid: a number out of bounds that was given as a string."""
-    wanted = {name: int(value) for name, value in body.items()}
-    for name, value in wanted.items():
-        if not -1 <= value <= MAX_INT:
-            raise Invalid(f'Invalid input for field/attribute {name}. Value: {value}. It must be between -1 and '
-                          f'{MAX_INT}', code='invalid_input')
-    return wanted
+    """Read the limits of a body."""
+    return {name: int(value) for name, value in body.items()}
 
 
 def show(call: Call) -> Any:

@@ -56,7 +56,7 @@ _PARTS: tuple[Resource, ...] = (
     *planned.RESOURCES,
     *SERVERS,
 )
-RESOURCES = (*_PARTS, extensions.resource(_PARTS))
+RESOURCES = (extensions.resource(_PARTS), *_PARTS)
 
 # From 2.102 on a query that an operation does not know is refused, also by those that know none.
 _NO_QUERY = Query(fields(), strict=window('2.102'))

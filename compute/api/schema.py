@@ -6,6 +6,7 @@ import ipaddress
 from typing import Any
 
 MAX_INT = 2147483647
+MAX_NAME = 255
 
 # Printable characters, with none of the blanks at either end.
 NAME: dict[str, Any] = {'type': 'string', 'minLength': 1, 'maxLength': 255,
@@ -15,6 +16,7 @@ TEXT: dict[str, Any] = {'type': ['string', 'null'], 'minLength': 0, 'maxLength':
 PROJECT_ID: dict[str, Any] = {'type': 'string', 'minLength': 1, 'maxLength': 255, 'pattern': r'^[a-zA-Z0-9-]*\Z'}
 UUID: dict[str, Any] = {
     'type': 'string', 'pattern': r'^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z'}
+USER_ID: dict[str, Any] = {'type': 'string', 'maxLength': 255}
 HOST: dict[str, Any] = {'type': 'string', 'minLength': 1, 'maxLength': 255, 'pattern': r'^[a-zA-Z0-9-._]*\Z'}
 STRING: dict[str, Any] = {'type': 'string'}
 REGEX: dict[str, Any] = {'type': 'string', 'format': 'regex', 'maxLength': 255}

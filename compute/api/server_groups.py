@@ -73,8 +73,6 @@ def create(call: Call) -> Any:
     if rules and kind != 'anti-affinity':
         raise Invalid(f'Only anti-affinity policy supports rules; this group is of policy {kind}.')
     rules = {name: int(value) for name, value in rules.items()}
-    if rules.get('max_server_per_host', 1) < 1:
-        raise Invalid('max_server_per_host must be at least 1')
     return {'server_group': view(control.create(call.app, call.context, call.body['name'], kind, rules))}
 
 

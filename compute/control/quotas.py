@@ -1,4 +1,8 @@
-"""Setting quotas: a limit below what is used, or a user's above the project's, is refused unless it is forced."""
+"""Set quotas.
+
+A limit below what is used, a user's above the project's, or a project's below that of one of its users is refused
+unless it is forced.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,13 @@ def update(cloud: Cloud, project_id: str, wanted: dict[str, int], *, user_id: st
            ) -> dict[str, int]:
     """Set limits of a project, or of a user in it, and return all that hold then. :raises Invalid: names the limit."""
     def write(connection: Connection) -> dict[str, int]:
+        quotas.lock_project(connection, project_id)  # a limit of a user is set before or after the project's
         if not force:
             _check_use(wanted, quotas.usage_of(connection, project_id))
-        if user_id is not None:
-            _check_project(wanted, quotas.limits_of(connection, cloud.conf, project_id))
+            if user_id is None:
+                _check_users(wanted, quotas.highest_of_users(connection, project_id))
+            else:
+                _check_project(wanted, quotas.limits_of(connection, cloud.conf, project_id))
         for resource, limit in wanted.items():
             quotas.set_limit(connection, project_id, resource, limit, user_id)
         return quotas.limits_of(connection, cloud.conf, project_id, user_id)
@@ -36,3 +43,13 @@ def _check_project(wanted: dict[str, int], project: dict[str, int]) -> None:
         if most != quotas.UNLIMITED and (limit == quotas.UNLIMITED or limit > most):
             raise Invalid(f'Quota limit {limit} for {resource} must be less than or equal to {most}.',
                           code='quota_above_project')
+
+
+def _check_users(wanted: dict[str, int], highest: dict[str, int]) -> None:
+    for resource, limit in wanted.items():
+        least = highest.get(resource)
+        if least is None or limit == quotas.UNLIMITED or quotas.UNLIMITED != least <= limit:
+            continue
+        least_text = 'unlimited' if least == quotas.UNLIMITED else str(least)
+        raise Invalid(f'Quota limit {limit} for {resource} must be greater than or equal to {least_text}, the limit of '
+                      'a user in the project.', code='quota_below_user')

@@ -66,6 +66,17 @@ def limits_by_project(connection: Connection, project_ids: list[str]) -> dict[st
     return found
 
 
+def highest_of_users(connection: Connection, project_id: str) -> dict[str, int]:
+    """Return, by resource, the highest limit that was set for a user of a project; unlimited is the highest of all."""
+    found: dict[str, int] = {}
+    query = sa.select(quotas.c.resource, quotas.c.hard_limit).where(
+        quotas.c.project_id == project_id, quotas.c.user_id != '')
+    for resource, limit in connection.execute(query):
+        if resource not in found or _or_more(limit, found[resource]):
+            found[resource] = limit
+    return found
+
+
 def set_limit(connection: Connection, project_id: str, resource: str, limit: int, user_id: str | None = None) -> None:
     """Set one limit of a project, or of a user in it."""
     _put(connection, quotas, {'project_id': project_id, 'user_id': user_id or '', 'resource': resource}, limit)

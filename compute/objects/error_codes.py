@@ -99,6 +99,7 @@ SERVERS: dict[str, tuple[str, str]] = {
     'volumes_not_served': ('This cloud has no volumes.', 'Boot from an image.'),
     'local_disks_by_flavor': ('Further local disks come from the flavor.', 'Take a flavor with ephemeral or swap.'),
     'quota_below_use': ('The limit is below what is in use.', 'Remove something first, or force it.'),
+    'quota_below_user': ('The limit of a project is below that of one of its users.', 'Lower that of the user first.'),
     'quota_above_project': ('The limit of a user is above that of the project.', 'Raise that of the project first.'),
 }
 

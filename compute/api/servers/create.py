@@ -6,7 +6,7 @@ import secrets
 import string
 from typing import Any
 
-from compute.api.schema import is_true
+from compute.api.schema import canonical_address, is_true
 from compute.api.servers import fields
 from compute.control.instances import create as control
 from compute.control.instances.request import Created, CreateRequest
@@ -63,8 +63,8 @@ def request_of(call: Call, password: str) -> CreateRequest:
         hostname=body.get('hostname'), security_groups=_groups(body),
         availability_zone=zone, host=host, node=node, config_drive=is_true(body.get('config_drive') or False),
         min_count=minimum, max_count=maximum, hints=_hints(call), admin_pass=password,
-        disk_config=body.get('OS-DCF:diskConfig', 'MANUAL'), access_ip_v4=body.get('accessIPv4') or None,
-        access_ip_v6=body.get('accessIPv6') or None, trusted_image_certificates=_certificates(call),
+        disk_config=body.get('OS-DCF:diskConfig', 'MANUAL'), access_ip_v4=_address(body, 'accessIPv4'),
+        access_ip_v6=_address(body, 'accessIPv6'), trusted_image_certificates=_certificates(call),
         may_use_external_networks=call.may(policy.EXTERNAL_NETWORK),
         may_use_no_disk=call.may(policy.ZERO_DISK_FLAVOR),
         return_reservation_id=is_true(body.get('return_reservation_id', False)))
@@ -73,6 +73,10 @@ def request_of(call: Call, password: str) -> CreateRequest:
 def _last(reference: Any) -> str:
     """Return the id in a reference, which may be a link to the thing."""
     return str(reference).rstrip('/').rpartition('/')[2]
+
+
+def _address(body: dict[str, Any], key: str) -> str | None:
+    return canonical_address(body[key]) if key in body else None
 
 
 def _description(call: Call) -> str | None:
@@ -94,9 +98,6 @@ def _files(body: dict[str, Any]) -> None:
 def _counts(body: dict[str, Any]) -> tuple[int, int]:
     minimum = int(body.get('min_count', 1))
     maximum = int(body.get('max_count', minimum))
-    for name, number in (('min_count', minimum), ('max_count', maximum)):
-        if number < 1:
-            raise Invalid(f'Invalid input for field/attribute {name}. Value: {number}. It must be at least 1')
     if minimum > maximum:
         raise Invalid(f'min_count is {minimum} and max_count {maximum}: min_count must be <= max_count')
     if maximum > 1000:
@@ -147,7 +148,7 @@ def _nic(number: int, entry: dict[str, Any]) -> NicRequest:
         raise Invalid(f'networks.{number}: give uuid (of a network) or port')
     if port and entry.get('fixed_ip'):
         raise Invalid(f'networks.{number}: fixed_ip is not allowed with port: the port has its addresses')
-    return NicRequest(network_id=None if port else network, port_id=port, fixed_ip=entry.get('fixed_ip'),
+    return NicRequest(network_id=None if port else network, port_id=port, fixed_ip=_address(entry, 'fixed_ip'),
                       tag=entry.get('tag'))
 
 

@@ -20,10 +20,10 @@ MAX_TAGS = 50
 TAG: dict[str, Any] = {'type': 'string', 'minLength': 1, 'maxLength': 60, 'pattern': r'^[^,/]*\Z'}
 _CERTIFICATES = {'type': ['array', 'null'], 'minItems': 1, 'maxItems': 50, 'uniqueItems': True,
                  'items': {'type': 'string', 'minLength': 1}}
-_IP_V4 = {'type': ['string', 'null'], 'anyOf': [{'format': 'ipv4'}, {'maxLength': 0}, {'type': 'null'}]}
-_IP_V6 = {'type': ['string', 'null'], 'anyOf': [{'format': 'ipv6'}, {'maxLength': 0}, {'type': 'null'}]}
+_IP_V4 = {'type': 'string', 'format': 'ipv4'}
+_IP_V6 = {'type': 'string', 'format': 'ipv6'}
 _DISK_CONFIG = {'type': 'string', 'enum': ['AUTO', 'MANUAL']}
-_ADDRESS = {'type': 'string', 'anyOf': [{'format': 'ipv4'}, {'format': 'ipv6'}]}
+_ADDRESS = {'type': 'string', 'anyOf': [_IP_V4, _IP_V6]}
 _PERSONALITY = ListOf(fields(path={**STRING, 'maxLength': 255}, contents=STRING))
 _IMAGE = {'type': 'string', 'anyOf': [{'format': 'uuid'}, {'maxLength': 0}, {
     'pattern': r'^https?://[^\s]+/[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z'}]}

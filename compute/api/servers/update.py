@@ -7,14 +7,15 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from compute.api.schema import canonical_address
 from compute.api.servers import show
 from compute.db import instances
 from compute.exception import Conflict
 from compute.objects.instance import Instance
 from compute.rest.call import Call
 
-_COLUMNS = {'name': 'name', 'description': 'description', 'accessIPv4': 'access_ip_v4',
-            'accessIPv6': 'access_ip_v6', 'hostname': 'hostname'}
+_COLUMNS = {'name': 'name', 'description': 'description', 'hostname': 'hostname'}
+_ADDRESSES = {'accessIPv4': 'access_ip_v4', 'accessIPv6': 'access_ip_v6'}
 
 
 def update(call: Call) -> Any:
@@ -24,6 +25,7 @@ def update(call: Call) -> Any:
                               for key, column in _COLUMNS.items() if key in call.body}
     if values.get('hostname', '') is None:
         del values['hostname']
+    values.update({column: canonical_address(call.body[key]) for key, column in _ADDRESSES.items() if key in call.body})
     if 'pinned_availability_zone' in call.body:
         values['pinned_availability_zone'] = _zone(server, call.body['pinned_availability_zone'])
 

@@ -29,7 +29,7 @@ flavors = sa.Table(
 keypairs = sa.Table(
     'keypairs', metadata,
     sa.Column('id', BigId, primary_key=True, autoincrement=True),
-    sa.Column('user_id', sa.String(64), nullable=False),
+    sa.Column('user_id', sa.String(255), nullable=False),
     sa.Column('name', sa.String(255), nullable=False),
     sa.Column('type', sa.String(10), nullable=False),
     sa.Column('fingerprint', sa.String(255), nullable=False),

@@ -8,15 +8,15 @@ from compute.db.tables.meta import metadata
 
 quotas = sa.Table(
     'quotas', metadata,
-    sa.Column('project_id', sa.String(64), primary_key=True),
-    sa.Column('user_id', sa.String(64), primary_key=True, server_default=''),
+    sa.Column('project_id', sa.String(255), primary_key=True),
+    sa.Column('user_id', sa.String(255), primary_key=True, server_default=''),
     sa.Column('resource', sa.String(64), primary_key=True),
     sa.Column('hard_limit', sa.Integer, nullable=False),
 )
 
 quota_classes = sa.Table(
     'quota_classes', metadata,
-    sa.Column('name', sa.String(64), primary_key=True),
+    sa.Column('name', sa.String(255), primary_key=True),
     sa.Column('resource', sa.String(64), primary_key=True),
     sa.Column('hard_limit', sa.Integer, nullable=False),
 )

@@ -69,6 +69,8 @@ def test_numbers_may_be_text_and_an_id_may_be_made(api: ComputeApi) -> None:
     {'ram': 0}, {'ram': '0'}, {'vcpus': -1}, {'disk': 2 ** 31}, {'disk': '2147483648'}, {'name': ''}, {'name': ' x'},
     {'name': 'x' * 256}, {'id': 'a/b'}, {'surprise': 1}, {'description': 'too early'}, {'ram': 1.5}, {'ram': None},
     {'os-flavor-access:is_public': 'maybe'}, {'rxtx_factor': 'fast'},
+    {'rxtx_factor': 0}, {'rxtx_factor': 0.0}, {'rxtx_factor': '0'}, {'rxtx_factor': '0.0'}, {'rxtx_factor': -1},
+    {'rxtx_factor': None}, {'vcpus': '0'}, {'ram': '0'}, {'disk': '-1'}, {'swap': '2147483648'},
     {'rxtx_factor': '9' * 39}, {'rxtx_factor': '9' * 400}])
 def test_bad_bodies(api: ComputeApi, values: dict[str, Any]) -> None:
     answer = api('POST', '/flavors', {'flavor': {**BODY, **values}}, token=ADMIN, status=400)

@@ -173,3 +173,22 @@ def test_quota(api: ComputeApi) -> None:
     assert add(api, 'k2', status=403) == {
         'forbidden': {'code': 403, 'message': 'Quota exceeded, too many key pairs.', 'reason': 'over_quota',
                       'retryable': False}}
+
+
+@pytest.mark.parametrize('version', ['2.1', '2.2', '2.91', '2.92'])
+@pytest.mark.parametrize('value', [None, '', 7])
+def test_no_pair_is_made_for_a_key_that_is_none(api: ComputeApi, version: str, value: Any) -> None:
+    answer = add(api, version=version, public_key=value, status=400)
+    assert 'public_key' in answer['badRequest']['message']
+    answer = api.send('POST', '/v2/os-keypairs', {'keypair': {'name': 'k', 'public_key': value}}, token=MEMBER)
+    assert answer.status_int == 400
+    assert names(api('GET', '/os-keypairs')) == []
+
+
+@pytest.mark.parametrize(('length', 'status'), [(64, 201), (65, 201), (255, 201), (256, 400)])
+def test_a_user_is_named_alike_in_body_and_query(api: ComputeApi, length: int, status: int) -> None:
+    user = 'u' * length
+    add(api, version='2.10', token=ADMIN, status=status, user_id=user)
+    for path in ('/os-keypairs', '/os-keypairs/k1'):
+        api('GET', f'{path}?user_id={user}', version='2.10', token=ADMIN, status=200 if status == 201 else 400)
+    api('DELETE', f'/os-keypairs/k1?user_id={user}', version='2.10', token=ADMIN, status=204 if status == 201 else 400)

@@ -100,6 +100,44 @@ def test_quotas_of_a_user(api: ComputeApi) -> None:
     assert api('GET', '/os-quota-sets/p1?user_id=ann')['quota_set']['cores'] == 20
 
 
+def test_a_project_has_no_less_than_its_users(api: ComputeApi) -> None:
+    for user, cores in (('ann', 5), ('bob', 8)):
+        put(api, 200, query=f'?user_id={user}', cores=cores)
+    assert put(api, 400, cores=7)['badRequest']['message'] == (
+        'Quota limit 7 for cores must be greater than or equal to 8, the limit of a user in the project.')
+    assert put(api, 200, cores=8, ram=1)['quota_set']['cores'] == 8
+    assert put(api, 200, cores=-1)['quota_set']['cores'] == -1
+    put(api, 200, query='?user_id=ann', cores=-1)
+    assert 'unlimited' in put(api, 400, cores=2 ** 31 - 1)['badRequest']['message']
+    assert put(api, 200, cores=7, force=True)['quota_set']['cores'] == 7
+    put(api, 400, query='?user_id=bob', cores=8)
+    put(api, 200, query='?user_id=bob', cores=9, force=True)
+    api('DELETE', '/os-quota-sets/p1?user_id=ann', token=ADMIN, status=202)
+    api('DELETE', '/os-quota-sets/p1?user_id=bob', token=ADMIN, status=202)
+    put(api, 200, cores=0)
+
+
+@pytest.mark.parametrize(('path', 'body'), [
+    ('/os-quota-class-sets/{}', 'quota_class_set'), ('/os-quota-sets/{}', 'quota_set'),
+    ('/os-quota-sets/p1?user_id={}', 'quota_set')])
+@pytest.mark.parametrize('method', ['GET', 'PUT', 'DELETE'])
+def test_names_have_255_characters_in_every_operation(api: ComputeApi, method: str, path: str, body: str) -> None:
+    if method == 'DELETE' and 'class' in path:
+        return
+    sent = {body: {'cores': 3}} if method == 'PUT' else None
+    for length, status in ((64, 200), (65, 200), (255, 200), (256, 400), (1000, 400)):
+        api(method, path.format('n' * length), sent, token=ADMIN,
+            status=202 if status == 200 and method == 'DELETE' else status)
+        if method == 'PUT' and status == 200:
+            assert api('GET', path.format('n' * length), token=ADMIN)[body]['cores'] == 3
+
+
+@pytest.mark.parametrize('path', ['', '/detail', '/defaults'])
+def test_an_id_that_is_too_long_is_refused_by_all(api: ComputeApi, path: str) -> None:
+    api('GET', f'/os-quota-sets/{"n" * 256}{path}', token=ADMIN, status=400)
+    api('GET', f'/os-quota-sets/p1{path}?user_id={"n" * 256}', token=ADMIN, status=400)
+
+
 @pytest.mark.parametrize('values', [{'cores': -2}, {'cores': '-2'}, {'cores': 'many'}, {'cores': 2 ** 31}, {'moons': 1},
                                     {'force': 'perhaps'}])
 def test_bad_quotas(api: ComputeApi, values: dict[str, Any]) -> None:

@@ -203,8 +203,8 @@ def test_update(servers: Servers) -> None:
     assert (shown['name'], shown['description'], shown['accessIPv4']) == ('new', 'd', '1.2.3.4')
     assert (shown['accessIPv6'], shown['OS-DCF:diskConfig']) == ('::2', 'AUTO')
     assert shown['OS-EXT-SRV-ATTR:hostname'] == 'web1'
-    shown = update(servers, key, accessIPv4='', description=None)['server']
-    assert (shown['accessIPv4'], shown['description'], shown['name']) == ('', None, 'new')
+    shown = update(servers, key, description=None)['server']
+    assert (shown['accessIPv4'], shown['description'], shown['name']) == ('1.2.3.4', None, 'new')
     before = servers.row(key)
     update(servers, key)
     assert servers.row(key) == before
@@ -213,6 +213,7 @@ def test_update(servers: Servers) -> None:
 @pytest.mark.parametrize(('values', 'version', 'words'), [
     ({'name': ''}, LATEST, 'name'), ({'description': 'x'}, '2.18', 'description'), ({'nonsense': 1}, '2.1', 'nonsense'),
     ({'hostname': 'a.b'}, '2.93', 'hostname'), ({'accessIPv4': 'x'}, LATEST, 'accessIPv4'),
+    ({'accessIPv4': ''}, LATEST, 'accessIPv4'), ({'accessIPv6': None}, '2.1', 'accessIPv6'),
     ({'pinned_availability_zone': None}, '2.103', 'pinned'), ({'imageRef': 'x'}, LATEST, 'imageRef')])
 def test_updates_that_are_refused(servers: Servers, values: dict[str, Any], version: str, words: str) -> None:
     assert words in message(update(servers, servers.insert().uuid, 400, version=version, **values))

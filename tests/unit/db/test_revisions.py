@@ -1,12 +1,14 @@
 """Every store's revisions end in the tables that the code uses, and each only adds to what the one before it left.
 
 Daemons of the version before go on writing while the first new one has already changed the schema. So a later revision
-may add tables, and columns that those daemons need not fill; it may take nothing away and make nothing stricter.
+may add tables, and columns that those daemons need not fill, and let a column hold longer texts; it may take nothing
+away and make nothing stricter.
 """
 
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,7 +84,7 @@ def taken_away(before: Schema, after: Schema) -> list[str]:
     for table in before.keys() & after.keys():
         old, new = before[table], after[table]
         found += [f'{table}.{name} was {column}, is {new["columns"].get(name)}'
-                  for name, column in old['columns'].items() if new['columns'].get(name) != column]
+                  for name, column in old['columns'].items() if not _holds_more(column, new['columns'].get(name))]
         found += [f'{table}.{name} is new and must be filled'
                   for name, (_, nullable, default) in new['columns'].items()
                   if name not in old['columns'] and not nullable and default is None]
@@ -90,6 +92,14 @@ def taken_away(before: Schema, after: Schema) -> list[str]:
         found += [f'{table}: {each[1]} must be unique now' for each in new['indexes'] - old['indexes'] if each[2]]
         found += [f'{table}: {each} is a new foreign key' for each in new['foreign'] - old['foreign']]
     return found
+
+
+def _holds_more(old: tuple[str, Any, Any], new: tuple[str, Any, Any] | None) -> bool:
+    """Tell whether a column is what it was, or a text that may be longer."""
+    if new is None or old[1:] != new[1:]:
+        return False
+    sizes = [re.fullmatch(r'VARCHAR\(([0-9]+)\)', column[0]) for column in (old, new)]
+    return old[0] == new[0] or (all(sizes) and int(sizes[0].group(1)) < int(sizes[1].group(1)))  # type: ignore[union-attr]
 
 
 def test_each_revision_only_adds(store: Store, tmp_path: Path) -> None:
@@ -110,3 +120,6 @@ def test_what_is_taken_away_is_found() -> None:
     assert taken_away(old, tables({**old['t']['columns'], 'b': ('TEXT', False, None)}))
     assert taken_away(old, tables(old['t']['columns'], {('a',)}))
     assert not taken_away(old, tables({**old['t']['columns'], 'b': ('TEXT', True, None)}))
+    short, long = tables({'a': ('VARCHAR(64)', True, None)}), tables({'a': ('VARCHAR(255)', True, None)})
+    assert taken_away(long, short) and not taken_away(short, long)
+    assert taken_away(short, tables({'a': ('VARCHAR(255)', False, None)}))
