@@ -95,6 +95,7 @@ SERVERS: dict[str, tuple[str, str]] = {
     'ip_address_in_use': ('The address is taken.', 'Take another, or none.'),
     'ip_address_generation_failure': ('The network has no free address.', 'Delete ports, or add a subnet.'),
     'invalid_ip_for_network': ('The address is in none of the subnets.', 'Take one that is.'),
+    'hostname_ambiguous': ('One host name cannot be that of several servers.', 'Leave hostname out, or ask for one.'),
     'personality_not_served': ('Files are not injected.', 'Put them into user_data.'),
     'volumes_not_served': ('This cloud has no volumes.', 'Boot from an image.'),
     'local_disks_by_flavor': ('Further local disks come from the flavor.', 'Take a flavor with ephemeral or swap.'),

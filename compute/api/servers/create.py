@@ -60,7 +60,7 @@ def request_of(call: Call, password: str) -> CreateRequest:
         name=body['name'], image_id=_image(body), flavor_id=_last(body['flavorRef']), networks=_networks(call),
         key_name=body.get('key_name'), user_data=body.get('user_data'), metadata=body.get('metadata', {}),
         tags=tuple(dict.fromkeys(body.get('tags', ()))), description=_description(call),
-        hostname=body.get('hostname'), security_groups=_groups(body),
+        hostname=_hostname(body, maximum), security_groups=_groups(body),
         availability_zone=zone, host=host, node=node, config_drive=is_true(body.get('config_drive') or False),
         min_count=minimum, max_count=maximum, hints=_hints(call), admin_pass=password,
         disk_config=body.get('OS-DCF:diskConfig', 'MANUAL'), access_ip_v4=_address(body, 'accessIPv4'),
@@ -86,6 +86,14 @@ def _description(call: Call) -> str | None:
 
 def _groups(body: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(group['name'] for group in body.get('security_groups', ()) if 'name' in group))
+
+
+def _hostname(body: dict[str, Any], count: int) -> str | None:
+    hostname: str | None = body.get('hostname')
+    if hostname is not None and count > 1:
+        raise Invalid(f'hostname {hostname!r} cannot be given to several servers and max_count is {count}: leave it '
+                      'out, and host names are made of the name', code='hostname_ambiguous')
+    return hostname
 
 
 def _files(body: dict[str, Any]) -> None:

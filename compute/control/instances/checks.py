@@ -19,6 +19,7 @@ from compute.objects.nic import NicRequest
 
 GIB = 1024 ** 3
 MAX_USER_DATA = 65535
+MAX_LABEL = 63  # of a part of a host name
 
 
 def flavor_of(cloud: Cloud, context: RequestContext, flavor_id: str) -> Flavor:
@@ -191,11 +192,13 @@ def _port_is_free(cloud: Cloud, context: RequestContext, port_id: str) -> None:
         raise exception.Conflict(f'Port {port_id} is still in use by {port.device_id}.', code='port_in_use')
 
 
-def hostname_of(request: CreateRequest, name: str, uuid: str, suffix: str) -> str:
-    """Return the host name of a server: the one asked for with its number, else its name made fit for one."""
+def hostname_of(request: CreateRequest, uuid: str, suffix: str) -> str:
+    """Return the host name of a server: the one asked for, else its name made fit for one and cut before ``suffix``.
+
+    A name of which nothing is left gives ``server-`` and the uuid.
+    """
     if request.hostname:
-        first, dot, domain = request.hostname.partition('.')
-        return f'{first[:63 - len(suffix)]}{suffix}{dot}{domain}'[:255]
-    text = re.sub(r'[ _.]+', '-', name.encode('ascii', 'ignore').decode())
-    text = re.sub(r'[^A-Za-z0-9-]', '', text).lower().strip('-')[:63].strip('-')
-    return text or f'server-{uuid}'
+        return request.hostname
+    text = re.sub(r'[ _.]+', '-', request.name.encode('ascii', 'ignore').decode())
+    text = re.sub(r'[^A-Za-z0-9-]', '', text).lower().strip('-')[:MAX_LABEL - len(suffix)].strip('-')
+    return f'{text}{suffix}' if text else f'server-{uuid}'

@@ -85,7 +85,7 @@ def _plan(context: RequestContext, request: CreateRequest, count: int, flavor: F
         uuid = str(uuids.uuid4())
         suffix = f'-{number + 1}' if count > 1 else ''
         name = f'{request.name[:255 - len(suffix)]}{suffix}'
-        hostname = checks.hostname_of(request, name, uuid, suffix)
+        hostname = checks.hostname_of(request, uuid, suffix)
         planned.append(Instance(
             uuid=uuid, project_id=context.project_id or '', user_id=context.user_id or '', name=name,
             description=request.description, hostname=hostname,

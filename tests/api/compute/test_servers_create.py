@@ -134,10 +134,47 @@ def test_what_the_command_line_sends(servers: Servers) -> None:
 
 
 def test_several_with_a_reservation(servers: Servers) -> None:
-    answer = servers.create(name='web', min_count='3', max_count=3, hostname='host', return_reservation_id=True)
+    answer = servers.create(name='web', min_count='3', max_count=3, return_reservation_id=True)
     listed = servers.api('GET', f'/servers?reservation_id={answer["reservation_id"]}', version=LATEST)['servers']
     assert sorted(server['name'] for server in listed) == ['web-1', 'web-2', 'web-3']
-    assert sorted(servers.row(server['id']).hostname for server in listed) == ['host-1', 'host-2', 'host-3']
+    assert sorted(servers.row(server['id']).hostname for server in listed) == ['web-1', 'web-2', 'web-3']
+
+
+@pytest.mark.parametrize(('name', 'stem'), [
+    ('a' * 80, 'a' * 61), ('a' * 62 + '-b', 'a' * 61), ('a' * 60 + '-bcd', 'a' * 60), ('a' * 255, 'a' * 61),
+    ('web', 'web'), ('Web 1_a.b', 'web-1-a-b'), ('-x-', 'x'), ('x日本語', 'x'), ('----', None), ('日本語', None),
+    ('...', None), ('a' * 63, 'a' * 61)])
+def test_host_names_of_several(servers: Servers, name: str, stem: str | None) -> None:
+    answer = servers.create(name=name, max_count=2, min_count=2, return_reservation_id=True)
+    path = f'/servers?reservation_id={answer["reservation_id"]}&sort_key=launch_index&sort_dir=asc'
+    listed = servers.api('GET', path, version=LATEST)['servers']
+    found = [servers.row(server['id']).hostname for server in listed]
+    assert found == ([f'{stem}-1', f'{stem}-2'] if stem else [f'server-{server["id"]}' for server in listed])
+    assert all(len(each) <= 63 for each in found)
+
+
+def test_host_names_of_ten(servers: Servers) -> None:
+    servers.create(name='a' * 80, min_count=10, max_count=10)
+    found = {servers.row(server['id']).hostname for server in servers.api('GET', '/servers')['servers']}
+    assert found == {*('a' * 61 + f'-{number}' for number in range(1, 10)), 'a' * 60 + '-10'}
+
+
+@pytest.mark.parametrize(('name', 'hostname'), [
+    ('a' * 80, 'a' * 63), ('----', None), ('日本語', None), ('web.1', 'web-1')])
+def test_the_host_name_of_one(servers: Servers, name: str, hostname: str | None) -> None:
+    key = servers.create(name=name, max_count=1)['id']
+    assert servers.row(key).hostname == (hostname or f'server-{key}')
+
+
+@pytest.mark.parametrize('version', ['2.90', '2.94', LATEST])
+@pytest.mark.parametrize('counts', [{'max_count': 2}, {'min_count': 2}, {'min_count': '1', 'max_count': '3'}])
+def test_one_host_name_is_not_for_several(servers: Servers, version: str, counts: dict[str, Any]) -> None:
+    told = message(servers.create(400, version=version, hostname='host', **counts))
+    assert 'hostname' in told and 'max_count' in told
+    assert servers.api('GET', '/servers')['servers'] == []
+    key = servers.create(version=version, hostname='host', min_count=1, max_count=1)['id']
+    assert servers.row(key).hostname == 'host'
+    servers.create(version=version, beside={'server': {**servers.request(**counts)['server'], 'hostname': None}})
 
 
 def test_as_many_as_quota_has_room_for(servers: Servers) -> None:
