@@ -78,20 +78,24 @@ def update(call: Call) -> Any:
     if call.app.identity.project_exists(call.context, project) is False:
         raise Invalid(f'Project ID {project} is not a valid project.')
     wanted = read_limits({name: value for name, value in call.body.items() if name != 'force'})
-    found = control.update(call.app, project, wanted, user_id=call.query.get('user_id'),
+    found = control.update(call.app, project, wanted, user_id=_user(call),
                            force=is_true(call.body.get('force', False)))
     return {'quota_set': limits({name: value for name, value in found.items() if name != 'networks'})}
 
 
 def delete(call: Call) -> None:
     """Return a project, or a user in it, to the default quotas."""
-    user = call.query.get('user_id')
-    call.app.db.transaction(lambda connection: quotas.reset(connection, call.path['id'], user))
+    call.app.db.transaction(lambda connection: quotas.reset(connection, call.path['id'], _user(call)))
+
+
+def _user(call: Call) -> str | None:
+    """Return the user that is meant; an empty id is none."""
+    return call.query.get('user_id') or None
 
 
 def _read(call: Call) -> dict[str, int]:
-    user = call.query.get('user_id')
-    found = call.app.db.read(lambda connection: quotas.limits_of(connection, call.app.conf, call.path['id'], user))
+    found = call.app.db.read(lambda connection: quotas.limits_of(
+        connection, call.app.conf, call.path['id'], _user(call)))
     return {name: value for name, value in found.items() if name != 'networks'}
 
 

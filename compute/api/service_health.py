@@ -46,7 +46,7 @@ def _reason(probe: str, text: str, value: float | None) -> dict[str, Any]:
 def index(call: Call) -> Any:
     """List daemons, by host, binary and state where asked."""
     found = call.app.db.read(lambda connection: services.page(
-        connection, host=call.query.get('host'), binary=call.query.get('binary')))
+        connection, host=call.query.get('host') or None, binary=call.query.get('binary') or None))
     shown = [view(service, call.app.conf.conductor.service_down_time) for service in found]
     wanted = call.query.get('state')
     return {'service_health': [each for each in shown if wanted in (None, each['state'])]}

@@ -47,7 +47,7 @@ def view(call: Call, service: Service) -> dict[str, Any]:
 def index(call: Call) -> Any:
     """List daemons, by host and binary where asked."""
     found = call.app.db.read(lambda connection: services.page(
-        connection, host=call.query.get('host'), binary=call.query.get('binary')))
+        connection, host=call.query.get('host') or None, binary=call.query.get('binary') or None))
     return {'services': [view(call, service) for service in found]}
 
 

@@ -23,7 +23,7 @@ quota_classes = sa.Table(
 
 usages = sa.Table(
     'usages', metadata,
-    sa.Column('project_id', sa.String(64), primary_key=True),
+    sa.Column('project_id', sa.String(255), primary_key=True),
     sa.Column('instances', sa.Integer, nullable=False, server_default='0'),
     sa.Column('cores', sa.Integer, nullable=False, server_default='0'),
     sa.Column('ram', sa.Integer, nullable=False, server_default='0'),

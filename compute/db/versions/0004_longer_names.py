@@ -1,11 +1,12 @@
-"""Names of quota classes, and ids of projects and users that quotas and key pairs are kept for, have 255 characters."""
+"""Names of quota classes, and ids of projects and users in quotas, usages and key pairs, have 255 characters."""
 
 import sqlalchemy as sa
 
 revision = '0004'
 down_revision = '0003'
 
-_COLUMNS = {'quota_classes': ('name',), 'quotas': ('project_id', 'user_id'), 'keypairs': ('user_id',)}
+_COLUMNS = {'quota_classes': ('name',), 'quotas': ('project_id', 'user_id'), 'usages': ('project_id',),
+            'keypairs': ('user_id',)}
 
 
 def upgrade() -> None:

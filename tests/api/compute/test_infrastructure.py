@@ -52,6 +52,7 @@ def test_services(api: ComputeApi) -> None:
     assert 'forced_down' not in listed(api, '2.10')[0]
     assert listed(api, query='?host=h2') == []
     assert listed(api, query='?binary=nova-conductor') == []
+    assert listed(api, query='?host=&binary=') == listed(api)
     api('GET', '/os-services', token=MEMBER, status=403)
 
 

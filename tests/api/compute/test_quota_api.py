@@ -100,6 +100,16 @@ def test_quotas_of_a_user(api: ComputeApi) -> None:
     assert api('GET', '/os-quota-sets/p1?user_id=ann')['quota_set']['cores'] == 20
 
 
+def test_an_empty_user_is_none(api: ComputeApi) -> None:
+    put(api, 200, query='?user_id=', cores=7)
+    put(api, 200, query='?user_id=ann', cores=3)
+    for path in ('', '/detail'):
+        assert api('GET', f'/os-quota-sets/p1{path}?user_id=') == api('GET', f'/os-quota-sets/p1{path}')
+    api('DELETE', '/os-quota-sets/p1?user_id=', token=ADMIN, status=202)
+    for query in ('', '?user_id=ann'):
+        assert api('GET', f'/os-quota-sets/p1{query}')['quota_set']['cores'] == 20
+
+
 def test_a_project_has_no_less_than_its_users(api: ComputeApi) -> None:
     for user, cores in (('ann', 5), ('bob', 8)):
         put(api, 200, query=f'?user_id={user}', cores=cores)
