@@ -123,3 +123,33 @@ def test_what_is_taken_away_is_found() -> None:
     short, long = tables({'a': ('VARCHAR(64)', True, None)}), tables({'a': ('VARCHAR(255)', True, None)})
     assert taken_away(long, short) and not taken_away(short, long)
     assert taken_away(short, tables({'a': ('VARCHAR(255)', False, None)}))
+
+
+def test_longer_names_keep_what_is_there(tmp_path: Path) -> None:
+    store = next(each for each in STORES if each.name == 'compute')
+    target = database(tmp_path / 'store')
+    rows = {'quota_classes': {'name': 'default', 'resource': 'cores', 'hard_limit': 7},
+            'quotas': {'project_id': 'p1', 'user_id': 'ann', 'resource': 'cores', 'hard_limit': 3},
+            'usages': {'project_id': 'p1', 'instances': 1, 'cores': 2, 'ram': 3},
+            'keypairs': {'id': 5, 'user_id': 'ann', 'name': 'k', 'type': 'ssh', 'fingerprint': 'f', 'public_key': 'p',
+                         'created_at': '2026-11-20 12:00:00.000000'}}
+
+    def insert(connection: sa.Connection, table: str, row: dict[str, Any]) -> None:
+        connection.execute(sa.text(f'INSERT INTO {table} ({", ".join(row)}) VALUES '
+                                   f'({", ".join(f":{name}" for name in row)})'), row)
+    for revision in reversed(list(revisions.script(store.versions).iterate_revisions('heads', 'base'))):
+        if revision.revision == '0004':
+            for table, row in rows.items():
+                target.transaction(lambda connection, table=table, row=row: insert(connection, table, row))
+        revisions._apply(target, store.table, revision)
+    for table, row in rows.items():
+        found = target.read(lambda connection, table=table: connection.execute(  # type: ignore[misc]
+            sa.text(f'SELECT * FROM {table}')).mappings().all())
+        assert [dict(each) for each in found] == [row]
+    with pytest.raises(sa.exc.IntegrityError):
+        with target.engine.begin() as connection:
+            insert(connection, 'keypairs', {**rows['keypairs'], 'id': 6})
+    target.transaction(lambda connection: connection.execute(sa.text(
+        "INSERT INTO quotas (project_id, resource, hard_limit) VALUES ('p2', 'ram', 1)")))
+    assert target.read(lambda connection: connection.execute(sa.text(
+        "SELECT user_id FROM quotas WHERE project_id = 'p2'")).scalar_one()) == ''
