@@ -51,8 +51,9 @@ _ONE = View('flavor', _FLAVOR, changes=changes.CHANGES)
 _DETAILED = View('flavors', _FLAVOR, many=True, changes=changes.CHANGES)
 _BRIEF = View('flavors', _FLAVOR, many=True)
 _LEAST = {'type': 'string', 'pattern': '^-?[0-9]+$', 'maxLength': 10}
+_SORTING = sorting(flavors.SORT_COLUMNS, dict.fromkeys(('rxtx_factor', 'disabled'), window(until='2.102')))
 _LIST = Query(fields(limit=LIMIT, marker=STRING, is_public=STRING, minDisk=_LEAST, minRam=_LEAST,
-                     name=Since('2.102', {'type': 'string', 'maxLength': 255}), table=sorting(flavors.SORT_COLUMNS)),
+                     name=Since('2.102', {'type': 'string', 'maxLength': 255}), table=_SORTING),
               repeats=SORTED, strict=window('2.75'))
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from compute.exception import Invalid
 from compute.rest.call import Call
 from compute.rest.fields import Field
-from compute.rest.versions import Version, window
+from compute.rest.versions import Window
 
 LIMIT = {'type': 'string', 'pattern': '^[0-9]+$', 'maxLength': 10}
 MARKER = {'type': 'string', 'maxLength': 255}
@@ -31,18 +31,17 @@ class Page:
     sort: tuple[tuple[str, str], ...] = ()
 
 
-def sorting(keys: Iterable[str], later: Mapping[str, str] | None = None) -> dict[str, Any]:
+def sorting(keys: Iterable[str], windows: Mapping[str, Window] | None = None) -> dict[str, Any]:
     """Return the rows of a query table for ``sort_key`` and ``sort_dir``, both of which repeat (``SORTED``).
 
-    ``later`` are keys that a list can be sorted by from a version on.
+    ``windows``: the versions of those keys that are not known at all versions.
     """
-    listed = sorted(keys)
-    rows, since = [], None
-    for version in sorted({*(later or {}).values()}, key=Version.of):
-        rows.append(Field(_list_of({'type': 'string', 'enum': listed}), window(since, version)))
-        listed = sorted([*listed, *(key for key, at in (later or {}).items() if at == version)])
-        since = version
-    rows.append(Field(_list_of({'type': 'string', 'enum': listed}), window(since)))
+    spans = {**dict.fromkeys(keys, Window()), **(windows or {})}
+    bounds = sorted({bound for span in spans.values() for bound in (span.since, span.until)})
+    rows = []
+    for since, until in itertools.pairwise(bounds):
+        known = sorted(key for key, span in spans.items() if since in span)
+        rows.append(Field(_list_of({'type': 'string', 'enum': known}), Window(since, until)))
     return {'sort_key': tuple(rows), 'sort_dir': _list_of(_DIRECTION)}
 
 

@@ -43,7 +43,7 @@ QUERY = Query(fields({
     **dict.fromkeys(_TAGS, Since('2.26', REGEX)), 'limit': LIMIT, 'changes-since': TIME,
     'changes-before': Since('2.66', TIME), 'locked': Since('2.73', _ANY),
     'locked_by': {'type': 'string', 'enum': ['admin', 'owner']},
-    **sorting(instance_list.SORT_COLUMNS.keys() - {'locked'}, {'locked': '2.73'})},
+    **sorting(instance_list.SORT_COLUMNS, {'locked': window('2.73')})},
     rules={'patternProperties': {'^_': _ANY}}), repeats=(*SORTED, *_REPEATED), strict=window('2.75'))
 
 FACTS = {

@@ -75,6 +75,13 @@ def test_keys_and_directions(api: ComputeApi, path: str, version: str, query: st
     assert all(word in told for word in words)
 
 
+@pytest.mark.parametrize('key', ['rxtx_factor', 'disabled'])
+def test_keys_that_flavors_lost(api: ComputeApi, key: str) -> None:
+    for path in ('/flavors', '/flavors/detail'):
+        api('GET', f'{path}?sort_key={key}', version='2.101', status=200)
+        assert key in refused(api, f'{path}?sort_key={key}', version='2.102')
+
+
 def test_a_key_without_a_direction_takes_the_first(servers: Servers) -> None:
     for name, zone in (('a', 'y'), ('b', 'y'), ('c', 'x')):
         servers.insert(name=name, availability_zone=zone)
