@@ -91,8 +91,8 @@ def _groups(body: dict[str, Any]) -> tuple[str, ...]:
 def _hostname(body: dict[str, Any], count: int) -> str | None:
     hostname: str | None = body.get('hostname')
     if hostname is not None and count > 1:
-        raise Invalid(f'hostname {hostname!r} cannot be given to several servers and max_count is {count}: leave it '
-                      'out, and host names are made of the name', code='hostname_ambiguous')
+        raise Invalid(f'hostname cannot be given to several servers, and max_count is {count}: leave it out, and host '
+                      'names are made of the name', code='hostname_ambiguous')
     return hostname
 
 

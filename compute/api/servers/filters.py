@@ -38,16 +38,15 @@ def filter_of(call: Call, rule_all: str) -> instance_list.Filter | None:
     equal = {name: _values(name, value) for name, value in asked.items() if name in instance_list.EQUAL}
     _scope(call, rule_all, equal)
     states_wanted = _status(call, asked.get('status'))
-    if not all(equal.values()) or (states_wanted is not None and not states_wanted[0]):
-        return None
     since, before = _time(asked, 'changes-since'), _time(asked, 'changes-before')
     if since and before and since > before:
         raise Invalid('The value of changes-since must be less than or equal to changes-before')
-    return instance_list.Filter(
+    wanted = instance_list.Filter(
         deleted=_deleted(call, states_wanted, since is not None or before is not None), equal=equal,
         vm_and_task=states_wanted, changed_since=since, changed_before=before, metadata=_metadata(asked),
         patterns={name: _pattern(name, asked[name]) for name in _PATTERNS if name in asked},
         **{field: tuple(str(asked[name]).split(',')) for name, field in _TAGS.items() if asked.get(name)})
+    return None if not all(equal.values()) or (states_wanted is not None and not states_wanted[0]) else wanted
 
 
 def _allowed(call: Call) -> dict[str, Any]:

@@ -48,6 +48,12 @@ def test_a_value_that_no_server_can_have_finds_none(servers: Servers, name: str)
         assert len(servers.api('GET', path, version=LATEST, status=200)['servers']) == 1
 
 
+@pytest.mark.parametrize(('query', 'status'), [('status=DELETED', 403), ('all_tenants=1', 403), ('metadata=%7B', 200)])
+def test_a_value_that_no_server_can_have_hides_no_refusal(api: ComputeApi, query: str, status: int) -> None:
+    for path in LISTS:
+        api('GET', f'{path}?config_drive=x&{query}', version=LATEST, status=status)
+
+
 @pytest.mark.parametrize(('query', 'name'), [
     ('changes-since=', 'changes-since'), ('changes-before=', 'changes-before'), ('changes-since=x', 'changes-since'),
     ('changes-since=x&changes-since=2026-11-20T12:00:00Z', 'changes-since'), ('limit=', 'limit'),
