@@ -96,6 +96,7 @@ ROWS = (
     ('os-multiple-create', 'MultipleCreate', 'Several servers with one request.', _CREATED),
     ('os-networks', 'Networks', 'Networks.', 'GET /os-networks'),
     ('os-pause-server', 'PauseServer', 'Servers are paused in memory.', _act('pause')),
+    ('os-personality', 'Personality', 'Files that a server is created with.', _CREATED),
     ('os-preserve-ephemeral-rebuild', 'PreserveEphemeralOnRebuild', 'A rebuild keeps the ephemeral disk.',
      _act('rebuild')),
     ('os-quota-class-sets', 'QuotaClasses', 'Default quotas.', 'GET /os-quota-class-sets/{id}'),
@@ -138,7 +139,7 @@ class _Extensions:
 
     def __init__(self, resources: Iterable[Resource]) -> None:
         served = {f'POST {resource.actions} {op.path}' if op.method == 'ACTION' else f'{op.method} {op.path}'
-                  for resource in resources for op in resource.ops if not op.gone}
+                  for resource in resources for op in resource.ops if op.handler is not None}
         self._parts = {alias: _view(alias, name, description) for alias, name, description, need in ROWS
                        if need in served}
 

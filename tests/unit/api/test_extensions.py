@@ -39,9 +39,10 @@ def test_there_are_no_others_than_novas() -> None:
 
 def test_an_alias_is_listed_when_its_operation_is_served() -> None:
     assert aliases() == []
-    assert aliases(Op('ACTION', 'pause'), actions='/servers/{id}/action') == ['os-pause-server']
+    assert aliases(Op('ACTION', 'pause', print), actions='/servers/{id}/action') == ['os-pause-server']
     assert aliases(Op('ACTION', 'pause', gone=True), actions='/servers/{id}/action') == []
-    assert aliases(Op('GET', '/os-migrations'), Op('GET', '/os-keypairs')) == ['os-keypairs', 'os-migrations']
+    assert aliases(Op('GET', '/os-migrations', print), Op('GET', '/os-keypairs', print)) == [
+        'os-keypairs', 'os-migrations']
 
 
 def test_what_is_served_has_its_alias() -> None:

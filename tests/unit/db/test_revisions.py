@@ -138,7 +138,7 @@ def test_longer_names_keep_what_is_there(tmp_path: Path) -> None:
         connection.execute(sa.text(f'INSERT INTO {table} ({", ".join(row)}) VALUES '
                                    f'({", ".join(f":{name}" for name in row)})'), row)
     for revision in reversed(list(revisions.script(store.versions).iterate_revisions('heads', 'base'))):
-        if revision.revision == '0004':
+        if revision.path.endswith('_longer_names.py'):
             for table, row in rows.items():
                 target.transaction(lambda connection, table=table, row=row: insert(connection, table, row))
         revisions._apply(target, store.table, revision)
