@@ -78,6 +78,8 @@ def _values(name: str, value: Any) -> tuple[Any, ...]:
     values = value if isinstance(value, list) else [value]
     if name == 'locked':
         return tuple(_boolean(name, each) for each in values)
+    if name in ('access_ip_v4', 'access_ip_v6'):  # rows of earlier releases have it as it was typed
+        return tuple(dict.fromkeys((*map(canonical_address, values), *values)))
     if name in _TYPED:
         return tuple(found for each in values if (found := _TYPED[name](each)) is not None)
     return tuple(None if each in ('', 'None', 'null') and name == 'task_state' else each for each in values)
@@ -100,8 +102,7 @@ def _moment(text: str) -> datetime.datetime | None:
 
 _TYPED: dict[str, Callable[[str], Any]] = {
     'config_drive': _switch, **dict.fromkeys(('power_state', 'progress', 'launch_index'), _number),
-    **dict.fromkeys(('created_at', 'launched_at', 'terminated_at'), _moment),
-    **dict.fromkeys(('access_ip_v4', 'access_ip_v6'), canonical_address)}
+    **dict.fromkeys(('created_at', 'launched_at', 'terminated_at'), _moment)}
 
 
 def _pattern(name: str, text: str) -> str:

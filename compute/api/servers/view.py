@@ -10,6 +10,7 @@ from typing import Any
 
 from compute import states
 from compute.api.changes.servers import EmbeddedFlavor
+from compute.api.schema import canonical_address
 from compute.api.times import precise, stamp
 from compute.objects.instance import Brief, Fault, Instance
 from compute.policies import servers as policy
@@ -58,7 +59,7 @@ def full(call: Call, instance: Instance, sight: Sight, host_status: str = '') ->
         'metadata': instance.metadata, 'hostId': host_id(instance), 'image': _image(call, instance),
         'flavor': _flavor(call, instance, sight), 'created': stamp(instance.created_at),
         'updated': stamp(instance.updated_at), 'addresses': addresses(instance),
-        'accessIPv4': instance.access_ip_v4 or '', 'accessIPv6': instance.access_ip_v6 or '',
+        'accessIPv4': _address(instance.access_ip_v4), 'accessIPv6': _address(instance.access_ip_v6),
         'OS-DCF:diskConfig': instance.disk_config, 'OS-EXT-AZ:availability_zone': instance.availability_zone or '',
         'config_drive': 'True' if instance.config_drive else '', 'key_name': instance.key_name,
         'OS-SRV-USG:launched_at': precise(instance.launched_at),
@@ -80,6 +81,10 @@ def full(call: Call, instance: Instance, sight: Sight, host_status: str = '') ->
     if sight.host_status or (sight.unknown_only and host_status == 'UNKNOWN'):
         shown['host_status'] = host_status
     return shown
+
+
+def _address(text: str | None) -> str:
+    return canonical_address(text) if text else ''  # rows of earlier releases have it as it was typed
 
 
 def host_id(instance: Instance) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from compute.api.schema import canonical_address
 from compute.objects.nic import NicRequest
+from tests.api.compute.compute_cloud import ADMIN
 from tests.api.compute.serving import LATEST, Servers, message
 
 SPELLINGS = [
@@ -46,6 +47,14 @@ def test_a_fixed_address_is_asked_for_in_its_canonical_form(servers: Servers) ->
     args = servers.operations(uuid)[0].args
     assert [NicRequest(**nic).fixed_ip if isinstance(nic, dict) else nic.fixed_ip for nic in args['nics']] == [
         '2001:db8::7']
+
+
+def test_rows_of_earlier_releases_are_shown_in_the_canonical_form(servers: Servers) -> None:
+    key = servers.insert(access_ip_v6='FE80:0:0:0:0:0:0:1').uuid
+    assert servers.show(key)['accessIPv6'] == 'fe80::1'
+    path = '/servers/detail?all_tenants=1&access_ip_v6=FE80:0:0:0:0:0:0:1'
+    found = servers.api('GET', path, version=LATEST, token=ADMIN, status=200)['servers']
+    assert [server['accessIPv6'] for server in found] == ['fe80::1']
 
 
 def test_what_is_no_address_stays() -> None:
