@@ -30,7 +30,8 @@ _LISTINGS = 5
 _NEAR = 2.0
 _SOON = 5.0
 _OF_NETWORK = ('id', 'name', 'mtu')
-_OF_SUBNET = ('id', 'cidr', 'ip_version', 'gateway_ip', 'dns_nameservers', 'host_routes', 'enable_dhcp')
+_OF_SUBNET = ('id', 'cidr', 'ip_version', 'gateway_ip', 'dns_nameservers', 'host_routes', 'enable_dhcp',
+              'ipv6_address_mode')
 _ID_AND_HOST = ('id', 'binding:host_id', 'created_at')
 AGENT = 'compute-network-agent'
 Json = dict[str, Any]

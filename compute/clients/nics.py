@@ -60,7 +60,8 @@ def subnet_of(found: Json) -> Subnet:
     return Subnet(id=found['id'], cidr=found['cidr'], version=found.get('ip_version') or 4,
                   gateway=found.get('gateway_ip') or None, dns=tuple(found.get('dns_nameservers') or ()),
                   routes=tuple((route['destination'], route['nexthop']) for route in found.get('host_routes') or ()),
-                  enable_dhcp=bool(found.get('enable_dhcp', True)))
+                  enable_dhcp=bool(found.get('enable_dhcp', True)),
+                  ipv6_address_mode=found.get('ipv6_address_mode') or None)
 
 
 def nic_of(port: Json, network: Json, subnets: Mapping[str, Json], *, owned: bool) -> Nic:

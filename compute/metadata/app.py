@@ -22,10 +22,11 @@ _MAX_CACHED = 5000
 
 
 class Metadata:
-    """Serves every server of the cloud; ``cloud`` gives store and options."""
+    """Serves every server of the cloud; ``cloud`` gives store, options and names of security groups."""
 
     def __init__(self, cloud: Any) -> None:
         self._db, self._options = cloud.db, cloud.conf.metadata
+        self._group_names = cloud.group_names.of
         self._cached: OrderedDict[str, tuple[float, Instance]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -52,7 +53,7 @@ class Metadata:
             return self._password(method, instance, environ)
         if method not in ('GET', 'HEAD'):
             raise exception.ComputeError(f'{method} is not allowed here', status=405)
-        body = documents.lookup(instance, path)
+        body = documents.lookup(instance, path, self._group_names)
         kind = 'application/json' if path.endswith('.json') else 'text/plain; charset=utf-8'
         return 200, body if method == 'GET' else b'', kind
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from compute import exception
@@ -9,17 +10,21 @@ from compute.objects import ec2_documents, guest_documents
 from compute.objects.instance import Instance
 
 _SERVED_FILES = ('password',)
+GroupNames = Callable[[Iterable[str]], Mapping[str, str]]
 
 
-def lookup(instance: Instance, path: str) -> bytes:
-    """Return what is at ``path``: a file's content, or the names in a folder, one a line. :raises NotFound:"""
+def lookup(instance: Instance, path: str, group_names: GroupNames) -> bytes:
+    """Return what is at ``path``: a file's content, or the names in a folder, one a line.
+
+    ``group_names`` returns names of security groups by id; it is called for the EC2 tree only. :raises NotFound:
+    """
     parts = [part for part in path.split('/') if part]
     if not parts:
         return _lines([*ec2_documents.VERSIONS, 'latest'])
     if parts[0] == 'openstack':
         return _openstack(instance, parts[1:])
     if parts[0] in ec2_documents.VERSIONS or parts[0] == 'latest':
-        return _ec2(instance, parts[0], parts[1:])
+        return _ec2(instance, parts[0], parts[1:], group_names)
     raise _missing(path)
 
 
@@ -38,8 +43,9 @@ def _openstack(instance: Instance, parts: list[str]) -> bytes:
     raise _missing('/'.join(parts))
 
 
-def _ec2(instance: Instance, version: str, parts: list[str]) -> bytes:
-    root: dict[str, Any] = {'meta-data': ec2_documents.meta_data(instance, instance.nics, version)}
+def _ec2(instance: Instance, version: str, parts: list[str], group_names: GroupNames) -> bytes:
+    names = group_names({key for nic in instance.nics for key in nic.security_groups})
+    root: dict[str, Any] = {'meta-data': ec2_documents.meta_data(instance, instance.nics, version, names)}
     if instance.user_data:
         root['user-data'] = guest_documents.user_data(instance)
     node: Any = root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from compute.objects.instance import Instance
@@ -21,8 +22,12 @@ def image_ec2_id(image_id: str) -> str:
     return f'ami-{image_id.replace("-", "")[:8]}'
 
 
-def meta_data(instance: Instance, nics: tuple[Nic, ...], version: str) -> dict[str, Any]:
-    """Return the tree below meta-data as it is at ``version``; a dictionary is a folder."""
+def meta_data(instance: Instance, nics: tuple[Nic, ...], version: str,
+              group_names: Mapping[str, str]) -> dict[str, Any]:
+    """Return the tree below meta-data as it is at ``version``; a dictionary is a folder.
+
+    ``group_names`` maps ids of security groups to names. A group without a name in it is left out.
+    """
     from compute.objects.guest_documents import full_hostname
     image = instance.image
     fixed = [ip.address for nic in nics for ip in nic.fixed_ips if ip.version == 4]
@@ -31,7 +36,8 @@ def meta_data(instance: Instance, nics: tuple[Nic, ...], version: str) -> dict[s
         'ami-id': image_ec2_id(image.id) if image else '', 'ami-launch-index': str(instance.launch_index),
         'ami-manifest-path': '', 'instance-id': ec2_id(instance.id), 'hostname': hostname,
         'local-ipv4': fixed[0] if fixed else '', 'reservation-id': instance.reservation_id,
-        'security-groups': '\n'.join(dict.fromkeys(name for nic in nics for name in nic.security_groups))}
+        'security-groups': '\n'.join(dict.fromkeys(
+            group_names[key] for nic in nics for key in nic.security_groups if key in group_names))}
     if instance.key_name and instance.key_data:
         found['public-keys'] = {'0': {'_name': instance.key_name, 'openssh-key': instance.key_data}}
     if _since(version, '2007-01-19'):

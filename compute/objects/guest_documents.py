@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from compute.objects import ec2_documents
@@ -26,14 +27,15 @@ def versions() -> tuple[str, ...]:
     return (*VERSIONS, LATEST)
 
 
-def tree(instance: Instance, nics: tuple[Nic, ...], *, admin_pass: str | None = None) -> dict[str, bytes]:
-    """Return every file of the config drive by its path."""
+def tree(instance: Instance, nics: tuple[Nic, ...], group_names: Mapping[str, str], *,
+         admin_pass: str | None = None) -> dict[str, bytes]:
+    """Return every file of the config drive by its path. ``group_names`` maps ids of security groups to names."""
     files: dict[str, bytes] = {}
     for version in versions():
         for name, content in openstack(instance, nics, version, admin_pass=admin_pass).items():
             files[f'openstack/{version}/{name}'] = content
     for version in (ec2_documents.VERSIONS[-1], LATEST):
-        files[f'ec2/{version}/meta-data.json'] = _json(ec2_documents.meta_data(instance, nics, version))
+        files[f'ec2/{version}/meta-data.json'] = _json(ec2_documents.meta_data(instance, nics, version, group_names))
         if instance.user_data:
             files[f'ec2/{version}/user-data'] = user_data(instance)
     return files

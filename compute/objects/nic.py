@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
+UNSPECIFIED = ('0.0.0.0', '::')  # noqa: S104
+
+
 @dataclass(frozen=True, kw_only=True)
 class FixedIp:
     """One address of a port."""
@@ -16,7 +19,13 @@ class FixedIp:
 
 @dataclass(frozen=True, kw_only=True)
 class Subnet:
-    """``routes`` are (destination, next hop) pairs; ``cidr`` in the usual notation."""
+    """A subnet of a port's address.
+
+    :ivar cidr: in the usual notation.
+    :ivar dns: name servers; the unspecified address alone means that none is announced.
+    :ivar routes: (destination, next hop) pairs.
+    :ivar ipv6_address_mode: slaac, dhcpv6-stateful, dhcpv6-stateless, or None.
+    """
 
     id: str
     cidr: str
@@ -25,6 +34,13 @@ class Subnet:
     dns: tuple[str, ...] = ()
     routes: tuple[tuple[str, str], ...] = ()
     enable_dhcp: bool = True
+    ipv6_address_mode: str | None = None
+
+
+    @property
+    def name_servers(self) -> tuple[str, ...]:
+        """The name servers that guests are told."""
+        return tuple(address for address in self.dns if address not in UNSPECIFIED)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from compute import exception, states
 from compute.clients import ports
+from compute.clients.group_names import GroupNames
 from compute.clients.image import Images
 from compute.clients.network import Networks
 from compute.objects.nic import Nic, NicRequest
@@ -32,6 +33,7 @@ class Create:
                  events: EventBook) -> None:
         self._options, self._host = conf.worker, host
         self._driver, self._images, self._networks, self._events = driver, images, networks, events
+        self._group_names = GroupNames(networks).of
 
     def first(self, job: Job) -> str:
         """Return the stage it begins with."""
@@ -49,7 +51,7 @@ class Create:
             self._driver.prepare(instance, lambda: self._images.download(None, image_id), job.cancelled)
         job.stage('spawning')
         job.sure()
-        self._driver.spawn(guest_of(self._options, instance, nics, job.args.get('admin_pass')))
+        self._driver.spawn(guest_of(self._options, instance, nics, self._group_names, job.args.get('admin_pass')))
         job.check()
         self._drop_surplus(job, nics)
         info = self._driver.guest_info(instance.uuid)

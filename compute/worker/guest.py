@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from compute.objects import guest_documents
@@ -10,12 +11,23 @@ from compute.objects.nic import Nic
 from compute.virt.driver import Guest
 
 
-def guest_of(options: Any, instance: Instance, nics: tuple[Nic, ...], admin_pass: str | None = None) -> Guest:
+GroupNames = Callable[[Iterable[str]], Mapping[str, str]]
+"""Returns the names of security groups by id; one that is not known is missing."""
+
+
+def guest_of(options: Any, instance: Instance, nics: tuple[Nic, ...], group_names: GroupNames,
+             admin_pass: str | None = None) -> Guest:
     """Return the driver's value. The config drive is there if the user, the image or the host's option asks for it."""
     drive = None
     if wants_config_drive(options, instance):
-        drive = guest_documents.tree(instance, nics, admin_pass=admin_pass)
+        names = group_names({key for nic in nics for key in nic.security_groups})
+        drive = guest_documents.tree(instance, nics, names, admin_pass=admin_pass)
     return Guest(instance=instance, nics=nics, config_drive=drive)
+
+
+def unnamed(ids: Iterable[str]) -> Mapping[str, str]:
+    """Return no name of a group: for hosts that ask nobody."""
+    return {}
 
 
 def wants_config_drive(options: Any, instance: Instance) -> bool:

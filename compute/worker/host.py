@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from compute import exception, metrics
+from compute.clients.group_names import GroupNames
 from compute.clients.image import Images
 from compute.clients.network import Networks
 from compute.clients.probe import neighbour
@@ -55,14 +56,15 @@ class HostWorker:
         self._fatal = fatal
         self._stopped = threading.Event()
         self._replaced = False
+        names = GroupNames(networks).of
         handlers: dict[str, Any] = {
             'create': Create(conf, host, driver, images, networks, self.events),
-            'delete': Delete(driver, networks), 'start': Start(conf, driver), 'stop': Stop(conf, driver),
-            'reboot': Reboot(conf, driver)}
+            'delete': Delete(driver, networks), 'start': Start(conf, driver, names), 'stop': Stop(conf, driver),
+            'reboot': Reboot(conf, driver, names)}
         self.runner = Runner(self.reporter, handlers, options.max_concurrent_builds, options.max_concurrent_actions,
                              options.patience)
         self.power_sync = PowerSync(self.reporter, driver, self.runner)
-        self._recovery = Recovery(conf, driver, self.runner, self.power_sync)
+        self._recovery = Recovery(conf, driver, self.runner, self.power_sync, names)
         self.watch = Health(self._probes(rpc), conf.health.interval)
         self._unwatch: Callable[[], Any] = bool
         self._periodics = [

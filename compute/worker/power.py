@@ -9,6 +9,7 @@ from compute import exception, states
 from compute.objects.instance import Instance
 from compute.objects.operation import InstanceUpdate
 from compute.virt.driver import Driver
+from compute.worker.guest import GroupNames, unnamed
 from compute.worker.job import Job
 
 LONGEST_SHUTDOWN = 480.0
@@ -19,8 +20,8 @@ _VM_STATES = {states.RUNNING: states.ACTIVE, states.SHUTDOWN: states.STOPPED, st
 class PowerHandler:
     """Base of the three. None of them leaves anything to undo: the guest is on, or it is off."""
 
-    def __init__(self, conf: Any, driver: Driver) -> None:
-        self._options, self._driver = conf.worker, driver
+    def __init__(self, conf: Any, driver: Driver, group_names: GroupNames = unnamed) -> None:
+        self._options, self._driver, self._group_names = conf.worker, driver, group_names
 
     def undo(self, job: Job) -> None:
         """Nothing was made."""

@@ -14,6 +14,7 @@ from compute import exception
 from compute.objects.instance import Instance
 from compute.objects.registration import Registration
 from compute.virt.driver import Driver, GuestInfo
+from compute.worker.guest import GroupNames, unnamed
 from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.resume import Resume
 from compute.worker.runner import Runner
@@ -24,9 +25,10 @@ LOG = logging.getLogger(__name__)
 class Recovery:
     """Runs once at each start."""
 
-    def __init__(self, conf: Any, driver: Driver, runner: Runner, power_sync: PowerSync) -> None:
+    def __init__(self, conf: Any, driver: Driver, runner: Runner, power_sync: PowerSync,
+                 group_names: GroupNames = unnamed) -> None:
         self._driver, self._runner, self._power_sync = driver, runner, power_sync
-        self._resume = Resume(conf, driver, runner, power_sync.look)
+        self._resume = Resume(conf, driver, runner, power_sync.look, group_names)
 
     def run(self, registration: Registration) -> None:
         """Take over operations, remove what the ledger says is gone, start what should run, report the rest."""

@@ -16,7 +16,7 @@ from typing import Any
 from compute import concurrency, exception, states
 from compute.objects.instance import Instance
 from compute.virt.driver import Driver
-from compute.worker.guest import guest_of
+from compute.worker.guest import GroupNames, guest_of, unnamed
 from compute.worker.runner import Runner
 
 LOG = logging.getLogger(__name__)
@@ -29,8 +29,10 @@ class Resume:
     """One round at each start of a worker. ``[worker] vif_plug_timeout`` is how long taps are waited for; the
     hypervisor is as long as it takes. ``look`` is called with the uuid of each server that is done, or given up."""
 
-    def __init__(self, conf: Any, driver: Driver, runner: Runner, look: Callable[[str], None]) -> None:
+    def __init__(self, conf: Any, driver: Driver, runner: Runner, look: Callable[[str], None],
+                 group_names: GroupNames = unnamed) -> None:
         self._options, self._driver, self._runner, self._look = conf.worker, driver, runner, look
+        self._group_names = group_names
         self._silent: set[str] = set()
         self._stopped = threading.Event()
 
@@ -98,5 +100,5 @@ class Resume:
 
     def _start(self, instance: Instance) -> None:
         if self._driver.guest_info(instance.uuid).power_state in _OFF:
-            self._driver.power_on(guest_of(self._options, instance, instance.nics))
+            self._driver.power_on(guest_of(self._options, instance, instance.nics, self._group_names))
             LOG.info('server %s was started: it should run', instance.uuid)

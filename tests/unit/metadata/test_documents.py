@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +22,7 @@ from compute.objects.instance import Instance
 from compute.objects.nic import FixedIp, Nic, Subnet
 
 NIC = Nic(port_id='port', network_id='net', network_name='private', mac='fa:16:3e:00:00:01', device='tapport',
-          vif_type='tap', tag='front', security_groups=('web',),
+          vif_type='tap', tag='front', security_groups=('g-1', 'g-2', 'g-gone'),
           fixed_ips=(FixedIp(address='10.0.0.5', subnet_id='sub'),),
           subnets=(Subnet(id='sub', cidr='10.0.0.0/24', gateway='10.0.0.1', dns=('9.9.9.9',), enable_dhcp=False),))
 SERVER = Instance(id=10, uuid='u-1', project_id='p-1', user_id='x', name='My server', hostname='my-server',
@@ -30,8 +31,19 @@ SERVER = Instance(id=10, uuid='u-1', project_id='p-1', user_id='x', name='My ser
                   metadata={'role': 'web'}, user_data=base64.b64encode(b'#!/bin/sh\n').decode(), reservation_id='r-1')
 
 
+GROUPS = {'g-1': 'web', 'g-2': 'ssh'}
+
+
+def names(ids: Iterable[str]) -> dict[str, str]:
+    return {key: GROUPS[key] for key in ids if key in GROUPS}
+
+
+def lookup(path: str) -> bytes:
+    return documents.lookup(SERVER, path, names)
+
+
 def load(path: str) -> Any:
-    return json.loads(documents.lookup(SERVER, path))
+    return json.loads(lookup(path))
 
 
 def test_openstack_tree() -> None:
@@ -39,7 +51,7 @@ def test_openstack_tree() -> None:
     assert (found['uuid'], found['hostname'], found['meta'], found['project_id']) == (
         'u-1', 'my-server.novalocal', {'role': 'web'}, 'p-1')
     assert found['public_keys'] == {'k': 'ssh-ed25519 A'} and found['devices'][0]['tags'] == ['front']
-    assert documents.lookup(SERVER, '/openstack/latest/user_data') == b'#!/bin/sh\n'
+    assert lookup('/openstack/latest/user_data') == b'#!/bin/sh\n'
     network = load('/openstack/latest/network_data.json')
     assert network['networks'][0]['ip_address'] == '10.0.0.5'
     assert network['networks'][0]['routes'][0] == {'network': '0.0.0.0', 'netmask': '0.0.0.0', 'gateway': '10.0.0.1'}
@@ -51,42 +63,54 @@ def test_openstack_tree() -> None:
     ('2015-10-15', {'network_data.json'}, {'vendor_data2.json'}),
     ('2016-10-06', {'vendor_data2.json'}, set()), ('latest', {'vendor_data2.json', 'password'}, set())])
 def test_versions_only_add(version: str, has: set[str], lacks: set[str]) -> None:
-    names = set(documents.lookup(SERVER, f'/openstack/{version}').decode().split('\n'))
+    names = set(lookup(f'/openstack/{version}').decode().split('\n'))
     assert has <= names and not lacks & names
 
 
 def test_ec2_tree() -> None:
-    assert documents.lookup(SERVER, '/latest/meta-data/instance-id') == b'i-0000000a'
-    assert documents.lookup(SERVER, '/2009-04-04/meta-data/local-ipv4') == b'10.0.0.5'
-    assert documents.lookup(SERVER, '/latest/meta-data/public-keys/') == b'0=k'
-    assert documents.lookup(SERVER, '/latest/meta-data/public-keys/0/openssh-key') == b'ssh-ed25519 A'
-    assert b'placement/' in documents.lookup(SERVER, '/latest/meta-data/')
-    assert documents.lookup(SERVER, '/latest/user-data') == b'#!/bin/sh\n'
+    assert lookup('/latest/meta-data/instance-id') == b'i-0000000a'
+    assert lookup('/2009-04-04/meta-data/local-ipv4') == b'10.0.0.5'
+    assert lookup('/latest/meta-data/public-keys/') == b'0=k'
+    assert lookup('/latest/meta-data/public-keys/0/openssh-key') == b'ssh-ed25519 A'
+    assert b'placement/' in lookup('/latest/meta-data/')
+    assert lookup('/latest/user-data') == b'#!/bin/sh\n'
     with pytest.raises(NotFound):
-        documents.lookup(SERVER, '/1.0/meta-data/placement/')
+        lookup('/1.0/meta-data/placement/')
+
+
+def test_security_groups_are_names_by_metadata_and_config_drive() -> None:
+    assert lookup('/latest/meta-data/security-groups') == b'web\nssh'
+    drive = guest_documents.tree(SERVER, SERVER.nics, GROUPS)
+    assert json.loads(drive['ec2/latest/meta-data.json'])['security-groups'] == 'web\nssh'
+
+
+def test_only_the_ec2_tree_asks_for_names_of_groups() -> None:
+    def ask(ids: Iterable[str]) -> dict[str, str]:
+        raise AssertionError(f'names of {ids} were asked for')
+    assert documents.lookup(SERVER, '/openstack/latest/meta_data.json', ask)
 
 
 def test_every_ec2_version_has_the_one_before_in_it() -> None:
-    keys = [set(ec2_documents.meta_data(SERVER, SERVER.nics, version)) for version in ec2_documents.VERSIONS]
+    keys = [set(ec2_documents.meta_data(SERVER, SERVER.nics, version, GROUPS)) for version in ec2_documents.VERSIONS]
     assert all(older <= newer for older, newer in zip(keys, keys[1:], strict=False))
 
 
 def test_the_config_drive_is_the_same_tree() -> None:
-    tree = guest_documents.tree(SERVER, SERVER.nics, admin_pass='pw')
+    tree = guest_documents.tree(SERVER, SERVER.nics, GROUPS, admin_pass='pw')
     drive = json.loads(tree['openstack/latest/meta_data.json'])
     served = load('/openstack/latest/meta_data.json')
     assert drive.pop('admin_pass') == 'pw' and 'admin_pass' not in served
     for document in (drive, served):
         document.pop('random_seed')
     assert drive == served
-    assert tree['openstack/latest/network_data.json'] == documents.lookup(SERVER, '/openstack/latest/network_data.json')
+    assert tree['openstack/latest/network_data.json'] == lookup('/openstack/latest/network_data.json')
 
 
 class Site:
     """The application with one server."""
 
     def __init__(self) -> None:
-        self.app = Metadata(SimpleNamespace(db=None, conf=SimpleNamespace(metadata=SimpleNamespace(
+        self.app = Metadata(SimpleNamespace(db=None, group_names=SimpleNamespace(of=names), conf=SimpleNamespace(metadata=SimpleNamespace(
             shared_secret='s', cache_time=15.0))))
         self.app._instance = lambda uuid: SERVER  # type: ignore[method-assign]
 
@@ -108,7 +132,8 @@ def test_identity_cannot_be_forged(headers: dict[str, str], status: str) -> None
 
 
 def test_a_password_that_is_no_ascii_is_the_guests_fault() -> None:
-    app = Metadata(SimpleNamespace(db=SimpleNamespace(read=lambda function: SERVER), conf=SimpleNamespace(
+    app = Metadata(SimpleNamespace(
+        db=SimpleNamespace(read=lambda function: SERVER), group_names=SimpleNamespace(of=names), conf=SimpleNamespace(
         metadata=SimpleNamespace(shared_secret='s', cache_time=1))))
     environ = {'REQUEST_METHOD': 'POST', 'PATH_INFO': '/openstack/latest/password', 'HTTP_X_INSTANCE_ID': 'u-1',
                'HTTP_X_INSTANCE_ID_SIGNATURE': signature('s', 'u-1'), 'CONTENT_LENGTH': '2',
