@@ -99,3 +99,15 @@ def test_a_network_goes_while_ports_come(daemons: list[Site]) -> None:
     assert set(answers) <= {201, 204, 404, 409}
     assert left == answers.count(201)
     assert answers[5] == (409 if left else 204)
+
+
+def test_equal_rules_at_once(daemons: list[Site]) -> None:
+    group = daemons[0].post('/security-groups', {'security_group': {'name': 'g'}})['security_group']['id']
+    spellings: list[dict[str, Any]] = [
+        {'protocol': 'tcp'}, {'protocol': 6, 'remote_ip_prefix': '0.0.0.0/0'},
+        {'protocol': '6', 'port_range_min': 1, 'port_range_max': 65535}, {'protocol': 'TCP', 'ethertype': 'ipv4'}]
+
+    def make(number: int) -> int:
+        body = {'security_group_rule': {'security_group_id': group, 'direction': 'ingress', **spellings[number % 4]}}
+        return int(daemons[number % 2].request('POST', '/security-group-rules', body).status_int)
+    assert sorted(parallel(12, make)) == [201] + [409] * 11

@@ -12,7 +12,13 @@ import pytest
 import sqlalchemy as sa
 
 from compute.builtin.network.db.tables import metadata
-from tests.api.network import test_network_admin, test_network_idempotency, test_network_lists, test_network_ports
+from tests.api.network import (
+    test_network_admin,
+    test_network_idempotency,
+    test_network_lists,
+    test_network_ports,
+    test_network_rules,
+)
 from tests.api.network.serving import Site
 from tests.functional import test_network_races
 
@@ -66,5 +72,5 @@ def _drop(engine: sa.Engine) -> None:
 
 
 for _module in (test_network_admin, test_network_idempotency, test_network_lists, test_network_ports,
-                test_network_races):
+                test_network_races, test_network_rules):
     globals().update({name: item for name, item in vars(_module).items() if name.startswith('test_')})

@@ -88,8 +88,11 @@ def taken_away(before: Schema, after: Schema) -> list[str]:
         found += [f'{table}.{name} is new and must be filled'
                   for name, (_, nullable, default) in new['columns'].items()
                   if name not in old['columns'] and not nullable and default is None]
-        found += [f'{table}: {each} must be unique now' for each in new['unique'] - old['unique']]
-        found += [f'{table}: {each[1]} must be unique now' for each in new['indexes'] - old['indexes'] if each[2]]
+        # Rows of daemons of the version before have NULL in new columns, and NULL equals nothing.
+        free = {name for name, (_, nullable, default) in new['columns'].items()
+                if name not in old['columns'] and nullable and default is None}
+        unique = new['unique'] - old['unique'] | {each[1] for each in new['indexes'] - old['indexes'] if each[2]}
+        found += [f'{table}: {each} must be unique now' for each in unique if not free & set(each)]
         found += [f'{table}: {each} is a new foreign key' for each in new['foreign'] - old['foreign']]
     return found
 
@@ -119,7 +122,10 @@ def test_what_is_taken_away_is_found() -> None:
     assert taken_away(old, tables({'a': ('TEXT', False, None)}))
     assert taken_away(old, tables({**old['t']['columns'], 'b': ('TEXT', False, None)}))
     assert taken_away(old, tables(old['t']['columns'], {('a',)}))
-    assert not taken_away(old, tables({**old['t']['columns'], 'b': ('TEXT', True, None)}))
+    wider = {**old['t']['columns'], 'b': ('TEXT', True, None)}
+    assert not taken_away(old, tables(wider))
+    assert not taken_away(old, tables(wider, {('a', 'b')}))
+    assert taken_away(old, tables({**wider, 'b': ('TEXT', True, "''")}, {('a', 'b')}))
     short, long = tables({'a': ('VARCHAR(64)', True, None)}), tables({'a': ('VARCHAR(255)', True, None)})
     assert taken_away(long, short) and not taken_away(short, long)
     assert taken_away(short, tables({'a': ('VARCHAR(255)', False, None)}))

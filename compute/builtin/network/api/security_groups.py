@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from compute.builtin.network.api.nouns import Noun, query_of, seen_by
 from compute.builtin.network.api.schema import BOOL, ID, NULL, OWNER, TEXT_OR_NULL, one_or_many, stored
-from compute.builtin.network.control import groups, projects
+from compute.builtin.network.control import groups, projects, rules
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
 from compute.builtin.network.db.kinds import GROUP, RULE
@@ -19,18 +20,18 @@ from compute.rest.op import Body, Op, Resource
 
 GROUPS, RULES = Noun(GROUP, '/security-groups'), Noun(RULE, '/security-group-rules')
 
-_PORT = {'anyOf': [{'type': 'integer', 'minimum': 0, 'maximum': 65535}, {'type': 'string', 'pattern': '^[0-9]{1,5}$'},
-                   NULL]}
+_PORT = {'type': ['integer', 'string', 'null'], 'maxLength': 255}
+_GROUP = {'type': 'string', 'maxLength': 255}
 _PREFIX = {'type': ['string', 'null'], 'maxLength': 64}
 CREATE_GROUP = one_or_many(GROUP, fields({
     **OWNER, 'name': TEXT_OR_NULL, 'description': TEXT_OR_NULL, 'stateful': BOOL}))
 UPDATE_GROUP = Body('security_group', fields({'name': TEXT_OR_NULL, 'description': TEXT_OR_NULL, 'stateful': BOOL}))
 CREATE_RULE = one_or_many(RULE, fields({
-    **OWNER, 'security_group_id': Required(ID), 'direction': Required({'enum': ['ingress', 'egress']}),
+    **OWNER, 'security_group_id': Required(_GROUP), 'direction': Required({'enum': ['ingress', 'egress']}),
     'ethertype': {'enum': ['IPv4', 'IPv6', 'ipv4', 'ipv6', 'IPV4', 'IPV6', None]},
     'protocol': {'type': ['string', 'integer', 'null'], 'maxLength': 40},
     'port_range_min': _PORT, 'port_range_max': _PORT,
-    'remote_ip_prefix': _PREFIX, 'remote_group_id': {'anyOf': [ID, NULL]}, 'remote_address_group_id': NULL,
+    'remote_ip_prefix': _PREFIX, 'remote_group_id': {'anyOf': [_GROUP, NULL]}, 'remote_address_group_id': NULL,
     'description': TEXT_OR_NULL}))
 
 
@@ -73,13 +74,13 @@ def create_rule(call: Call) -> dict[str, Any]:
     def make(work: Work, item: dict[str, Any]) -> Row:
         group = rows.get(work.connection, GROUP, item['security_group_id'], scope=scope)
         # A rule counts for the owner of its group, whoever adds it.
-        return groups.create_rule(work, {**item, 'project_id': group['project_id']}, scope)
+        return rules.create(work, {**item, 'project_id': group['project_id']}, scope)
     return RULES.create(call, make, _rule)
 
 
 def delete_rule(call: Call) -> None:
     """Take one away."""
-    call.app.do(lambda work: groups.delete_rule(work, call.target['id']))
+    call.app.do(lambda work: rules.delete(work, call.target['id']))
 
 
 def _group(item: dict[str, Any]) -> dict[str, Any]:
@@ -91,14 +92,23 @@ def _group(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rule(item: dict[str, Any]) -> dict[str, Any]:
-    found = stored(RULE, item)
-    for name in ('port_range_min', 'port_range_max'):
-        if isinstance(found.get(name), str):
-            found[name] = int(found[name])
-        if found.get(name) is not None and found[name] > 65535:
-            raise Invalid(f'{name}: {found[name]} is more than 65535')
+    found = stored(RULE, {**item, **{name: _port(item.get(name)) for name in ('port_range_min', 'port_range_max')}})
+    for name in ('security_group_id', 'remote_group_id'):
+        # What has not the form of an id is the id of nothing.
+        if found.get(name) is not None and not re.fullmatch(ID['pattern'], found[name]):
+            raise rows.missing(GROUP, found[name])
     found.pop('remote_address_group_id', None)
     return found
+
+
+def _port(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, str) and not re.fullmatch('[0-9]{1,5}', value, re.ASCII):
+        raise rules.invalid_port(repr(value[:50]))
+    if not 0 <= int(value) <= 65535:
+        raise rules.invalid_port(value)
+    return int(value)
 
 
 RESOURCE = Resource('security-groups', (

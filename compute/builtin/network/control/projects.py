@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from compute.builtin.network.control import canonical
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
 from compute.builtin.network.db import tables as t
@@ -44,11 +46,16 @@ def default_group(work: Work, project_id: str, row: Any = None) -> str:
         'project_id': project_id, 'name': 'default', 'description': 'Default security group'})
     for ethertype in ('IPv4', 'IPv6'):
         for direction in ('egress', 'ingress'):
-            rows.insert(work.connection, RULE, {
+            insert_rule(work, {
                 'project_id': project_id, 'group_id': group['id'], 'direction': direction, 'ethertype': ethertype,
                 'remote_group_id': group['id'] if direction == 'ingress' else None})
     change(work, project_id, default_group_id=group['id'])
     return str(group['id'])
+
+
+def insert_rule(work: Work, values: Mapping[str, Any]) -> rows.Row:
+    """Insert a rule of a security group with its key. :raises IntegrityError: the group has an equal rule."""
+    return rows.insert(work.connection, RULE, {**values, 'rule_key': canonical.rule_key(values)})
 
 
 def has_default_group(work: Work, project_id: str) -> bool:

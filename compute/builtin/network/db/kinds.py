@@ -110,6 +110,6 @@ GROUP = Kind('security_group', 'security_groups', t.security_groups, _columns(t.
 
 RULE = Kind('security_group_rule', 'security_group_rules', t.security_group_rules, {
     name: column for name, column in _columns(t.security_group_rules, group_id='security_group_id').items()
-    if name != 'name'})
+    if name not in ('name', 'rule_key')})
 
 KINDS = {kind.collection: kind for kind in (NETWORK, SUBNET, PORT, GROUP, RULE)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -109,7 +110,11 @@ def _groups(connection: Connection, items: list[Item], ids: list[str], options: 
 
 def _rules(connection: Connection, items: list[Item], ids: list[str], options: Any, wanted: Collection[str]) -> None:
     for item in items:
-        item.update(remote_address_group_id=None, normalized_cidr=item['remote_ip_prefix'])
+        item.update(remote_address_group_id=None, normalized_cidr=_normalized(item['remote_ip_prefix']))
+
+
+def _normalized(prefix: str | None) -> str | None:
+    return None if prefix is None else str(ipaddress.ip_network(prefix, strict=False))
 
 
 _EXTRAS = {NETWORK.name: _networks, SUBNET.name: _subnets, PORT.name: _ports, GROUP.name: _groups, RULE.name: _rules}

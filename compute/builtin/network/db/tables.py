@@ -115,7 +115,10 @@ security_group_rules = _noun(
     sa.Column('port_range_min', sa.Integer),
     sa.Column('port_range_max', sa.Integer),
     sa.Column('remote_ip_prefix', sa.String(64)),
-    sa.Column('remote_group_id', ID, sa.ForeignKey('security_groups.id', ondelete='CASCADE'), index=True))
+    sa.Column('remote_group_id', ID, sa.ForeignKey('security_groups.id', ondelete='CASCADE'), index=True),
+    # Null in rows of daemons of the version before, and in one of two equal rules that such a daemon accepted.
+    sa.Column('rule_key', text(160)),
+    sa.Index('uq_security_group_rules_key', 'group_id', 'rule_key', unique=True))
 
 port_groups = sa.Table(
     'port_security_groups', metadata,

@@ -25,7 +25,8 @@ def test_an_empty_group_lets_nobody_in() -> None:
 
 def test_prefixes_ports_and_repetition() -> None:
     rule = {**RULE, 'protocol': 'tcp', 'port_range_min': 22, 'port_range_max': 23, 'remote_ip_prefix': '10.0.0.0/8'}
-    assert resolve([rule, dict(rule)], {}) == (
+    typed = {**rule, 'remote_ip_prefix': '10.1.2.3/8'}
+    assert resolve([rule, dict(rule), typed], {}) == (
         Rule(direction='ingress', protocol='tcp', port_min=22, port_max=23, remote=('10.0.0.0/8',)),)
 
 
