@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-
 UNSPECIFIED = ('0.0.0.0', '::')  # noqa: S104
 
 

@@ -10,7 +10,6 @@ from compute.objects.instance import Instance
 from compute.objects.nic import Nic
 from compute.virt.driver import Guest
 
-
 GroupNames = Callable[[Iterable[str]], Mapping[str, str]]
 """Returns the names of security groups by id; one that is not known is missing."""
 

@@ -110,8 +110,8 @@ class Site:
     """The application with one server."""
 
     def __init__(self) -> None:
-        self.app = Metadata(SimpleNamespace(db=None, group_names=SimpleNamespace(of=names), conf=SimpleNamespace(metadata=SimpleNamespace(
-            shared_secret='s', cache_time=15.0))))
+        self.app = Metadata(SimpleNamespace(db=None, group_names=SimpleNamespace(of=names), conf=SimpleNamespace(
+            metadata=SimpleNamespace(shared_secret='s', cache_time=15.0))))
         self.app._instance = lambda uuid: SERVER  # type: ignore[method-assign]
 
     def get(self, path: str, **headers: str) -> tuple[str, bytes]:

@@ -27,7 +27,8 @@ def _rule(rule: Mapping[str, Any], members: Members) -> Rule:
     if group is not None:
         version6 = rule['ethertype'] == 'IPv6'
         remote = tuple(sorted(cidr for cidr in set(members.get(group, ())) if (':' in cidr) == version6))
-    return Rule(direction=rule['direction'], ethertype=rule['ethertype'], protocol=_AGENT_NAMES.get(rule['protocol'], rule['protocol']),
+    return Rule(direction=rule['direction'], ethertype=rule['ethertype'],
+                protocol=_AGENT_NAMES.get(rule['protocol'], rule['protocol']),
                 port_min=rule['port_range_min'], port_max=rule['port_range_max'], remote=remote,
                 remote_group=group is not None)
 
