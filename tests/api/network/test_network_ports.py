@@ -183,8 +183,8 @@ def test_port_security(site: Site) -> None:
     port = site.port(network, port_security_enabled=False)
     assert (port['security_groups'], port['port_security_enabled']) == ([], False)
     group = site.get('/security-groups')['security_groups'][0]['id']
-    refused = site.port(network, status=409, port_security_enabled=False, security_groups=[group])
-    assert kind(refused) == 'PortSecurityPortHasSecurityGroup'
+    refused = site.port(network, status=400, port_security_enabled=False, security_groups=[group])
+    assert kind(refused) == 'PortSecurityAndIPRequiredForSecurityGroups'
     protected = site.port(network)
     refused = site.put(f'/ports/{protected["id"]}', {'port': {'port_security_enabled': False}}, status=409)
     assert kind(refused) == 'PortSecurityPortHasSecurityGroup'

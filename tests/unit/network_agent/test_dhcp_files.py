@@ -32,6 +32,14 @@ def test_options_of_a_subnet() -> None:
                      'tag:subnet-four,option:mtu,1450', 'tag:subnet-four,option:domain-name,novalocal']
 
 
+@pytest.mark.parametrize('none', ['0.0.0.0', '::'])  # noqa: S104
+def test_the_unspecified_address_as_name_server_announces_none(none: str) -> None:
+    subnets = (Subnet(id='four', cidr='10.1.0.0/24', gateway='10.1.0.1', dns=(none,)),
+               Subnet(id='six', cidr='fd00::/64', version=6, gateway='fd00::1', dns=(none,)))
+    lines = dhcp_files.make(make_network(make_port(1), subnets=subnets), PLACE).options.splitlines()
+    assert 'tag:subnet-four,option:dns-server' in lines and 'tag:subnet-six,option6:dns-server' in lines
+
+
 def test_subnet_without_gateway_routes_only_metadata() -> None:
     files = dhcp_files.make(make_network(make_port(1), gateway=None), PLACE)
     assert 'classless-static-route,169.254.169.254/32,0.0.0.0\n' in files.options

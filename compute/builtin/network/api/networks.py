@@ -22,7 +22,7 @@ _SETTABLE = {
     'provider:physical_network': {'type': ['string', 'null'], 'maxLength': 64},
     'provider:segmentation_id': INTEGER}
 CREATE = one_or_many(NETWORK, fields({
-    **_SETTABLE, **OWNER, 'availability_zone_hints': {'type': 'array', 'items': TEXT_OR_NULL, 'maxItems': 10},
+    **_SETTABLE, **OWNER, 'availability_zone_hints': {'type': ['array', 'null'], 'items': TEXT_OR_NULL, 'maxItems': 10},
     'qos_policy_id': NULL}))
 UPDATE = Body('network', fields({**_SETTABLE, 'qos_policy_id': NULL}))
 

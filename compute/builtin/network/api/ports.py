@@ -11,7 +11,6 @@ from compute.builtin.network.api.schema import (
     DOMAIN,
     EMPTY,
     ID,
-    MAC,
     NULL,
     OWNER,
     TAGS,
@@ -19,12 +18,13 @@ from compute.builtin.network.api.schema import (
     one_or_many,
     stored,
 )
-from compute.builtin.network.control import ports, tags
+from compute.builtin.network.control import addressing, ports, tags
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
 from compute.builtin.network.db.kinds import GROUP, NETWORK, PORT, Clause
 from compute.builtin.network.db.present import new_port
 from compute.builtin.network.db.scope import visible
+from compute.exception import Invalid
 from compute.rest.call import Call
 from compute.rest.fields import ListOf, Required, fields
 from compute.rest.op import Body, Op, Resource
@@ -32,18 +32,28 @@ from compute.rest.op import Body, Op, Resource
 NOUN = Noun(PORT, '/ports')
 
 _FIXED_IP = fields({'subnet_id': ID, 'ip_address': ADDRESS}, rules={'minProperties': 1})
-_PAIR = fields({'ip_address': Required(ADDRESS), 'mac_address': {'anyOf': [MAC, NULL]}})
+_MAC = {'type': ['string', 'null'], 'maxLength': 64}
+_PAIR = fields({'ip_address': Required(ADDRESS), 'mac_address': _MAC})
 _SETTABLE = {
-    'name': TEXT_OR_NULL, 'description': TEXT_OR_NULL, 'admin_state_up': BOOL, 'mac_address': MAC,
+    'name': TEXT_OR_NULL, 'description': TEXT_OR_NULL, 'admin_state_up': BOOL, 'mac_address': _MAC,
     'fixed_ips': ListOf(_FIXED_IP, {'maxItems': 20, 'type': ['array', 'null']}),
     'device_id': TEXT_OR_NULL, 'device_owner': TEXT_OR_NULL, 'dns_name': DOMAIN, 'port_security_enabled': BOOL,
     'security_groups': {'type': ['array', 'null'], 'items': ID, 'maxItems': 50},
     'allowed_address_pairs': ListOf(_PAIR, {'maxItems': 50, 'type': ['array', 'null']}),
-    'binding:host_id': TEXT_OR_NULL, 'binding:vnic_type': {'type': 'string', 'maxLength': 64},
+    'binding:host_id': TEXT_OR_NULL, 'binding:vnic_type': {'type': ['string', 'null'], 'maxLength': 64},
     'binding:profile': {'type': ['object', 'null'], 'maxProperties': 50}, 'extra_dhcp_opts': EMPTY,
     'qos_policy_id': NULL}
-CREATE = one_or_many(PORT, fields({**_SETTABLE, **OWNER, 'network_id': Required(ID), 'tags': TAGS}))
+CREATE = one_or_many(PORT, fields({**_SETTABLE, **OWNER, 'network_id': Required(ID),
+                                   'tags': {**TAGS, 'type': ['array', 'null']}}))
 UPDATE = Body('port', fields(_SETTABLE))
+
+
+def list_(call: Call) -> dict[str, Any]:
+    """List ports; MACs and addresses to filter by may be spelled in any way."""
+    for name, read in (('mac_address', _mac), ('fixed_ips', _fixed_ip)):
+        if name in call.query:
+            call.query[name] = [read(text) for text in call.query[name]]
+    return NOUN.page(call)
 
 
 def create(call: Call) -> dict[str, Any]:
@@ -79,6 +89,22 @@ def delete(call: Call) -> None:
     call.app.do(lambda work: ports.delete(work, call.target['id'], told=told))
 
 
+def _mac(text: str) -> str:
+    """Return a MAC in canonical form; what is none stays, and is no port's."""
+    try:
+        return addressing.mac_of(text)
+    except Invalid:
+        return text
+
+
+def _fixed_ip(text: str) -> str:
+    key, _, value = text.partition('=')
+    try:
+        return f'{key}={addressing.address_of(value)}' if key == 'ip_address' else text
+    except Invalid:
+        return text
+
+
 def _groups(call: Call) -> Clause:
     return visible(GROUP, seen_by(call))
 
@@ -86,17 +112,16 @@ def _groups(call: Call) -> Clause:
 def _stored(item: dict[str, Any]) -> dict[str, Any]:
     """Return attributes as the store has them; null means as if it were not said, or an empty list."""
     found = stored(PORT, item)
+    found.update({name: item[name] for name in ('mac_address', 'binding:vnic_type') if name in item})
     for name in ('extra_dhcp_opts', 'qos_policy_id'):
         found.pop(name, None)
     if 'fixed_ips' in found and found['fixed_ips'] is None:
         del found['fixed_ips']
-    if 'security_groups' in found and found['security_groups'] is None:
-        found['security_groups'] = []
     return found
 
 
 RESOURCE = Resource('ports', (
-    Op('GET', '/ports', NOUN.page, 'get_port', query=query_of(PORT)),
+    Op('GET', '/ports', list_, 'get_port', query=query_of(PORT)),
     Op('POST', '/ports', create, 'create_port', 201, CREATE),
     Op('GET', '/ports/{id}', NOUN.show, 'get_port', query=query_of(PORT), loads=NOUN.load),
     Op('PUT', '/ports/{id}', update, 'update_port', body=UPDATE, loads=NOUN.load),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from compute.builtin.network.db import rows
 from compute.builtin.network.db.kinds import Kind
 from compute.builtin.network.db.listing import truth
 from compute.rest.fields import Fields, ListOf, fields
@@ -19,9 +20,8 @@ INTEGER: dict[str, Any] = {'anyOf': [{'type': 'integer', 'minimum': 0, 'maximum'
 PROJECT = {'type': 'string', 'maxLength': 64}
 ID = {'type': 'string', 'pattern': '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'}
 ADDRESS = {'type': 'string', 'maxLength': 64}
-MAC = {'type': 'string', 'pattern': '^[0-9a-fA-F]([048cC26aAeE])(:[0-9a-fA-F]{2}){5}$'}
 NULL = {'type': 'null'}
-EMPTY = {'type': 'array', 'maxItems': 0}
+EMPTY = {'type': ['array', 'null'], 'maxItems': 0}
 TAG: dict[str, Any] = {'type': 'string', 'minLength': 1, 'maxLength': 255, 'pattern': '^[^,/]+$'}
 TAGS: dict[str, Any] = {'type': 'array', 'items': TAG, 'maxItems': 50, 'uniqueItems': True}
 _LABEL = '[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?'
@@ -37,7 +37,7 @@ def one_or_many(kind: Kind, table: Fields, limit: int = 1000) -> Body:
 
 
 def stored(kind: Kind, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes with booleans as such, empty text for null where text is not null, one name for the project."""
+    """Return attributes with booleans as such, one name for the project, and the default for null in columns without it."""
     found = dict(attributes)
     for name, value in attributes.items():
         column = kind.columns.get(name)
@@ -47,8 +47,8 @@ def stored(kind: Kind, attributes: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = value if isinstance(value, bool) else truth(name, value)
         elif column.type.python_type is int and isinstance(value, str):
             found[name] = int(value)
-        elif value is None and not column.nullable and column.type.python_type is str:
-            found[name] = ''
+        elif value is None and not column.nullable and column.default is not None:
+            found[name] = rows.default_of(column)
     tenant = found.pop('tenant_id', None)
     if tenant is not None:
         found.setdefault('project_id', tenant)

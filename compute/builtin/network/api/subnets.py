@@ -23,9 +23,10 @@ _ROUTE = fields({'destination': Required(ADDRESS), 'nexthop': Required(ADDRESS)}
 _MODE = {'enum': ['slaac', 'dhcpv6-stateful', 'dhcpv6-stateless', None]}
 _SETTABLE = {
     'name': TEXT_OR_NULL, 'description': TEXT_OR_NULL, 'enable_dhcp': BOOL,
-    'gateway_ip': {'type': ['string', 'null'], 'maxLength': 64}, 'allocation_pools': ListOf(_POOL, {'maxItems': 100}),
-    'dns_nameservers': {'type': ['array', 'null'], 'items': ADDRESS, 'maxItems': 5},
-    'host_routes': ListOf(_ROUTE, {'maxItems': 20, 'type': ['array', 'null']}), 'service_types': EMPTY}
+    'gateway_ip': {'type': ['string', 'null'], 'maxLength': 64},
+    'allocation_pools': ListOf(_POOL, {'maxItems': 100, 'type': ['array', 'null']}),
+    'dns_nameservers': {'type': ['array', 'null'], 'items': ADDRESS, 'maxItems': 100},
+    'host_routes': ListOf(_ROUTE, {'maxItems': 100, 'type': ['array', 'null']}), 'service_types': EMPTY}
 CREATE = one_or_many(SUBNET, fields({
     **_SETTABLE, **OWNER, 'network_id': Required(ID), 'cidr': Required(ADDRESS),
     'ip_version': {'enum': [4, 6, '4', '6']},
@@ -58,6 +59,7 @@ def delete(call: Call) -> None:
 
 def _stored(item: dict[str, Any]) -> dict[str, Any]:
     found = stored(SUBNET, item)
+    found.update({name: item[name] for name in ('allocation_pools',) if name in item})
     return {name: value for name, value in found.items()
             if name not in ('service_types', 'subnetpool_id', 'prefixlen', 'segment_id')}
 

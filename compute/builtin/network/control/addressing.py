@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,19 +16,25 @@ Pool = tuple[int, int]
 """First and last address, both included, as numbers."""
 
 
-def network_of(cidr: str, version: int | None = None) -> Net:
-    """Read a CIDR; bits beyond the prefix are cleared. :raises Invalid: not one, or of another IP version."""
+def network_of(cidr: str, version: int | None = None, what: str = 'cidr') -> Net:
+    """Read a CIDR; bits beyond the prefix are cleared. :raises Invalid: not one, or of another IP version.
+
+    ``what`` is the field that errors name.
+    """
     try:
         net = ipaddress.ip_network(_unscoped(cidr), strict=False)
     except ValueError:
-        raise Invalid(f'cidr: {cidr!r} is not a network in CIDR notation', details=BAD_REQUEST) from None
+        raise Invalid(f'{what}: {cidr!r} is not a network in CIDR notation', details=BAD_REQUEST) from None
     if version is not None and net.version != version:
-        raise Invalid(f'cidr: {cidr} is of IP version {net.version}, but ip_version is {version}', details=BAD_REQUEST)
+        raise Invalid(f'{what}: {cidr} is of IP version {net.version}, but ip_version is {version}',
+                      details=BAD_REQUEST)
     return net
 
 
 BAD_REQUEST = {'type': 'HTTPBadRequest'}
 IPV6_LEAST_MTU = 1280
+_MAC = re.compile('([0-9a-f]{1,2}:){5}[0-9a-f]{1,2}|([0-9a-f]{1,2}-){5}[0-9a-f]{1,2}|'
+                  '[0-9a-f]{4}[.][0-9a-f]{4}[.][0-9a-f]{4}|[0-9a-f]{12}', re.IGNORECASE | re.ASCII)
 
 
 def address_of(text: str, what: str = 'ip_address') -> Address:
@@ -146,6 +153,15 @@ def eui64(net: Net, mac: str) -> Address:
     octets[0] ^= 2
     host = octets[:3] + [0xff, 0xfe] + octets[3:]
     return from_number(int(net.network_address) + int.from_bytes(bytes(host), 'big'), 6)
+
+
+def mac_of(text: str, what: str = 'mac_address') -> str:
+    """Read a MAC in any of its usual spellings. :raises Invalid: not one, zero, or that of a group of stations."""
+    parts = re.split('[:-]', text.replace('.', '')) if _MAC.fullmatch(text) else ['0']
+    digits = ''.join(part.rjust(2, '0') for part in parts)
+    if not int(digits, 16) or int(digits[1], 16) & 1:
+        raise Invalid(f'{what}: {text[:50]!r} is not a valid MAC address of an interface', details=BAD_REQUEST)
+    return ':'.join(digits[at:at + 2] for at in range(0, 12, 2)).lower()
 
 
 def macs(base: str) -> Iterator[str]:

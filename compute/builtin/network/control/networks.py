@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from compute.builtin.network.control import projects
+from compute.builtin.network.control import ports, projects, users
 from compute.builtin.network.control.addressing import IPV6_LEAST_MTU
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
@@ -59,17 +59,25 @@ def update(work: Work, network_id: str, attributes: Mapping[str, Any]) -> Row:
 
 
 def delete(work: Work, network_id: str) -> None:
-    """Delete a network and its subnets. :raises Conflict: there are ports on it."""
+    """Delete a network with its subnets and the ports that exist for it only. :raises Conflict: it has other ports."""
     row = rows.get(work.connection, NETWORK, network_id, lock=True)
+    if held := users.ports(work, t.ports.c.network_id == network_id):
+        raise _in_use(network_id, f'ports still in use on the network: {users.named(held)}')
     try:
+        for port_id in users.automatic_ports(work, t.ports.c.network_id == network_id):
+            ports.delete(work, port_id)
         for subnet in rows.every(work.connection, t.subnets, t.subnets.c.network_id == network_id):
             rows.delete(work.connection, SUBNET, subnet['id'])
         rows.delete(work.connection, NETWORK, network_id)
     except IntegrityError:
-        raise Conflict(f'Unable to complete operation on network {network_id}. There are one or more ports still in '
-                       'use on the network.', details={'type': 'NetworkInUse'}) from None
+        raise _in_use(network_id, 'ports made on it at this moment') from None
     work.connection.execute(t.projects.update().where(
         t.projects.c.id == row['project_id'], t.projects.c.auto_network_id == network_id).values(auto_network_id=None))
+
+
+def _in_use(network_id: str, what: str) -> Conflict:
+    return Conflict(f'Unable to complete operation on network {network_id}. There are one or more {what}.',
+                    details={'type': 'NetworkInUse'})
 
 
 def _stored(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from compute.builtin.network.control import addresses, addressing, binding, events, projects
+from compute.builtin.network.control import addresses, addressing, binding, events, port_checks, projects
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
 from compute.builtin.network.db import tables as t
@@ -46,16 +46,18 @@ def create(work: Work, network: Row, attributes: Mapping[str, Any], groups_scope
     """
     project_id = attributes['project_id']
     project = projects.charge(work, project_id, 'port')
-    values = {'device_id': '', 'host': '', 'vnic_type': 'normal', 'allowed_address_pairs': [],
-              'port_security_enabled': network['port_security_enabled'], **_stored(attributes)}
+    values = {'device_id': '', 'host': '', 'vnic_type': 'normal', 'allowed_address_pairs': [], **_stored(attributes),
+              'port_security_enabled': port_checks.has_security(network, attributes)}
     values = {**values, 'status': DOWN, **binding.decide(work, values)}
     asked = attributes.get('security_groups')
     if asked is not None:
-        groups = _groups(work, asked, values, groups_scope)
+        groups = _groups(work, asked, groups_scope)
     else:
         groups = [projects.default_group(work, project_id, project)] if values['port_security_enabled'] else []
-    port = _insert(work, network, values, attributes.get('mac_address'))
+    port_checks.demand_security(values, groups, attributes)
+    port = _insert(work, network, values, values.get('mac_address'))
     held = addresses.assign(work, port, attributes.get('fixed_ips'))
+    port_checks.demand_pairs_add(port, held)
     _add_groups(work, port['id'], groups)
     work.changes.members.update(groups)
     _note(work, port)
@@ -70,13 +72,16 @@ def update(work: Work, port_id: str, attributes: Mapping[str, Any], groups_scope
     old_groups = groups_of(work, port_id)
     groups = old_groups
     if 'security_groups' in attributes:
-        groups = set(_groups(work, attributes['security_groups'] or [], wanted, groups_scope))
-    _check_security(wanted, groups)
+        groups = set(_groups(work, attributes['security_groups'] or [], groups_scope))
+    port_checks.demand_security(wanted, groups, attributes)
+    _check_vnic_type(old, wanted)
     values.update(_rebound(work, old, wanted, 'host' in values))
     if wanted['mac_address'] != old['mac_address']:
-        _check_mac(work, old, wanted['mac_address'])
-    port = rows.change(work.connection, PORT, port_id, values)
+        _check_mac(old, wanted['mac_address'])
+    port = _change(work, old, values)
     moved = 'fixed_ips' in attributes and addresses.reassign(work, port, attributes['fixed_ips'] or [])
+    if 'allowed_address_pairs' in values:
+        port_checks.demand_pairs_add(port, addresses.of_port(work, port_id))
     if groups != old_groups:
         work.connection.execute(t.port_groups.delete().where(t.port_groups.c.port_id == port_id))
         _add_groups(work, port_id, sorted(groups))
@@ -163,31 +168,30 @@ def _stored(attributes: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = values[name] or ''
     if 'profile' in values:
         values['profile'] = values['profile'] or {}
-    if 'mac_address' in values:
-        values['mac_address'] = str(values['mac_address']).lower()
+    if 'mac_address' in values and values['mac_address'] is not None:
+        values['mac_address'] = addressing.mac_of(values['mac_address'])
+    if 'vnic_type' in values:
+        values['vnic_type'] = port_checks.demand_vnic_type(
+            'normal' if values['vnic_type'] is None else values['vnic_type'])
     if 'allowed_address_pairs' in values:
-        values['allowed_address_pairs'] = [_pair(pair) for pair in values['allowed_address_pairs'] or []]
+        values['allowed_address_pairs'] = port_checks.read_pairs(values['allowed_address_pairs'] or [])
     return values
 
 
-def _pair(pair: Mapping[str, str]) -> dict[str, str]:
-    text = pair['ip_address']
-    shown = str(addressing.network_of(text)) if '/' in text else str(addressing.address_of(text))
-    return {'ip_address': shown, **({'mac_address': pair['mac_address'].lower()} if pair.get('mac_address') else {})}
-
-
 def _insert(work: Work, network: Row, values: Mapping[str, Any], mac: str | None) -> Row:
-    macs = iter([mac.lower()]) if mac else addressing.macs(work.options.base_mac)
+    macs = iter([mac]) if mac else addressing.macs(work.options.base_mac)
     for _, candidate in zip(range(_MAC_ATTEMPTS), macs, strict=False):
         try:
             with rows.tried(work.connection):
                 return rows.insert(work.connection, PORT, {**values, 'mac_address': candidate})
         except IntegrityError:
             rows.get(work.connection, NETWORK, network['id'])
-    if mac is None:
-        raise Conflict(f'Unable to generate unique mac on network {network["id"]}.',
-                       details={'type': 'MacAddressGenerationFailure'})
-    raise _mac_taken(network['id'], mac)
+    raise _mac_taken(network['id'], mac) if mac else _no_mac(network['id'])
+
+
+def _no_mac(network_id: str) -> Conflict:
+    return Conflict(f'Unable to generate unique mac on network {network_id}.',
+                    details={'type': 'MacAddressGenerationFailure'})
 
 
 def _mac_taken(network_id: str, mac: str) -> Conflict:
@@ -195,30 +199,41 @@ def _mac_taken(network_id: str, mac: str) -> Conflict:
                     details={'type': 'MacAddressInUse'})
 
 
-def _check_mac(work: Work, port: Row, mac: str) -> None:
+def _change(work: Work, old: Row, values: Mapping[str, Any]) -> Row:
+    """Change a port's row; a MAC of None becomes a new one. :raises Conflict: another port has the MAC."""
+    if values.get('mac_address', old['mac_address']) == old['mac_address']:
+        return rows.change(work.connection, PORT, old['id'], values)
+    asked = values['mac_address']
+    macs = iter([asked]) if asked else addressing.macs(work.options.base_mac)
+    for _, mac in zip(range(_MAC_ATTEMPTS), macs, strict=False):
+        try:
+            with rows.tried(work.connection):
+                return rows.change(work.connection, PORT, old['id'], {**values, 'mac_address': mac})
+        except IntegrityError:
+            continue
+    raise _mac_taken(old['network_id'], asked) if asked else _no_mac(old['network_id'])
+
+
+def _check_mac(port: Row, mac: str | None) -> None:
     if port['vif_type'] == binding.TAP:
         raise Conflict(f'Unable to complete operation on port {port["id"]}, port is already bound, port type: '
-                       f'{port["vif_type"]}, old_mac {port["mac_address"]}, new_mac {mac}.',
+                       f'{port["vif_type"]}, old_mac {port["mac_address"]}, new_mac {mac or "generated"}.',
                        details={'type': 'PortBound'})
-    query = sa.select(t.ports.c.id).where(t.ports.c.network_id == port['network_id'], t.ports.c.mac_address == mac)
-    if work.connection.execute(query).first() is not None:
-        raise _mac_taken(port['network_id'], mac)
+    if port['device_owner'].startswith(port_checks.OF_NETWORK):
+        raise Conflict(f'Operation on port {port["id"]} is not supported: its device_owner is {port["device_owner"]}, '
+                       'and the MAC of a port of the network itself stays.',
+                       details={'type': 'UnsupportedPortDeviceOwner'})
 
 
-def _groups(work: Work, asked: Sequence[str], port: Mapping[str, Any], scope: Clause) -> Sequence[str]:
+def _check_vnic_type(old: Row, wanted: Row) -> None:
+    if wanted['vnic_type'] != old['vnic_type'] and wanted['host'] == old['host'] and old['vif_type'] == binding.TAP:
+        raise Conflict(f'Unable to complete operation on port {old["id"]}: binding:vnic_type cannot be changed while '
+                       f'the port is bound to host {old["host"]}.', details={'type': 'PortInUse'})
+
+
+def _groups(work: Work, asked: Sequence[str], scope: Clause) -> Sequence[str]:
     """Return the groups that are asked for, each once. :raises NotFound: one of them."""
-    found = [rows.get(work.connection, GROUP, group_id, scope=scope)['id'] for group_id in dict.fromkeys(asked)]
-    _check_security(port, set(found))
-    return found
-
-
-def _check_security(port: Mapping[str, Any], groups: set[str]) -> None:
-    if not port['port_security_enabled'] and groups:
-        raise Conflict('Port has security group associated. Cannot disable port security or IP address until security '
-                       'group is removed.', details={'type': 'PortSecurityPortHasSecurityGroup'})
-    if not port['port_security_enabled'] and port['allowed_address_pairs']:
-        raise Conflict('Port Security must be enabled in order to have allowed address pairs on a port.',
-                       details={'type': 'AddressPairAndPortSecurityRequired'})
+    return [rows.get(work.connection, GROUP, group_id, scope=scope)['id'] for group_id in dict.fromkeys(asked)]
 
 
 def _add_groups(work: Work, port_id: str, groups: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ _IN = t.port_groups.c.group_id.in_(sa.bindparam('groups', expanding=True))
 _ADDRESSES_IN = sa.select(t.port_groups.c.group_id, t.addresses.c.address).join(
     t.addresses, t.addresses.c.port_id == t.port_groups.c.port_id).where(_IN)
 # Few ports have pairs; where JSON is text, the others are not read.
-_PAIRS_IN = sa.select(t.port_groups.c.group_id, t.ports.c.allowed_address_pairs).join(
+_PAIRS_IN = sa.select(t.port_groups.c.group_id, t.ports.c.network_id, t.ports.c.allowed_address_pairs).join(
     t.ports, t.ports.c.id == t.port_groups.c.port_id).where(
     _IN, sa.cast(t.ports.c.allowed_address_pairs, sa.Text) != '[]')
 
@@ -95,15 +95,34 @@ def _rules(connection: Connection, port_ids: Sequence[str]) -> dict[str, tuple[R
 
 
 def _members(connection: Connection, groups: set[Any]) -> dict[str, set[str]]:
-    """Return the addresses of the ports in these groups, and those that their address pairs allow."""
+    """Return the addresses of the ports in these groups, and those that their address pairs allow.
+
+    A pair wider than the subnets of its network is left out: 0.0.0.0/0 would open every port of the group to all.
+    """
     found: dict[str, set[str]] = {group: set() for group in groups}
     if not groups:
         return found
     for group, address in connection.execute(_ADDRESSES_IN, {'groups': sorted(groups)}):
         found[group].add(cidr(address))
-    for group, pairs in connection.execute(_PAIRS_IN, {'groups': sorted(groups)}):
-        found[group].update(cidr(pair['ip_address']) for pair in pairs)
+    holders = connection.execute(_PAIRS_IN, {'groups': sorted(groups)}).all()
+    widest = _widest(connection, {row.network_id for row in holders})
+    for group, network_id, pairs in holders:
+        found[group].update(text for text in (cidr(pair['ip_address']) for pair in pairs)
+                            if _length(text) >= widest.get((network_id, ':' in text), 1))
     return found
+
+
+def _widest(connection: Connection, networks: Iterable[str]) -> dict[tuple[str, bool], int]:
+    """Return the shortest prefix of the subnets of each network, by (network id, whether of IPv6)."""
+    found: dict[tuple[str, bool], int] = {}
+    for subnet in _rows_in(connection, t.subnets, t.subnets.c.network_id, networks):
+        key = subnet['network_id'], subnet['ip_version'] == 6
+        found[key] = min(found.get(key, 128), _length(subnet['cidr']))
+    return found
+
+
+def _length(text: str) -> int:
+    return int(text.rpartition('/')[2])
 
 
 def _network(row: Row, subnets: Sequence[Row], ports: tuple[PortWiring, ...], options: Any) -> NetworkWiring:

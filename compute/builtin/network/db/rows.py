@@ -106,6 +106,11 @@ def _defaults(table: sa.Table) -> tuple[tuple[str, Callable[[], Any]], ...]:
     return tuple((column.name, _default(column.default)) for column in table.columns)
 
 
+def default_of(column: sa.Column[Any]) -> Any:
+    """Return what a column holds if nothing is said."""
+    return _default(column.default)()
+
+
 def _default(default: Any) -> Callable[[], Any]:
     value = default.arg if default is not None else None
     return functools.partial(value, None) if callable(value) else lambda: value

@@ -116,10 +116,13 @@ def _options4(network: NetworkWiring, subnet: Subnet, gateways: dict[str, str]) 
         # A client that takes option 121 ignores the router option (RFC 3442), so the default route is in both.
         routes.append(('0.0.0.0/0', subnet.gateway))
     classless = ','.join(f'{destination},{hop}' for destination, hop in routes)
-    servers = [address for address in subnet.dns if ':' not in address] or [ours or names.METADATA_ADDRESS]
+    servers = [address for address in subnet.name_servers if ':' not in address]
+    if not servers and not _without_dns(subnet):
+        servers = [ours or names.METADATA_ADDRESS]
     lines = [f'{tag},option:classless-static-route,{classless}', f'{tag},249,{classless}',
              f'{tag},option:router' + (f',{subnet.gateway}' if subnet.gateway else ''),
-             f'{tag},option:dns-server,{",".join(servers)}', f'{tag},option:mtu,{network.mtu}']
+             f'{tag},option:dns-server' + ''.join(f',{server}' for server in servers),
+             f'{tag},option:mtu,{network.mtu}']
     if domain := domain_name(network):
         lines.append(f'{tag},option:domain-name,{domain}')
     return lines
@@ -127,11 +130,20 @@ def _options4(network: NetworkWiring, subnet: Subnet, gateways: dict[str, str]) 
 
 def _options6(network: NetworkWiring, subnet: Subnet, gateways: dict[str, str]) -> list[str]:
     tag = f'tag:{_tag(subnet)}'
-    servers = [address for address in subnet.dns if ':' in address] or [*filter(None, [gateways.get(subnet.id)])]
-    lines = [f'{tag},option6:dns-server,{",".join(f"[{address}]" for address in servers)}'] if servers else []
+    servers = [address for address in subnet.name_servers if ':' in address]
+    if not servers and not _without_dns(subnet):
+        servers = [*filter(None, [gateways.get(subnet.id)])]
+    lines = []
+    if servers or _without_dns(subnet):
+        lines.append(f'{tag},option6:dns-server' + ''.join(f',[{address}]' for address in servers))
     if domain := domain_name(network):
         lines.append(f'{tag},option6:domain-search,{domain}')
     return lines
+
+
+def _without_dns(subnet: Subnet) -> bool:
+    """Tell whether no name server is to be announced; an option without a value keeps dnsmasq from naming itself."""
+    return bool(subnet.dns) and not subnet.name_servers
 
 
 def _names(network: NetworkWiring) -> str:
