@@ -1,8 +1,10 @@
 """Who may do what in the built-in network.
 
-Members change what is their project's, readers see it, administrators do everything. Compute's service user sees
-everything, and may make and bind ports for others. Rules with a colon guard one attribute: to set it, or (``get_``) to
-see it. ``network_project_id`` is the owner of the network that a port or subnet is on.
+Members change what is their project's, readers see it, administrators do everything but set ``binding:profile``, which
+is for services only. Compute's service user sees everything, and may make and bind ports for others. Rules with a colon
+guard one attribute: to set it, or (``get_``) to see it. A value that changes nothing needs no permission, and of
+``device_owner`` only those that begin with ``network:`` do. ``network_project_id`` is the owner of the network that a
+port or subnet is on.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ _OWNER = f'{_ADMIN} or ({_WRITER} and project_id:%(project_id)s)'
 _OWNER_OR_SERVICE = f'{_OWNER} or role:service'
 _READER = f'{_SERVICE} or role:reader or {_WRITER}'
 _NETWORK_OWNER = f'{_SERVICE} or ({_WRITER} and project_id:%(network_project_id)s)'
+_NETWORK_USER = f'{_NETWORK_OWNER} or (rule:network_shared and {_WRITER})'
 _MEMBER = f'{_ADMIN} or {_WRITER}'
 _ADMIN_READER = f'{_ADMIN} or role:service'
 _OWN_QUOTA = f'{_ADMIN} or role:service or project_id:%(project_id)s'
@@ -36,9 +39,15 @@ _ATTRIBUTES = (
     ('network', ('get',), ('provider:network_type', 'provider:physical_network', 'provider:segmentation_id'),
      _ADMIN_READER),
     ('subnet', ('create',), ('network_id',), f'{_ADMIN} or ({_WRITER} and project_id:%(network_project_id)s)'),
-    ('port', ('create', 'update'), ('binding:host_id', 'binding:profile'), _SERVICE),
-    ('port', ('create', 'update'), ('mac_address', 'port_security_enabled', 'allowed_address_pairs'), _NETWORK_OWNER),
-    ('port', ('create', 'update'), ('fixed_ips',), f'{_NETWORK_OWNER} or (rule:network_shared and {_WRITER})'),
+    ('port', ('create',), ('network_id',), _NETWORK_USER),
+    ('port', ('create', 'update'), ('binding:host_id',), _SERVICE),
+    ('port', ('create', 'update'), ('binding:profile',), 'role:service'),
+    ('port', ('create',), ('mac_address',), _NETWORK_OWNER),
+    ('port', ('update',), ('mac_address',), f'{_SERVICE} or (role:manager and project_id:%(network_project_id)s)'),
+    ('port', ('create', 'update'), ('port_security_enabled', 'allowed_address_pairs'), _NETWORK_OWNER),
+    ('port', ('create', 'update'), ('device_owner',), _NETWORK_OWNER),
+    ('port', ('create', 'update'), ('fixed_ips', 'fixed_ips:subnet_id'), _NETWORK_USER),
+    ('port', ('create', 'update'), ('fixed_ips:ip_address',), _NETWORK_OWNER),
     ('port', ('get',), ('binding:host_id', 'binding:profile', 'binding:vif_type', 'binding:vif_details'),
      _ADMIN_READER),
 )
@@ -48,7 +57,12 @@ _OTHERS = (
     ('network_sees_all', _SERVICE, 'See the things of all projects.', ()),
     ('acts_for_others', _SERVICE, 'Make things that belong to another project.', ()),
     ('delete_default_security_group', _ADMIN, 'Delete a default group, which comes back on its next use.', ()),
-    ('get_agent', _ADMIN_READER, 'See the agents.', ('GET /v2.0/agents',)),
+    ('delete_port:device_owner', _SERVICE,
+     'Delete a port that a server, a bare metal node or a file share has: device_owner compute:, baremetal:, manila:.',
+     ()),
+    ('get_agents', '@', 'List the agents: those who may not see them (get_agent) get an empty list.',
+     ('GET /v2.0/agents',)),
+    ('get_agent', _ADMIN_READER, 'See the agents; they do not exist for others.', ('GET /v2.0/agents/{id}',)),
     ('update_agent', _ADMIN, 'Enable, disable or describe an agent.', ('PUT /v2.0/agents/{id}',)),
     ('delete_agent', _ADMIN, 'Forget an agent.', ('DELETE /v2.0/agents/{id}',)),
     ('get_quotas', _ADMIN, 'List the projects with limits of their own.', ('GET /v2.0/quotas',)),
@@ -58,8 +72,10 @@ _OTHERS = (
     ('get_extension', '@', 'See what this API offers.', ('GET /v2.0/extensions',)),
     ('get_availability_zone', '@', 'See the availability zones.', ('GET /v2.0/availability_zones',)),
     ('get_service_provider', '@', 'See the service providers.', ('GET /v2.0/service-providers',)),
+    ('get_network_ip_availabilities', '@', 'List how many addresses are in use: those who may not see it '
+     '(get_network_ip_availability) get an empty list.', ('GET /v2.0/network-ip-availabilities',)),
     ('get_network_ip_availability', _ADMIN_READER, 'See how many addresses are in use.',
-     ('GET /v2.0/network-ip-availabilities',)),
+     ('GET /v2.0/network-ip-availabilities/{id}',)),
     ('get_auto_allocated_topology', f'{_SERVICE} or ({_WRITER} and project_id:%(project_id)s)',
      'Get a network for a project that does not choose one.', ('GET /v2.0/auto-allocated-topology/{project_id}',)),
     ('delete_auto_allocated_topology', f'{_ADMIN} or ({_WRITER} and project_id:%(project_id)s)',
@@ -81,9 +97,10 @@ def _noun_rules(name: str, path: str, title: str, owner: str) -> list[policy.Rul
     update = [] if name == 'security_group_rule' else [
         make(f'update_{name}', owner, f'Change {title}.', _operations(f'PUT {member}'))]
     create = _MEMBER if name != 'port' else f'{_MEMBER} or role:service'
+    delete = f'{owner} or ({_WRITER} and project_id:%(network_project_id)s)' if name == 'port' else owner
     return [make(f'create_{name}', create, f'Make {title}.', _operations(f'POST {collection}')),
             make(f'get_{name}', _READER, f'See {title}.', _operations(f'GET {collection}', f'GET {member}')),
-            *update, make(f'delete_{name}', owner, f'Delete {title}.', _operations(f'DELETE {member}')), *tags]
+            *update, make(f'delete_{name}', delete, f'Delete {title}.', _operations(f'DELETE {member}')), *tags]
 
 
 def _attribute_rules(noun: str, verb: str, attribute: str, check: str) -> policy.RuleDefault:

@@ -129,7 +129,7 @@ def test_move_and_delete(world: World) -> None:
     world.site.put(path, {'port': {'binding:host_id': 'host1', 'device_id': SERVER, 'device_owner': 'compute:nova'}},
                    'service')
     until(lambda: world.port(port)['status'] == 'ACTIVE')
-    world.site.delete(path)
+    world.site.delete(path, 'admin')
     until(lambda: world.wired('host1', port) is None)
     until(lambda: world.said('network-vif-deleted', port))
 
@@ -165,7 +165,7 @@ def test_rules_reach_the_hosts(world: World) -> None:
         rules = world.wired('host1', first).rules
         return any('10.0.0.3/32' in rule.remote for rule in rules if rule.remote_group)
     until(members)
-    world.site.delete(f'/ports/{second["id"]}')
+    world.site.delete(f'/ports/{second["id"]}', 'admin')
     until(lambda: not members())
 
 

@@ -18,9 +18,9 @@ from compute.rest.middleware.auth import Authenticate
 from compute.rest.middleware.context import MakeContext
 
 PROJECTS = {'admin': 'a' * 32, 'demo': 'd' * 32, 'other': 'e' * 32, 'reader': 'd' * 32, 'service': 'c' * 32,
-            'roleless': 'd' * 32}
+            'roleless': 'd' * 32, 'manager': 'd' * 32}
 ROLES = {'admin': 'admin,member,reader', 'demo': 'member,reader', 'other': 'member,reader', 'reader': 'reader',
-         'service': 'service', 'roleless': 'visitor'}
+         'service': 'service', 'roleless': 'visitor', 'manager': 'manager,member,reader'}
 
 
 def check_token(token: str) -> dict[str, str]:

@@ -49,7 +49,6 @@ def test_agents(site: Site) -> None:
     assert site.get('/agents?host=host1&fields=admin_state_up', 'admin')['agents'] == [{'admin_state_up': False}]
     assert site.delete(path, 'admin', status=409)['NeutronError']['type'] == 'AgentInUse'
     site.conf.set_override('agent_down_time', 0.5, group='network')
-    site.get(path, status=403)
     site.get('/agents/nothing', 'admin', status=404)
 
 
@@ -102,7 +101,6 @@ def test_use_of_addresses(site: Site) -> None:
     assert (found['used_ips'], found['subnet_ip_availability'][0]['used_ips']) == (2, 1)
     listed = site.get('/network-ip-availabilities?ip_version=4', 'admin')['network_ip_availabilities'][0]
     assert (listed['used_ips'], listed['total_ips']) == (1, 253)
-    site.get('/network-ip-availabilities', status=403)
 
 
 def test_a_deleted_default_group_comes_back(site: Site) -> None:

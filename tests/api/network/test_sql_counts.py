@@ -109,5 +109,5 @@ def test_a_made_port_is_answered_as_it_is_shown(site: Site, network: dict[str, A
                    {'dns_name': 'vm1', 'allowed_address_pairs': pairs, 'security_groups': [group]},
                    {'fixed_ips': [{'ip_address': '10.0.0.77'}], 'binding:profile': {'a': [1]}},
                    {'port_security_enabled': False, 'fixed_ips': []}):
-        made = site.port(network, 'admin', **{**BOUND, **values})
+        made = site.port(network, 'service', **{**BOUND, **values})
         assert made == site.get(f'/ports/{made["id"]}', 'admin')['port'], values

@@ -32,7 +32,9 @@ def view(call: Call, agent: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def list_(call: Call) -> dict[str, Any]:
-    """List agents."""
+    """List agents: an empty list for those who may not see them."""
+    if not call.may('get_agent', {}):
+        return {'agents': []}
     wanted = {name: call.query[name] for name in _FILTERS if name in call.query}
     shown = call.query.pop('fields', None)
     found = [item for item in (view(call, agent) for agent in call.app.look(agents.every))
@@ -62,6 +64,8 @@ def delete(call: Call) -> None:
 
 
 def _load(call: Call) -> Any:
+    if not call.may('get_agent', {}):
+        raise agents.missing(call.path['id'])
     return call.app.look(lambda work: agents.get(work, call.path['id']))
 
 
@@ -74,7 +78,7 @@ def _time(moment: Any) -> str:
 
 
 RESOURCE = Resource('agents', (
-    Op('GET', '/agents', list_, 'get_agent', query=_QUERY),
+    Op('GET', '/agents', list_, 'get_agents', query=_QUERY),
     Op('GET', '/agents/{id}', show, 'get_agent', query=_QUERY, loads=_load),
     Op('PUT', '/agents/{id}', update, 'update_agent', body=UPDATE, loads=_load),
     Op('DELETE', '/agents/{id}', delete, 'delete_agent', 204, loads=_load)))

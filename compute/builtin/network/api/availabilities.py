@@ -20,7 +20,9 @@ _FILTERS = {'network_id': 'id', 'network_name': 'name', 'project_id': 'project_i
 
 
 def list_(call: Call) -> dict[str, Any]:
-    """List all networks with their use."""
+    """List all networks with their use: an empty list for those who may not see it."""
+    if not call.may('get_network_ip_availability', {}):
+        return {'network_ip_availabilities': []}
     clauses = [t.networks.c[column].in_(call.query[name]) for name, column in _FILTERS.items() if name in call.query]
     versions = [int(text) for text in call.query.get('ip_version', []) if text in ('4', '6')]
     return {'network_ip_availabilities': call.app.look(lambda work: _count(
@@ -54,10 +56,12 @@ def _view(network: rows.Row, subnets: list[rows.Row], used: dict[str, int]) -> d
 
 
 def _load(call: Call) -> Any:
+    if not call.may('get_network_ip_availability', {}):
+        raise rows.missing(NETWORK, call.path['id'])
     return call.app.look(lambda work: rows.get(work.connection, NETWORK, call.path['id']))
 
 
 _QUERY = Query(fields(extra=True), repeats=('fields', 'ip_version', *_FILTERS))
 RESOURCE = Resource('network-ip-availabilities', (
-    Op('GET', '/network-ip-availabilities', list_, 'get_network_ip_availability', query=_QUERY),
+    Op('GET', '/network-ip-availabilities', list_, 'get_network_ip_availabilities', query=_QUERY),
     Op('GET', '/network-ip-availabilities/{id}', show, 'get_network_ip_availability', query=_QUERY, loads=_load)))

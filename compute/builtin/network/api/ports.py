@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from compute.builtin.network.api.nouns import Noun, demand_attributes, query_of, seen_by
+from compute.builtin.network.api import port_rights
+from compute.builtin.network.api.nouns import Noun, query_of, seen_by
 from compute.builtin.network.api.schema import (
     ADDRESS,
     BOOL,
@@ -18,7 +19,7 @@ from compute.builtin.network.api.schema import (
     one_or_many,
     stored,
 )
-from compute.builtin.network.control import addressing, ports, tags
+from compute.builtin.network.control import addresses, addressing, ports, tags
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
 from compute.builtin.network.db.kinds import GROUP, NETWORK, PORT, Clause
@@ -62,9 +63,7 @@ def create(call: Call) -> dict[str, Any]:
 
     def make(work: Work, item: dict[str, Any]) -> dict[str, Any]:
         network = rows.get(work.connection, NETWORK, item['network_id'], scope=scope)
-        demand_attributes(call, 'create_port', item, {
-            'project_id': item['project_id'], 'network_id': network['id'],
-            'network_project_id': network['project_id'], 'network_shared': network['shared']})
+        port_rights.demand_create(call, item, network)
         made = ports.create(work, network, item, _groups(call))
         row = made.port
         if item.get('tags'):
@@ -78,13 +77,15 @@ def create(call: Call) -> dict[str, Any]:
 def update(call: Call) -> dict[str, Any]:
     """Change one."""
     attributes = _stored(call.body)
-    demand_attributes(call, 'update_port', attributes, call.target)
+    held = call.app.look(lambda work: addresses.of_port(work, call.target['id'])) if 'fixed_ips' in attributes else ()
+    port_rights.demand_update(call, attributes, [row['address'] for row in held])
     call.app.do(lambda work: ports.update(work, call.target['id'], attributes, _groups(call)))
     return NOUN.answer(call, call.target['id'])
 
 
 def delete(call: Call) -> None:
     """Delete one. When Compute does it itself, for a server that it deletes, it need not be told."""
+    port_rights.demand_delete(call)
     told = 'service' not in (call.context.roles or ())
     call.app.do(lambda work: ports.delete(work, call.target['id'], told=told))
 

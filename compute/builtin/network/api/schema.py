@@ -37,7 +37,7 @@ def one_or_many(kind: Kind, table: Fields, limit: int = 1000) -> Body:
 
 
 def stored(kind: Kind, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes with booleans as such, one name for the project, and the default for null in columns without it."""
+    """Return attributes with booleans as such, defaults for null in columns without it, one name for the project."""
     found = dict(attributes)
     for name, value in attributes.items():
         column = kind.columns.get(name)

@@ -50,8 +50,13 @@ def get(work: Work, agent_id: str) -> Mapping[str, Any]:
     """Return an agent. :raises NotFound:"""
     row = work.connection.execute(sa.select(t.agents).where(t.agents.c.id == agent_id)).first()
     if row is None:
-        raise NotFound(f'Agent {agent_id} could not be found.', details={'type': 'AgentNotFound'})
+        raise missing(agent_id)
     return dict(row._mapping)
+
+
+def missing(agent_id: str) -> NotFound:
+    """Return the error for an agent that does not exist, or not for the caller."""
+    return NotFound(f'Agent {agent_id} could not be found.', details={'type': 'AgentNotFound'})
 
 
 def every(work: Work) -> list[Mapping[str, Any]]:
