@@ -19,7 +19,7 @@ import webob.exc
 
 from compute import context as ctx
 from compute.exception import ComputeError, Forbidden, Gone, Invalid, NotBuilt, NotFound, TooLarge, Unauthorized
-from compute.rest import idempotency
+from compute.rest import encoded_path, idempotency
 from compute.rest.call import Call
 from compute.rest.errors import Shape
 from compute.rest.op import Op, Resource
@@ -160,7 +160,7 @@ class Kernel:
         return answers.once(idempotency.claim(request, call.context, call.version, self.api.max_body, data), work)
 
     def _path(self, request: webob.Request, context: ctx.RequestContext) -> str:
-        path = request.path_info.rstrip('/') or '/'
+        path = encoded_path.matchable(request.environ, request.path_info).rstrip('/') or '/'
         if self.api.project_in_path and (match := _PROJECT.match(path)):
             project = match.group(1)
             if match.group(2).split('/')[1] in self._router.first_parts:
@@ -173,7 +173,7 @@ class Kernel:
     def _call(self, request: webob.Request, op: Op, version: Version, context: ctx.RequestContext,
               parts: dict[str, str]) -> Call:
         call = Call(self.api.app, op, version, context, self.api.policy)
-        call.path, call.headers = parts, request.headers
+        call.path, call.headers = encoded_path.plain(parts), request.headers
         call.bookmark_url = request.application_url.removesuffix(self.api.prefix)  # what a proxy puts before it stays
         call.base_url = f'{call.bookmark_url}{self.api.prefix}'
         call.url = request.path_url

@@ -62,6 +62,7 @@ class Site:
     def request(self, method: str, path: str, body: Any = None, user: str | None = 'demo') -> webob.Response:
         """Send a request below ``/v2.0``."""
         request = webob.Request.blank(f'/v2.0{path}', method=method)
+        request.environ['RAW_PATH_INFO'] = f'/v2.0{path}'.partition('?')[0]
         if user is not None:
             request.headers['X-Auth-Token'] = user
         if body is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -167,7 +167,41 @@ def test_tags(site: Site) -> None:
     assert sorted(names(site.get('/networks?tags-any=red,green'))) == ['n', 'o']
     assert names(site.get('/networks?not-tags=red,green')) == ['o']
     assert names(site.get('/networks?not-tags-any=red')) == []
-    site.put(path, {'tags': ['a,b']}, status=400)
     site.delete(path)
     assert site.get(path) == {'tags': []}
     site.put(path, {'tags': ['x']}, 'other', status=404)
+
+
+@pytest.mark.parametrize('tag', ['kubernetes.io/cluster/x', 'a,b', '/', '%2F', 'a b', '\u00fc', '100%', 'Red'])
+@pytest.mark.parametrize(('path', 'singular'), [('/networks', 'network'), ('/security-groups', 'security_group')])
+def test_a_tag_is_any_text(site: Site, path: str, singular: str, tag: str) -> None:
+    made = site.post(path, {singular: {'name': 'n'}})[singular]
+    tags = f'{path}/{made["id"]}/tags'
+    one = f'{tags}/{quote(tag, safe="")}'
+    site.get(one, status=404)
+    site.put(one, None, status=201)
+    assert site.get(tags) == {'tags': [tag]}
+    site.get(one, status=204)
+    if path == '/networks':
+        for name in ('tags', 'tags-any'):
+            assert names(site.get(f'/networks?{name}={quote(tag)}')) == ['n']
+        for name in ('not-tags', 'not-tags-any'):
+            assert names(site.get(f'/networks?{name}={quote(tag)}')) == []
+    site.delete(one)
+    assert site.put(tags, {'tags': [tag]}) == {'tags': [tag]}
+    site.put(f'{tags}/{"x" * 256}', None, status=400)
+
+
+def test_a_comma_in_a_filter_lists_tags_and_is_part_of_one(site: Site) -> None:
+    for name, tags in (('whole', ['a,b']), ('both', ['a', 'b']), ('one', ['a']), ('none', [])):
+        site.put(f'/networks/{site.network(name)["id"]}/tags', {'tags': tags})
+    assert sorted(names(site.get('/networks?tags=a,b'))) == ['both', 'whole']
+    assert sorted(names(site.get('/networks?tags=a&tags=b'))) == ['both']
+    assert sorted(names(site.get('/networks?tags-any=a,b'))) == ['both', 'one', 'whole']
+    assert sorted(names(site.get('/networks?not-tags=a,b'))) == ['none', 'one']
+    assert sorted(names(site.get('/networks?not-tags-any=a,b'))) == ['none']
+
+
+def test_ports_are_made_with_tags_of_any_text(site: Site) -> None:
+    tags = ['a,b', 'kubernetes.io/x']
+    assert site.port(site.network(), tags=tags)['tags'] == tags

@@ -1,4 +1,7 @@
-"""Tags: ``/{collection}/{id}/tags``, the same for every kind that has them."""
+"""Tags: ``/{collection}/{id}/tags``, the same for every kind that has them.
+
+A tag is any text, also with a slash, which is ``%2F`` in the URL of one tag, and with a comma.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +46,8 @@ class Tags:
     def add(self, call: Call) -> Reply:
         """Add a tag."""
         tag, held = call.path['tag'], self.show(call)['tags']
-        if len(tag) > TAG['maxLength'] or ',' in tag:
-            raise Invalid(f'tag: {tag[:80]!r} has a comma or more than {TAG["maxLength"]} characters')
+        if len(tag) > TAG['maxLength']:
+            raise Invalid(f'tag: {tag[:50]!r} has {len(tag)} characters; the limit is {TAG["maxLength"]}')
         if len(held) >= TAGS['maxItems'] and tag not in held:
             raise Invalid(f'tags: there are {len(held)} already, which is the limit')
         self._replace(call, [*held, tag])

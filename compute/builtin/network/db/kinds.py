@@ -59,20 +59,25 @@ def _tagged(table: sa.Table) -> dict[str, Special]:
     def has(tag: str) -> Clause:
         return sa.exists().where(t.tags.c.resource_id == table.c.id, t.tags.c.tag == tag)
 
+    def whole_or(value: str, joined: Clause) -> Clause:
+        # A comma lists tags, and a tag may have one itself: a value with commas is also that tag.
+        return sa.or_(joined, has(value)) if ',' in value else joined
+
     def every(values: list[str]) -> Clause:
-        return sa.and_(sa.true(), *(has(tag) for tag in _split(values)))
+        return sa.and_(sa.true(), *(whole_or(value, sa.and_(sa.true(), *map(has, _split(value)))) for value in values
+                                    if _split(value)))
 
     def some(values: list[str]) -> Clause:
-        clauses = [has(tag) for tag in _split(values)]
+        clauses = [whole_or(value, sa.or_(*map(has, _split(value)))) for value in values if _split(value)]
         return sa.or_(*clauses) if clauses else sa.true()
 
     def unless(fits: Special) -> Special:
-        return lambda values: sa.not_(fits(values)) if _split(values) else sa.true()
+        return lambda values: sa.not_(fits(values)) if any(map(_split, values)) else sa.true()
     return {'tags': every, 'tags-any': some, 'not-tags': unless(every), 'not-tags-any': unless(some)}
 
 
-def _split(values: list[str]) -> list[str]:
-    return [tag for value in values for tag in value.split(',') if tag]
+def _split(value: str) -> list[str]:
+    return [tag for tag in value.split(',') if tag]
 
 
 def _by_fixed_ip(values: list[str]) -> Clause:
