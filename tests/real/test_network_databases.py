@@ -16,8 +16,10 @@ from tests.api.network import (
     test_network_admin,
     test_network_idempotency,
     test_network_lists,
+    test_network_port_checks,
     test_network_ports,
     test_network_rules,
+    test_network_subnets,
 )
 from tests.api.network.serving import Site
 from tests.functional import test_network_races
@@ -72,5 +74,16 @@ def _drop(engine: sa.Engine) -> None:
 
 
 for _module in (test_network_admin, test_network_idempotency, test_network_lists, test_network_ports,
-                test_network_races, test_network_rules):
+                test_network_races):
     globals().update({name: item for name, item in vars(_module).items() if name.startswith('test_')})
+# Of the others what the database decides.
+network = test_network_port_checks.network
+for _test in (test_network_port_checks.test_null_makes_a_new_mac,
+              test_network_port_checks.test_ports_that_keep_something_in_use_are_named,
+              test_network_port_checks.test_ports_of_the_network_itself_go_with_it,
+              test_network_port_checks.test_a_wide_address_pair_opens_no_port_of_its_group,
+              test_network_rules.test_the_database_holds_that_a_rule_is_one,
+              test_network_rules.test_a_rule_of_a_daemon_of_the_version_before_is_known,
+              test_network_rules.test_a_remote_group_is_part_of_a_rule,
+              test_network_subnets.test_a_subnet_says_whether_its_network_is_external):
+    globals()[_test.__name__] = _test

@@ -139,3 +139,26 @@ def test_lists_and_gateways_are_checked_when_made_and_changed(site: Site, values
     made = site.subnet(site.network())
     answer = site.put(f'/subnets/{made["id"]}', {'subnet': values}, status=400)['NeutronError']
     assert answer['type'] == kind and next(iter(values)) in answer['message']
+
+
+def test_a_subnet_says_whether_its_network_is_external(site: Site) -> None:
+    outside = site.subnet(site.network('out', 'admin', **{'router:external': True}), user='admin')
+    inside = site.subnet(site.network('in'), '10.1.0.0/24')
+    shared = site.subnet(site.network('all', 'admin', shared=True), '10.2.0.0/24', user='admin')
+    assert (outside['router:external'], inside['router:external']) == (True, False)
+    assert site.get(f'/subnets/{outside["id"]}')['subnet']['router:external'] is True
+    assert site.get(f'/subnets/{outside["id"]}?fields=router:external')['subnet'] == {'router:external': True}
+
+    def ids(query: str) -> set[str]:
+        return {item['id'] for item in site.get(f'/subnets?{query}')['subnets']}
+    assert ids('router:external=True') == {outside['id']}
+    assert ids('router:external=false') == {inside['id'], shared['id']}
+    assert ids('shared=True') == {shared['id']}
+    assert ids('router:external=True&router:external=False') == {outside['id'], inside['id'], shared['id']}
+    site.get('/subnets?router:external=perhaps', status=400)
+    site.post('/subnets', {'subnet': {'network_id': inside['network_id'], 'cidr': '10.9.0.0/24',
+                                      'router:external': True}}, status=400)
+
+
+def test_the_alias_of_what_subnets_say_is_there(site: Site) -> None:
+    assert site.get('/extensions/subnet-external-network')['extension'] in site.get('/extensions')['extensions']

@@ -44,6 +44,7 @@ _EXTENSIONS = (
     ('standard-attr-tag', 'Tag support for resources with standard attribute', 'Networks, subnets, ports and security '
      'groups have tags.'),
     ('standard-attr-timestamp', 'Resource timestamps', 'Everything has created_at and updated_at.'),
+    ('subnet-external-network', 'Subnet of an external network', 'Subnets tell whether their network leads outside.'),
     ('tag-ports-during-bulk-creation', 'Tag Ports During Bulk Creation', 'Tags can be given with a new port.'),
 )
 _UPDATED = '2026-11-20T00:00:00-00:00'

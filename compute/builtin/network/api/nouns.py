@@ -30,7 +30,7 @@ _SPECIAL = ('tenant_id', 'tags', 'tags-any', 'not-tags', 'not-tags-any', 'fixed_
 
 def query_of(kind: Kind) -> Query:
     """Return the query of a list: every key may repeat, and unknown ones are told by the filters."""
-    return Query(fields(extra=True), repeats=(*_CONTROLS, *_SPECIAL, *kind.columns))
+    return Query(fields(extra=True), repeats=(*_CONTROLS, *_SPECIAL, *kind.columns, *kind.specials))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from compute.builtin.network.db import rows
 from compute.builtin.network.db.kinds import Kind
-from compute.builtin.network.db.listing import truth
+from compute.builtin.network.db.truth import truth
 from compute.rest.fields import Fields, ListOf, fields
 from compute.rest.op import Body
 

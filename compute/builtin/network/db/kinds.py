@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from compute.builtin.network.db import tables as t
+from compute.builtin.network.db.truth import truth
 
 Clause = sa.ColumnElement[bool]
 Special = Callable[[list[str]], Clause]
@@ -93,6 +94,12 @@ def _by_fixed_ip(values: list[str]) -> Clause:
     return sa.exists().where(t.addresses.c.port_id == t.ports.c.id, *clauses)
 
 
+def _of_network(name: str, column: sa.Column[bool]) -> Special:
+    """Return the filter of subnets by a boolean of their networks."""
+    return lambda values: t.subnets.c.network_id.in_(sa.select(t.networks.c.id).where(
+        column.in_([truth(name, value) for value in values])))
+
+
 def _by_group(values: list[str]) -> Clause:
     return sa.exists().where(t.port_groups.c.port_id == t.ports.c.id, t.port_groups.c.group_id.in_(values))
 
@@ -101,7 +108,9 @@ NETWORK = Kind('network', 'networks', t.networks, _columns(
     t.networks, external='router:external', network_type='provider:network_type',
     physical_network='provider:physical_network', segmentation_id='provider:segmentation_id'), _tagged(t.networks))
 
-SUBNET = Kind('subnet', 'subnets', t.subnets, _columns(t.subnets), _tagged(t.subnets))
+SUBNET = Kind('subnet', 'subnets', t.subnets, _columns(t.subnets), {
+    **_tagged(t.subnets), 'router:external': _of_network('router:external', t.networks.c.external),
+    'shared': _of_network('shared', t.networks.c.shared)})
 
 PORT = Kind('port', 'ports', t.ports, _columns(
     t.ports, host='binding:host_id', vnic_type='binding:vnic_type', vif_type='binding:vif_type',
@@ -111,7 +120,7 @@ PORT = Kind('port', 'ports', t.ports, _columns(
 GROUP = Kind('security_group', 'security_groups', t.security_groups, _columns(t.security_groups), {
     **_tagged(t.security_groups),
     # Groups cannot be shared, so the filter selects all of them or none.
-    'shared': lambda values: sa.false() if values[-1].lower() in ('true', '1') else sa.true()})
+    'shared': lambda values: sa.false() if truth('shared', values[-1]) else sa.true()})
 
 RULE = Kind('security_group_rule', 'security_group_rules', t.security_group_rules, {
     name: column for name, column in _columns(t.security_group_rules, group_id='security_group_id').items()

@@ -12,9 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from compute.builtin.network.db.kinds import Clause, Kind
+from compute.builtin.network.db.truth import truth
 from compute.exception import Invalid, NotFound
-
-_TRUE, _FALSE = ('true', '1', 'yes', 'on', 't', 'y'), ('false', '0', 'no', 'off', 'f', 'n')
 
 
 @dataclass(frozen=True)
@@ -114,14 +113,6 @@ def _convert(name: str, column: sa.Column[Any], value: str) -> Any:
             raise Invalid(f'Filter {name}: {value!r} is not a number')
         return int(value)
     return _time(name, value) if isinstance(column.type, sa.DateTime) else value
-
-
-def truth(name: str, value: str) -> bool:
-    """Read a boolean as clients write it. :raises Invalid:"""
-    text = value.lower()
-    if text not in _TRUE + _FALSE:
-        raise Invalid(f'{name}: {value!r} is not a boolean')
-    return text in _TRUE
 
 
 def _time(name: str, value: str) -> datetime.datetime:

@@ -55,8 +55,13 @@ def _networks(connection: Connection, items: list[Item], ids: list[str], options
 
 
 def _subnets(connection: Connection, items: list[Item], ids: list[str], options: Any, wanted: Collection[str]) -> None:
+    external: dict[str, bool] = {}
+    if _needs(wanted, 'router:external'):
+        networks = _children(connection, t.networks, t.networks.c.id, sorted({item['network_id'] for item in items}))
+        external = {row['id']: row['external'] for row in networks}
     for item in items:
-        item.update(subnetpool_id=None, service_types=[])
+        item.update({'subnetpool_id': None, 'service_types': [],
+                     'router:external': external.get(item['network_id'], False)})
 
 
 def _ports(connection: Connection, items: list[Item], ids: list[str], options: Any, wanted: Collection[str]) -> None:
