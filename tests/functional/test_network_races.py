@@ -111,3 +111,12 @@ def test_equal_rules_at_once(daemons: list[Site]) -> None:
         body = {'security_group_rule': {'security_group_id': group, 'direction': 'ingress', **spellings[number % 4]}}
         return int(daemons[number % 2].request('POST', '/security-group-rules', body).status_int)
     assert sorted(parallel(12, make)) == [201] + [409] * 11
+
+
+def test_tags_added_at_once_are_all_there(daemons: list[Site]) -> None:
+    tags = f'/networks/{daemons[0].network()["id"]}/tags'
+
+    def add(number: int) -> int:
+        return int(daemons[number % 2].request('PUT', f'{tags}/t{number:02}').status_int)
+    assert parallel(60, add).count(201) == 50
+    assert len(daemons[0].get(tags)['tags']) == 50

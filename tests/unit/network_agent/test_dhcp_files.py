@@ -69,6 +69,16 @@ def test_ipv6_follows_the_addresses(address: str, mode: str) -> None:
     assert files.hosts == f'fa:16:3e:00:00:01,[{address}],guest-1,86400s\n'
 
 
+@pytest.mark.parametrize('address', ['fd00::f816:3eff:fe00:1', 'fd00::5'])
+@pytest.mark.parametrize(('given', 'mode'), [
+    ('slaac', 'ra-stateless'), ('dhcpv6-stateless', 'ra-stateless'), ('dhcpv6-stateful', 'static')])
+def test_ipv6_follows_the_mode_of_a_subnet_that_has_one(given: str, mode: str, address: str) -> None:
+    subnets = (Subnet(id='six', cidr='fd00::/64', version=6, gateway='fd00::1', ipv6_address_mode=given),)
+    port = make_port(1, fixed_ips=(FixedIp(address=address, subnet_id='six', version=6),))
+    for network in (make_network(port, subnets=subnets), make_network(subnets=subnets)):
+        assert f'dhcp-range=set:subnet-six,fd00::,{mode},64,86400s' in dhcp_files.make(network, PLACE).config
+
+
 @pytest.mark.parametrize(('given', 'kept'), [
     ('Example.ORG.', 'example.org'), ('a b', ''), ('x\nport=0', ''), ('', ''), ('a' * 64, '')])
 def test_domain_is_a_domain_or_nothing(given: str, kept: str) -> None:

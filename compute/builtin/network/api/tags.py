@@ -11,7 +11,7 @@ from compute.builtin.network.api import networks, ports, security_groups, subnet
 from compute.builtin.network.api.nouns import Noun
 from compute.builtin.network.api.schema import TAG, TAGS
 from compute.builtin.network.control import tags
-from compute.exception import Invalid, NotFound
+from compute.exception import Invalid
 from compute.rest.call import Call
 from compute.rest.fields import Required, fields
 from compute.rest.op import Body, Op, Resource
@@ -41,24 +41,19 @@ class Tags:
     def check(self, call: Call) -> None:
         """Answer 204 if the tag is there. :raises NotFound:"""
         if call.path['tag'] not in self.show(call)['tags']:
-            raise _no_tag(call)
+            raise tags.missing(call.path['tag'])
 
     def add(self, call: Call) -> Reply:
         """Add a tag."""
-        tag, held = call.path['tag'], self.show(call)['tags']
+        tag = call.path['tag']
         if len(tag) > TAG['maxLength']:
             raise Invalid(f'tag: {tag[:50]!r} has {len(tag)} characters; the limit is {TAG["maxLength"]}')
-        if len(held) >= TAGS['maxItems'] and tag not in held:
-            raise Invalid(f'tags: there are {len(held)} already, which is the limit')
-        self._replace(call, [*held, tag])
+        call.app.do(lambda work: tags.add(work, self._noun.kind, call.target['id'], tag, TAGS['maxItems']))
         return Reply(status=201)
 
     def remove(self, call: Call) -> None:
         """Remove a tag. :raises NotFound:"""
-        held = self.show(call)['tags']
-        if call.path['tag'] not in held:
-            raise _no_tag(call)
-        self._replace(call, [tag for tag in held if tag != call.path['tag']])
+        call.app.do(lambda work: tags.remove(work, self._noun.kind, call.target['id'], call.path['tag']))
 
     def _replace(self, call: Call, wanted: Any) -> Any:
         return call.app.do(lambda work: tags.replace(work, self._noun.kind, call.target['id'], wanted))
@@ -74,10 +69,6 @@ class Tags:
                 Op('GET', one, self.check, get, 204, loads=load),
                 Op('PUT', one, self.add, change, 201, loads=load),
                 Op('DELETE', one, self.remove, change, 204, loads=load))
-
-
-def _no_tag(call: Call) -> NotFound:
-    return NotFound(f'Tag {call.path["tag"]} could not be found.', details={'type': 'TagNotFound'})
 
 
 RESOURCE = Resource('tags', tuple(op for noun in (

@@ -136,6 +136,7 @@ def _network(row: Row, subnets: Sequence[Row], ports: tuple[PortWiring, ...], op
 def _subnet(row: Row) -> Subnet:
     return Subnet(id=row['id'], cidr=row['cidr'], version=row['ip_version'], gateway=row['gateway_ip'],
                   dns=tuple(row['dns_nameservers']), enable_dhcp=row['enable_dhcp'],
+                  ipv6_address_mode=row['ipv6_address_mode'],
                   routes=tuple((route['destination'], route['nexthop']) for route in row['host_routes']))
 
 

@@ -1,8 +1,8 @@
 """The files that tell dnsmasq about a network. Pure text: the same network always gives the same text.
 
 ``config`` is read once, so a change to it means a new dnsmasq; the others are read again on SIGHUP. Addresses are
-handed out to known MACs only. IPv6 follows the ports: where all have addresses made from their MACs the subnet is
-advertised for that (SLAAC), else addresses come by DHCPv6.
+handed out to known MACs only. IPv6 follows the address mode of the subnet. One without a mode follows the ports: where
+all have addresses made from their MACs the subnet is advertised for that (SLAAC), else addresses come by DHCPv6.
 """
 
 from __future__ import annotations
@@ -81,8 +81,10 @@ def _ranges(network: NetworkWiring, subnet: Subnet, addressed: bool) -> list[str
 
 
 def _slaac(network: NetworkWiring, subnet: Subnet, prefix: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
-    if prefix.prefixlen != 64:
+    if prefix.prefixlen != 64 or subnet.ipv6_address_mode == 'dhcpv6-stateful':
         return False
+    if subnet.ipv6_address_mode is not None:
+        return True
     mine = [(port, fixed) for port in network.ports for fixed in port.fixed_ips if fixed.subnet_id == subnet.id]
     return bool(mine) and all(int(ipaddress.ip_address(fixed.address)) == int(prefix.network_address)
                               + interface_id(port.mac) for port, fixed in mine)
