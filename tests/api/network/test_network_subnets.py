@@ -162,3 +162,19 @@ def test_a_subnet_says_whether_its_network_is_external(site: Site) -> None:
 
 def test_the_alias_of_what_subnets_say_is_there(site: Site) -> None:
     assert site.get('/extensions/subnet-external-network')['extension'] in site.get('/extensions')['extensions']
+
+
+@pytest.mark.parametrize(('cidr', 'gateway'), [('10.0.0.0/24', '10.9.0.1'), ('fd00::/64', 'fd00:9::1'),
+                                               ('fd00::/64', 'fe80::1')])
+def test_a_gateway_may_be_outside(site: Site, cidr: str, gateway: str) -> None:
+    network = site.network()
+    made = site.subnet(network, cidr, gateway_ip=gateway)
+    assert made['gateway_ip'] == gateway
+    assert made['allocation_pools'][0]['start'] in ('10.0.0.1', 'fd00::1')
+    site.put(f'/subnets/{made["id"]}', {'subnet': {'gateway_ip': gateway}})
+
+
+@pytest.mark.parametrize('gateway', ['0.0.0.0', '127.0.0.1', '224.0.0.1', '169.254.169.254',  # noqa: S104
+                                     '255.255.255.255'])
+def test_a_gateway_outside_is_an_address_of_a_host(site: Site, gateway: str) -> None:
+    assert 'gateway_ip' in refused(site, gateway_ip=gateway)['message']

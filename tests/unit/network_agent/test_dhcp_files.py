@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compute.builtin.network.agent.linux import dhcp_files
+from compute.builtin.network.agent.linux import dhcp_files, plan
 from compute.builtin.network.agent.linux.dhcp import _stale_leases
 from compute.builtin.network.agent.linux.indexes import Indexes, write_atomically
 from compute.builtin.network.agent.linux.plan import own_gateways
@@ -45,6 +45,25 @@ def test_subnet_without_gateway_routes_only_metadata() -> None:
     assert 'classless-static-route,169.254.169.254/32,0.0.0.0\n' in files.options
     assert 'option:router\n' in files.options and 'dns-server,169.254.169.254' in files.options
     assert 'shared-network=guests,10.1.0.0' in files.config
+
+
+def test_a_gateway_outside_its_subnet_is_on_the_link() -> None:
+    subnet = Subnet(id='four', cidr='10.1.0.0/24', gateway='10.9.0.1')
+    network = make_network(make_port(1), subnets=(subnet,))
+    files = dhcp_files.make(network, PLACE)
+    assert '10.9.0.1/32,0.0.0.0,0.0.0.0/0,10.9.0.1\n' in files.options
+    assert 'shared-network=guests,10.1.0.0' in files.config
+    made = plan.make(network, 1, '169.254.0.0/16')
+    assert '10.9.0.1/32' in made.addresses and made.onlink == ('10.1.0.0/24',)
+
+
+@pytest.mark.parametrize(('gateway', 'address', 'onlink'), [
+    ('fd00::1', 'fd00::1/64', ()), ('fe80::1', 'fe80::1/64', ('fd00::/64',)),
+    ('fd01::1', 'fd01::1/128', ('fd00::/64',))])
+def test_an_ipv6_gateway_shares_its_link(gateway: str, address: str, onlink: tuple[str, ...]) -> None:
+    network = make_network(subnets=(Subnet(id='six', cidr='fd00::/64', version=6, gateway=gateway),))
+    made = plan.make(network, 1, '169.254.0.0/16')
+    assert address in made.addresses and made.onlink == onlink
 
 
 def test_guest_that_is_the_gateway_keeps_its_address() -> None:

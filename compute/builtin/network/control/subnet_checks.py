@@ -57,15 +57,23 @@ def demand_modes(net: Net, values: Mapping[str, Any]) -> None:
 
 
 def gateway(net: Net, text: str | None) -> Address | None:
-    """Read a gateway; None and empty text mean none. :raises Invalid: it is no host address of the network."""
+    """Read a gateway; None and empty text mean none. It may be outside the network.
+
+    :raises Invalid: no host can have it.
+    """
     if text is None or text == '':
         return None
     found = addressing.address_of(text, 'gateway_ip')
     if found.version != net.version:
         raise Invalid(f'gateway_ip: {found} is of another IP version than {net}', details=BAD_REQUEST)
     first, last = addressing.usable(net)
-    if not first <= int(found) <= last and not (found.version == 6 and found.is_link_local):
-        raise Invalid(f'gateway_ip: {found} is no host address of {net}', details=_INPUT)
+    if found in net:
+        unusable = not first <= int(found) <= last
+    else:
+        unusable = any(found in special for special, _ in _SPECIAL[net.version]) and not (
+            found.version == 6 and found.is_link_local)
+    if unusable:
+        raise Invalid(f'gateway_ip: {found} is no address that the gateway of {net} can have', details=_INPUT)
     return found
 
 

@@ -11,7 +11,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from compute.builtin.network.agent import names
-from compute.builtin.network.agent.linux.plan import own_gateways
+from compute.builtin.network.agent.linux.plan import is_inside, own_gateways
 from compute.builtin.network.agent.linux.spoofing import interface_id
 from compute.objects.nic import Subnet
 from compute.objects.wiring import NetworkWiring, PortWiring
@@ -65,7 +65,8 @@ def _config(network: NetworkWiring, subnets: list[Subnet], place: Place) -> str:
         f'resolv-file={place.resolv}']
     gateways = own_gateways(network)
     for subnet in subnets:
-        lines += _ranges(network, subnet, subnet.id in gateways)
+        addressed = subnet.id in gateways and is_inside(gateways[subnet.id], subnet.cidr)
+        lines += _ranges(network, subnet, addressed)
     return '\n'.join(lines) + '\n'
 
 
@@ -116,6 +117,8 @@ def _options4(network: NetworkWiring, subnet: Subnet, gateways: dict[str, str]) 
     routes = [(f'{names.METADATA_ADDRESS}/32', ours or '0.0.0.0'), *subnet.routes]  # noqa: S104
     if subnet.gateway:
         # A client that takes option 121 ignores the router option (RFC 3442), so the default route is in both.
+        if not is_inside(subnet.gateway, subnet.cidr):
+            routes.append((f'{subnet.gateway}/32', '0.0.0.0'))  # noqa: S104
         routes.append(('0.0.0.0/0', subnet.gateway))
     classless = ','.join(f'{destination},{hop}' for destination, hop in routes)
     servers = [address for address in subnet.name_servers if ':' not in address]

@@ -79,16 +79,27 @@ def own_gateways(network: NetworkWiring) -> dict[str, str]:
             if subnet.gateway and subnet.gateway not in taken}
 
 
+def is_inside(address: str, cidr: str) -> bool:
+    """Tell whether an address is one of a subnet: a gateway may be outside, or an IPv6 address of the link."""
+    return ipaddress.ip_address(address) in ipaddress.ip_network(cidr, strict=False)
+
+
+def _gateway_address(gateway: str, cidr: str) -> str:
+    """Return a gateway with the length of what it shares the link with."""
+    found, prefix = ipaddress.ip_address(gateway), ipaddress.ip_network(cidr, strict=False)
+    length = prefix.prefixlen if found in prefix else 64 if found.is_link_local else prefix.max_prefixlen
+    return f'{gateway}/{length}'
+
+
 def make(network: NetworkWiring, index: int, link_range: str) -> Plan:
     """Return the plan of a network."""
     gateways = own_gateways(network)
     addresses, onlink = [f'{names.METADATA_ADDRESS}/32'], []
     for subnet in network.subnets:
-        prefix = ipaddress.ip_network(subnet.cidr, strict=False)
         if subnet.id in gateways:
-            addresses.append(f'{gateways[subnet.id]}/{prefix.prefixlen}')
-        else:
-            onlink.append(str(prefix))
+            addresses.append(_gateway_address(gateways[subnet.id], subnet.cidr))
+        if subnet.id not in gateways or not is_inside(gateways[subnet.id], subnet.cidr):
+            onlink.append(str(ipaddress.ip_network(subnet.cidr, strict=False)))
     host_address, namespace_address = link_pair(link_range, index)
     return Plan(
         network_id=network.id, index=index, mtu=network.mtu, taps=tuple(_tap(port) for port in network.ports),
