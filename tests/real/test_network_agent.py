@@ -100,6 +100,18 @@ def test_subnet_without_gateway_has_dhcp_and_metadata(bed: Bed) -> None:
     assert guest.http('GET', '/latest/meta-data/')[0] == 200
 
 
+def test_a_gateway_outside_its_subnet_and_no_name_server(bed: Bed) -> None:
+    subnet = Subnet(id='four', cidr='10.1.0.0/24', gateway='10.9.0.1', dns=('0.0.0.0',))
+    network = make_network(make_port(1), subnets=(subnet,))
+    bed.wire(network)
+    guest = bed.guest(network.ports[0])
+    lease = guest.dhcp()
+    assert (lease['ip'], lease['router'], lease.get('dns')) == ('10.1.0.11', '10.9.0.1', None)
+    assert lease['staticroutes'].split()[:2] == ['10.9.0.1/32', '0.0.0.0']
+    assert guest.pings('10.9.0.1')
+    assert guest.http('GET', '/latest/meta-data/')[0] == 200
+
+
 def test_address_goes_to_another_mac(bed: Bed) -> None:
     first = make_network(make_port(1, '10.1.0.50'))
     bed.wire(first)

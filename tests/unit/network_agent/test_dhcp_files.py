@@ -51,7 +51,7 @@ def test_a_gateway_outside_its_subnet_is_on_the_link() -> None:
     subnet = Subnet(id='four', cidr='10.1.0.0/24', gateway='10.9.0.1')
     network = make_network(make_port(1), subnets=(subnet,))
     files = dhcp_files.make(network, PLACE)
-    assert '10.9.0.1/32,0.0.0.0,0.0.0.0/0,10.9.0.1\n' in files.options
+    assert 'route,10.9.0.1/32,0.0.0.0,169.254.169.254/32,10.9.0.1,0.0.0.0/0,10.9.0.1\n' in files.options
     assert 'shared-network=guests,10.1.0.0' in files.config
     made = plan.make(network, 1, '169.254.0.0/16')
     assert '10.9.0.1/32' in made.addresses and made.onlink == ('10.1.0.0/24',)

@@ -117,8 +117,8 @@ def _options4(network: NetworkWiring, subnet: Subnet, gateways: dict[str, str]) 
     routes = [(f'{names.METADATA_ADDRESS}/32', ours or '0.0.0.0'), *subnet.routes]  # noqa: S104
     if subnet.gateway:
         # A client that takes option 121 ignores the router option (RFC 3442), so the default route is in both.
-        if not is_inside(subnet.gateway, subnet.cidr):
-            routes.append((f'{subnet.gateway}/32', '0.0.0.0'))  # noqa: S104
+        if not is_inside(subnet.gateway, subnet.cidr):  # it is reached before what goes through it
+            routes.insert(0, (f'{subnet.gateway}/32', '0.0.0.0'))  # noqa: S104
         routes.append(('0.0.0.0/0', subnet.gateway))
     classless = ','.join(f'{destination},{hop}' for destination, hop in routes)
     servers = [address for address in subnet.name_servers if ':' not in address]
