@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from compute.builtin.image.daemon import VERSION_TABLE
 from compute.builtin.image.db.tables import metadata
-from tests.api.image import test_image_data, test_image_idempotency, test_image_lists
+from tests.api.image import test_image_data, test_image_idempotency, test_image_ids, test_image_lists
 from tests.api.image.support import Images, make_conf
 from tests.unit.builtin.image import test_sweep
 
@@ -83,7 +83,7 @@ def _drop(engine: sa.Engine) -> None:
         connection.execute(sa.text(f'DROP TABLE IF EXISTS {VERSION_TABLE}'))
 
 
-for _module in (test_image_data, test_image_idempotency, test_image_lists, test_sweep):
+for _module in (test_image_data, test_image_idempotency, test_image_ids, test_image_lists, test_sweep):
     globals().update({name: item for name, item in vars(_module).items() if name.startswith('test_')})
 for _elsewhere in ('test_ranges', 'test_a_disk_that_fails_leaves_nothing', 'test_what_cannot_be_asked',
                    'test_lies_are_refused_and_leave_nothing'):

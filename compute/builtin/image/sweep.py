@@ -57,7 +57,7 @@ def _orphan_finals(db: Database, store: FileStore) -> int:
     names = [name for name in store.finals() if _UUID.fullmatch(name)]
     known = images.existing(db, names)
     gone = [name for name in names if name not in known]
-    # Asked again with the lock held: an image may have been made anew under an id that a client chose.
+    # Asked again with the lock held: an image may have been made since, under an id that a client chose.
     return sum(_remove_if_dead(store.final(name), lambda name=name: not images.existing(db, [name]))  # type: ignore[misc]
                for name in gone)
 

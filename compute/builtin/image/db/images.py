@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from compute.builtin.image import record
-from compute.builtin.image.db.tables import images, members, properties, tags
+from compute.builtin.image.db.tables import images, members, properties, tags, used_ids
 from compute.builtin.image.record import Data, Image
 from compute.db.session import Database
 from compute.exception import Conflict, NotFound, TooLarge
@@ -44,10 +44,13 @@ def attach(connection: Connection, rows: Iterable[Any]) -> list[Image]:
 
 
 def create(db: Database, image: Image, *, count_limit: int = 0) -> None:
-    """Store a new image. :raises Conflict: the id is taken. :raises TooLarge: over the project's limit."""
+    """Store a new image.
+
+    :raises Conflict: the id belongs to an image, or belonged to one that was deleted. :raises TooLarge: over the
+    project's limit.
+    """
     def insert(connection: Connection) -> None:
-        if connection.execute(sa.select(images.c.id).where(images.c.id == image.id)).first():
-            raise Conflict(f'Image ID {image.id} already exists!', code='image_exists')
+        _use_id(connection, image.id)
         if count_limit:
             _check_count(connection, image.owner, count_limit)
         connection.execute(images.insert().values({name: getattr(image, name) for name in _COLUMNS}))
@@ -80,12 +83,13 @@ def change(db: Database, image_id: str, edit: Callable[[Image], Image], now: dat
 
 
 def delete(db: Database, image_id: str, check: Callable[[Image], None]) -> None:
-    """Delete an image that ``check`` (which may raise) has nothing against. :raises NotFound:"""
+    """Delete an image that ``check`` (which may raise) has nothing against. Its id stays used. :raises NotFound:"""
     def run(connection: Connection) -> None:
         connection.execute(sa.select(images.c.id).where(images.c.id == image_id).with_for_update())
         check(_get(connection, image_id))
         for table in (properties, tags, members):
             connection.execute(table.delete().where(table.c.image_id == image_id))
+        _keep_id(connection, image_id)
         connection.execute(images.delete().where(images.c.id == image_id))
     db.transaction(run)
 
@@ -153,6 +157,25 @@ def existing(db: Database, ids: Iterable[str]) -> set[str]:
 def stored_bytes(db: Database, owner: str | None) -> int:
     """Return how many bytes the images of a project have together."""
     return int(db.scalar(_bytes_of(owner)))
+
+
+def _use_id(connection: Connection, image_id: str) -> None:
+    """Note that an id is used, before its image exists. :raises Conflict: it was used before."""
+    taken = Conflict(f'Image ID {image_id} already exists!', code='image_exists')
+    if connection.execute(sa.select(images.c.id).where(images.c.id == image_id)).first():
+        raise taken
+    try:
+        # The key decides between requests that come at once: none of them sees what another has not committed.
+        with connection.begin_nested():
+            connection.execute(used_ids.insert().values(id=image_id))
+    except sa.exc.IntegrityError:
+        raise taken from None
+
+
+def _keep_id(connection: Connection, image_id: str) -> None:
+    """Note the id of an image made by a daemon of the release before, which did not note it."""
+    if not connection.execute(sa.select(used_ids.c.id).where(used_ids.c.id == image_id)).first():
+        connection.execute(used_ids.insert().values(id=image_id))
 
 
 def _bytes_of(owner: str | None) -> sa.sql.Select[Any]:

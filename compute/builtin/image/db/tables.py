@@ -47,6 +47,12 @@ images = sa.Table(
     sa.Index('images_visibility', 'visibility'),
     **_BINARY)
 
+used_ids = sa.Table(
+    'image_ids', metadata,
+    sa.Column('id', sa.String(36), primary_key=True),
+    **_BINARY)
+"""Every id that an image ever had. Rows are never deleted: an id names one image for good."""
+
 properties = sa.Table(
     'image_properties', metadata,
     sa.Column('image_id', sa.String(36), sa.ForeignKey('images.id', ondelete='CASCADE'), primary_key=True),
