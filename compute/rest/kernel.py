@@ -58,6 +58,7 @@ class Api:
     :param version: of every request, where there is no negotiation.
     :param answers: to requests with an Idempotency-Key; without, the header means nothing.
     :param admin: the rule that says who is an administrator; without, whoever has the role ``admin`` is.
+    :param exact: a URL that ends with a slash is another URL, and 404, as in Glance.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Api:
     version: Version = NEWEST
     answers: idempotency.Answers | None = None
     admin: str | None = None
+    exact: bool = False
 
 
 class Kernel:
@@ -160,7 +162,8 @@ class Kernel:
         return answers.once(idempotency.claim(request, call.context, call.version, self.api.max_body, data), work)
 
     def _path(self, request: webob.Request, context: ctx.RequestContext) -> str:
-        path = encoded_path.matchable(request.environ, request.path_info).rstrip('/') or '/'
+        path = encoded_path.matchable(request.environ, request.path_info)
+        path = (path if self.api.exact else path.rstrip('/')) or '/'
         if self.api.project_in_path and (match := _PROJECT.match(path)):
             project = match.group(1)
             if match.group(2).split('/')[1] in self._router.first_parts:

@@ -17,6 +17,8 @@ _CHECK = Validator(CREATE)
 def build(image: Image, values: dict[str, Any]) -> Image:
     """Return ``image`` with ``values`` set: attributes by name, everything else as additional properties.
 
+    A property whose value is None is removed.
+
     :raises Invalid: a value does not fit; the message names it.
     """
     _CHECK.check(NEWEST, values)
@@ -24,7 +26,8 @@ def build(image: Image, values: dict[str, Any]) -> Image:
     extra = {name: value for name, value in values.items() if name not in SETTABLE}
     if 'tags' in attributes:
         attributes['tags'] = tuple(sorted(dict.fromkeys(attributes['tags'])))
-    return dataclasses.replace(image, **attributes, properties={**image.properties, **extra})
+    properties = {name: value for name, value in {**image.properties, **extra}.items() if value is not None}
+    return dataclasses.replace(image, **attributes, properties=properties)
 
 
 def check_limits(image: Image, options: Any, old: Image | None = None) -> None:

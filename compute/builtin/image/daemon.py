@@ -64,7 +64,7 @@ class ImageDaemon:
         app = App(self.db, self.store, self._options)
         return {'image': Mount({
             '/v2': Kernel(Api('image', RESOURCES, app, policy, image_shape, '/v2',
-                              answers=self._answers)),
+                              answers=self._answers, exact=True)),
             '': Kernel(Api('image versions', discovery.ROOT, app, policy, image_shape, '')),
         })}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compute.builtin.image.record import MEMBER_STATUSES, STATUSES, VISIBILITIES
+from compute.exception import Forbidden
 from compute.rest.fields import Required, fields
 
 DISK_FORMATS = ('ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw', 'qcow2', 'vdi', 'ploop', 'iso')
@@ -43,12 +44,27 @@ READ_ONLY: dict[str, Any] = {
     'file': {'type': 'string', 'description': 'URL of the data.'},
     'schema': {'type': 'string', 'description': 'URL of the schema of an image.'},
 }
-LOCATIONS = ('locations', 'direct_url')
-"""Where a backend keeps data: never shown and never taken."""
-RESERVED_PREFIX = 'os_glance_'
+_HIDDEN = ('locations', 'direct_url', 'stores')
+_RESERVED = ('location', 'deleted', 'deleted_at')
+_RESERVED_PREFIX = 'os_glance'
+
+_PART = {'type': ['null', 'string'], 'pattern': _UUID, 'is_base': False}
+KNOWN_PROPERTIES: dict[str, Any] = {
+    'kernel_id': {**_PART, 'description': 'The image of a kernel that servers boot; null is the same as none.'},
+    'ramdisk_id': {**_PART, 'description': 'The image of a RAM disk for that kernel; null is the same as none.'},
+}
+"""Additional properties with a form of their own."""
 
 PROPERTY = {'type': 'string', 'maxLength': 65535, 'pattern': _NO_NUL}
-CREATE = fields(SETTABLE, extra=PROPERTY, rules={'propertyNames': {'maxLength': 255, 'minLength': 1,
+CREATE = fields({**SETTABLE, **KNOWN_PROPERTIES}, extra=PROPERTY, rules={'propertyNames': {'maxLength': 255, 'minLength': 1,
                                                                    'pattern': _NO_NUL}})
 MEMBER = fields(member=Required({'type': 'string', 'minLength': 1, 'maxLength': 255}))
 MEMBER_STATUS = fields(status=Required({'type': 'string', 'enum': list(MEMBER_STATUSES)}))
+
+
+def check_name(name: str) -> None:
+    """:raises Forbidden: only the daemon sets the attribute of this name, or it is kept for the daemon's own use."""
+    if name in READ_ONLY or name in _HIDDEN:
+        raise Forbidden(f"Attribute '{name}' is read-only.", code='read_only')
+    if name in _RESERVED or name.startswith(_RESERVED_PREFIX):
+        raise Forbidden(f"Attribute '{name}' is reserved.", code='reserved')

@@ -11,7 +11,7 @@ from compute.builtin.image import query
 from compute.builtin.image.application import load_image
 from compute.builtin.image.attributes import build, check_limits
 from compute.builtin.image.db import images, listing
-from compute.builtin.image.fields import CREATE, LOCATIONS, READ_ONLY, RESERVED_PREFIX
+from compute.builtin.image.fields import CREATE, check_name
 from compute.builtin.image.patch import PatchBody, edited
 from compute.builtin.image.record import Image
 from compute.builtin.image.view import show_image
@@ -29,10 +29,7 @@ class CreateBody(Body):
     def read(self, version: Version, data: Any) -> tuple[Any, dict[str, Any]]:
         """Check. :raises Forbidden: read-only. :raises Invalid:"""
         for name in data if isinstance(data, dict) else ():
-            if name in READ_ONLY or name in LOCATIONS:
-                raise Forbidden(f"Attribute '{name}' is read-only.", code='read_only')
-            if name.startswith(RESERVED_PREFIX):
-                raise Forbidden(f"Attribute '{name}' is reserved.", code='reserved')
+            check_name(name)
         return super().read(version, data)
 
 

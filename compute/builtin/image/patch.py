@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compute.builtin.image.attributes import build
-from compute.builtin.image.fields import LOCATIONS, READ_ONLY, RESERVED_PREFIX, SETTABLE
+from compute.builtin.image.fields import SETTABLE, check_name
 from compute.builtin.image.record import QUEUED, Image
 from compute.exception import Conflict, Forbidden, Invalid
 from compute.rest.fields import fields
@@ -52,7 +52,9 @@ def edited(image: Image, changes: list[Change]) -> Image:
     :raises Forbidden: a name that cannot be changed. :raises Conflict: a property to replace or remove is not there.
     """
     for change in changes:
-        _check_name(change.name)
+        if change.name == 'id':
+            raise Forbidden("Attribute 'id' is read-only.", code='read_only')
+        check_name(change.name)
         image = _apply(image, change)
     return image
 
@@ -71,13 +73,6 @@ def _apply(image: Image, change: Change) -> Image:
         return dataclasses.replace(image, properties={key: value for key, value in image.properties.items()
                                                       if key != name})
     return build(image, {name: change.value})
-
-
-def _check_name(name: str) -> None:
-    if name == 'id' or name in READ_ONLY or name in LOCATIONS:
-        raise Forbidden(f"Attribute '{name}' is read-only.", code='read_only')
-    if name.startswith(RESERVED_PREFIX):
-        raise Forbidden(f"Attribute '{name}' is reserved.", code='reserved')
 
 
 def _change(entry: Any) -> Change:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compute.builtin.image.fields import READ_ONLY, SETTABLE
+from compute.builtin.image.fields import KNOWN_PROPERTIES, READ_ONLY, SETTABLE
 from compute.builtin.image.record import MEMBER_STATUSES
 from compute.exception import NotFound
 from compute.rest.call import Call
@@ -13,7 +13,7 @@ from compute.rest.op import Op, Resource
 _READ_ONLY = {name: {**schema, 'readOnly': True} for name, schema in READ_ONLY.items()}
 _IMAGE = {
     'name': 'image',
-    'properties': {**SETTABLE, **_READ_ONLY},
+    'properties': {**SETTABLE, **KNOWN_PROPERTIES, **_READ_ONLY},
     'additionalProperties': {'type': 'string'},
     'links': [{'rel': 'self', 'href': '{self}'}, {'rel': 'enclosure', 'href': '{file}'},
               {'rel': 'describedby', 'href': '{schema}'}],
