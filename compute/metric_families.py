@@ -54,6 +54,8 @@ OWN = (
     histogram('compute_http_request_seconds', 'Time of an HTTP request, by the template of its route',
               'api', 'method', 'route', 'status'),
     share('compute_http_requests_in_flight', 'HTTP requests that are being answered now', 'api'),
+    counter('compute_image_data_damaged_total', 'Downloads of images that ended because their data is missing in the '
+            'store or has another size than recorded', 'kind'),
     # RPC and the broker
     histogram('compute_rpc_client_seconds', 'Time until a call was answered or a cast was handed to the broker',
               'interface', 'method'),

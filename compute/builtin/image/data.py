@@ -115,7 +115,8 @@ def _limit(app: App, image: Image) -> tuple[int, str]:
 def download(call: Call) -> Stream | Reply:
     """Send the data, or a part of it (``Range``); 204 while there is none.
 
-    :raises Forbidden: the image is deactivated. :raises Invalid: 416, the range lies outside.
+    :raises Forbidden: the image is deactivated. :raises Invalid: 416, the range lies outside. :raises NotFound: the
+    store has no such data, or not all of it.
     """
     image: Image = call.target
     if image.status == record.DEACTIVATED and not call.may('download_deactivated'):
@@ -128,7 +129,7 @@ def download(call: Call) -> Stream | Reply:
     if length != image.size:
         status = 206
         headers = {'Accept-Ranges': 'bytes', 'Content-Range': f'bytes {start}-{start + length - 1}/{image.size}'}
-    return Stream(call.app.store.open(image.id, start, length), length, headers=headers, status=status)
+    return Stream(call.app.store.open(image.id, image.size, start, length), length, headers=headers, status=status)
 
 
 def _range(text: str | None, image: Image) -> tuple[int, int]:

@@ -10,15 +10,18 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import IO
 
+from compute import metrics
 from compute.concurrency import offload
 from compute.exception import ComputeError, NotFound, TooLarge, Unavailable
 
+LOG = logging.getLogger(__name__)
 BLOCK = 1024 * 1024
 _UPLOADS = 'uploads'
 
@@ -51,14 +54,25 @@ class FileStore:
         except OSError as error:
             raise _store_error(error, self.path) from error
 
-    def open(self, image_id: str, start: int, length: int) -> Blocks:
-        """Return the data of an image from ``start`` on. :raises NotFound: the file is gone."""
+    def open(self, image_id: str, size: int, start: int, length: int) -> Blocks:
+        """Return ``length`` bytes from ``start`` on of an image that has ``size`` bytes.
+
+        :raises NotFound: the file is gone, or has another size.
+        """
         try:
-            return Blocks(offload(open, self.final(image_id), 'rb', 0), start, length)
+            file = offload(open, self.final(image_id), 'rb', 0)
         except FileNotFoundError:
+            _report_damage(image_id, 'missing', 'the store has no file of it')
             raise NotFound(f'The data of image {image_id} is not in the store.', code='image_data_missing') from None
         except OSError as error:
             raise _store_error(error, self.path) from error
+        found = os.fstat(file.fileno()).st_size
+        if found != size:
+            file.close()
+            _report_damage(image_id, 'size', f'its file has {found} bytes, recorded are {size}')
+            raise NotFound(f'The data of image {image_id} is damaged: the store has {found} of its {size} bytes.',
+                           code='image_data_damaged', hint='upload the image again')
+        return Blocks(image_id, file, start, length)
 
     def remove(self, image_id: str) -> None:
         """Delete the data of an image; nothing happens if there is none."""
@@ -144,10 +158,14 @@ class Upload:
 
 
 class Blocks:
-    """Iterates over a part of a file in blocks; closed at the end or by ``close``, whichever comes first."""
+    """Iterates over a part of a file in blocks; closed at the end or by ``close``, whichever comes first.
 
-    def __init__(self, file: IO[bytes], start: int, length: int) -> None:
-        self._file, self._left = file, length
+    :raises EOFError: while iterating, the file ends too early. The server then closes the connection, which tells the
+        client that bytes are missing.
+    """
+
+    def __init__(self, image_id: str, file: IO[bytes], start: int, length: int) -> None:
+        self._image_id, self._file, self._left = image_id, file, length
         file.seek(start)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -157,6 +175,9 @@ class Blocks:
         block = offload(self._file.read, min(BLOCK // 4, self._left)) if self._left else b''
         if not block:
             self.close()
+            if self._left:
+                _report_damage(self._image_id, 'size', f'its file ended {self._left} bytes too early')
+                raise EOFError(f'the data of image {self._image_id} ended {self._left} bytes too early')
             raise StopIteration
         self._left -= len(block)
         return block
@@ -196,6 +217,11 @@ def _open_upload(store: str) -> Upload:
             os.unlink(path)
             raise
         os.close(descriptor)
+
+
+def _report_damage(image_id: str, kind: str, what: str) -> None:
+    LOG.error('the data of image %s is damaged: %s', image_id, what)
+    metrics.count('compute_image_data_damaged_total', kind)
 
 
 def _store_error(error: OSError, path: str) -> ComputeError:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import webob
 
+from compute import metrics
 from compute.builtin.image import store
 from compute.builtin.image.db import images as rows
 from compute.exception import Unavailable
@@ -243,6 +244,18 @@ def test_a_file_that_is_lost_is_told(images: Images, tmp_path: pathlib.Path) -> 
     image_id = images.make(data=DATA)
     (tmp_path / 'images' / image_id).unlink()
     assert 'not in the store' in images('GET', f'/v2/images/{image_id}/file', status=404).json['message']
+
+
+@pytest.mark.parametrize('size', [len(DATA) - 1, len(DATA) + 1, 0])
+def test_a_file_of_another_size_is_not_sent(images: Images, tmp_path: pathlib.Path, size: int) -> None:
+    image_id = images.make(data=DATA)
+    before = metrics.value('compute_image_data_damaged_total', 'size')
+    with open(tmp_path / 'images' / image_id, 'r+b') as file:
+        file.truncate(size)
+    for part in ({}, {'Range': 'bytes=0-1'}):
+        answer = images('GET', f'/v2/images/{image_id}/file', headers=part, status=404)
+        assert f'has {size} of its {len(DATA)} bytes' in answer.json['message']
+    assert metrics.value('compute_image_data_damaged_total', 'size') == before + 2
 
 
 def test_a_deactivated_image_is_read_by_administrators_only(images: Images) -> None:

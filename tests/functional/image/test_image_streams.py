@@ -122,6 +122,26 @@ def test_after_a_kill_the_image_is_queued_and_can_be_uploaded(client: Client) ->
     assert client.status(image_id) == 'active'
 
 
+def test_a_file_that_becomes_shorter_ends_the_connection(client: Client) -> None:
+    """Whoever waits for the rest must not wait for ever, and must not believe that what came was all."""
+    image_id, path = client.make(), client.running.store
+    client('PUT', f'/v2/images/{image_id}/file', bytes(40 * MIB), **{'Content-Type': 'application/octet-stream'})
+    connection = http.client.HTTPConnection('127.0.0.1', client.running.image_port, timeout=120)
+    connection.request('GET', f'/v2/images/{image_id}/file', headers={'X-Auth-Token': client.token})
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers['Content-Length']) == (200, str(40 * MIB))
+    with open(path / image_id, 'r+b') as file:
+        file.truncate(39 * MIB)  # far beyond what the sockets hold: it was not sent yet
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+        answer.read()
+    connection.close()
+    log = (client.running.folder / 'image.log').read_text()
+    assert f'the data of image {image_id} is damaged: its file ended {MIB} bytes too early' in log
+    status, body = client('GET', f'/v2/images/{image_id}/file')
+    assert status == 404 and b'is damaged' in body
+    assert client.status(image_id) == 'active'
+
+
 def test_an_image_of_many_pieces_comes_back_as_it_was_sent_and_others_are_served_meanwhile(client: Client) -> None:
     """The upload stands in the middle until another request was answered."""
     image_id, size = client.make(), 8 * MIB
