@@ -9,14 +9,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from compute.builtin.image import record
 from compute.builtin.image.application import App, load_image
 from compute.builtin.image.db import images
-from compute.builtin.image.formats.inspector import Inspector
 from compute.builtin.image.record import Data, Image
 from compute.builtin.image.store import BLOCK, Upload
+from compute.disk_format import Inspection, Refused
 from compute.exception import Conflict, Forbidden, Gone, Invalid, TooLarge
 from compute.objects.value import now
 from compute.rest.call import Call
@@ -24,6 +25,7 @@ from compute.rest.op import Op, Resource, nothing
 from compute.rest.reply import Reply, Stream
 
 LOG = logging.getLogger(__name__)
+T = TypeVar('T')
 _MEDIA = 'application/octet-stream'
 _RANGE = re.compile(r'bytes=([0-9]{0,19})-([0-9]{0,19})')
 
@@ -62,14 +64,16 @@ def _undo(app: App, image: Image, sink: Upload) -> None:
 
 
 def _take(call: Call, image: Image, sink: Upload, limit: int, why: str) -> None:
-    inspector = Inspector(image.disk_format or '', image.container_format or '',
-                          call.app.options.require_image_format_match)
+    inspection = Inspection(image.disk_format or '', image.container_format or '')
+    enforce = call.app.options.require_image_format_match
     while chunk := _read(call.stream, image):
         if sink.size + len(chunk) > limit:
             raise TooLarge(f'Image {image.id} has more than {limit} bytes; {why}.', code='image_size_limit')
-        inspector.feed(chunk)
+        inspection.feed(chunk)
+        if enforce:
+            _checked(inspection.check_beginning)
         sink.write(chunk)
-    virtual_size = inspector.finish()
+    virtual_size = _checked(inspection.finish) if enforce else inspection.virtual_size()
     md5, sha512 = sink.digests
     data = Data(size=sink.size, virtual_size=virtual_size, checksum=md5, os_hash_value=sha512)
     sink.publish(image.id)
@@ -77,6 +81,16 @@ def _take(call: Call, image: Image, sink: Upload, limit: int, why: str) -> None:
                                 total=call.app.options.project_total_size):
         raise Gone(f'Image {image.id} was deleted while its data was uploaded.', code='image_deleted')
     LOG.info('image %s has its data: %d bytes', image.id, data.size)
+
+
+def _checked(check: Callable[[], T]) -> T:
+    """Return what ``check`` does. :raises Invalid: 415, the data is refused."""
+    try:
+        return check()
+    except Refused as error:
+        raise Invalid(f'The data of this image is refused: {error}.', code='image_format', status=415,
+                      hint='convert it to a plain file of the declared format (qemu-img convert) and upload that'
+                      ) from error
 
 
 def _read(stream: Any, image: Image) -> bytes:

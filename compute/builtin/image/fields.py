@@ -51,13 +51,13 @@ _RESERVED_PREFIX = 'os_glance'
 _PART = {'type': ['null', 'string'], 'pattern': _UUID, 'is_base': False}
 KNOWN_PROPERTIES: dict[str, Any] = {
     'kernel_id': {**_PART, 'description': 'The image of a kernel that servers boot; null is the same as none.'},
-    'ramdisk_id': {**_PART, 'description': 'The image of a RAM disk for that kernel; null is the same as none.'},
+    'ramdisk_id': {**_PART, 'description': 'The image of a RAM disk for the kernel; null is the same as none.'},
 }
 """Additional properties with a form of their own."""
 
 PROPERTY = {'type': 'string', 'maxLength': 65535, 'pattern': _NO_NUL}
-CREATE = fields({**SETTABLE, **KNOWN_PROPERTIES}, extra=PROPERTY, rules={'propertyNames': {'maxLength': 255, 'minLength': 1,
-                                                                   'pattern': _NO_NUL}})
+CREATE = fields({**SETTABLE, **KNOWN_PROPERTIES}, extra=PROPERTY,
+                rules={'propertyNames': {'maxLength': 255, 'minLength': 1, 'pattern': _NO_NUL}})
 MEMBER = fields(member=Required({'type': 'string', 'minLength': 1, 'maxLength': 255}))
 MEMBER_STATUS = fields(status=Required({'type': 'string', 'enum': list(MEMBER_STATUSES)}))
 

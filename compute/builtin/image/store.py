@@ -15,7 +15,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import IO
+from typing import IO, Any
 
 from compute import metrics
 from compute.concurrency import offload
@@ -60,7 +60,7 @@ class FileStore:
         :raises NotFound: the file is gone, or has another size.
         """
         try:
-            file = offload(open, self.final(image_id), 'rb', 0)
+            file: Any = offload(open, self.final(image_id), 'rb', 0)
         except FileNotFoundError:
             _report_damage(image_id, 'missing', 'the store has no file of it')
             raise NotFound(f'The data of image {image_id} is not in the store.', code='image_data_missing') from None

@@ -6,8 +6,8 @@ import pytest
 
 from tests.api.image.support import ADMIN, MEMBER, Images
 
-READ_ONLY = ('stores', 'locations', 'direct_url', 'self', 'schema', 'file', 'status', 'size', 'virtual_size', 'checksum',
-             'os_hash_algo', 'os_hash_value', 'created_at', 'updated_at')
+READ_ONLY = ('stores', 'locations', 'direct_url', 'self', 'schema', 'file', 'status', 'size', 'virtual_size',
+             'checksum', 'os_hash_algo', 'os_hash_value', 'created_at', 'updated_at')
 RESERVED = ('location', 'deleted', 'deleted_at', 'os_glance_x', 'os_glance_import_task', 'os_glance')
 
 

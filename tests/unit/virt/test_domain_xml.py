@@ -16,7 +16,7 @@ from compute.virt.libvirt.xml.disk import Targets
 from compute.virt.libvirt.xml.domain import domain, domain_xml
 from compute.virt.libvirt.xml.element import Element, element, to_text
 from compute.virt.libvirt.xml.interface import interface
-from compute.virt.libvirt.xml.spec import Cpu, Disk, DomainSpec
+from compute.virt.libvirt.xml.spec import Cpu, Disk, DomainSpec, KernelBoot
 from tests.contract.virt.making import make_instance
 
 NIC = Nic(port_id='p-1', network_id='n-1', mac='fa:16:3e:00:00:01', device='tapp-1', mtu=1450)
@@ -45,6 +45,23 @@ def test_the_frame() -> None:
     assert made.findtext("sysinfo/system/entry[@name='serial']") == made.findtext('uuid')
     assert made.findtext("sysinfo/system/entry[@name='manufacturer']") == 'Maker'
     assert made.find('cputune') is None
+
+
+def test_a_direct_kernel_boot() -> None:
+    whole = make_spec(kernel_boot=KernelBoot(kernel='/i/kernel', ramdisk='/i/ramdisk', command_line='root=/dev/vda <1>'))
+    assert text(domain(whole).find('os')) == (
+        '<os><type arch="x86_64" machine="pc">hvm</type><kernel>/i/kernel</kernel><initrd>/i/ramdisk</initrd>'
+        '<cmdline>root=/dev/vda &lt;1&gt;</cmdline><smbios mode="sysinfo" /></os>')
+    alone = make_spec(kernel_boot=KernelBoot(kernel='/i/kernel', ramdisk=None, command_line='x'))
+    assert domain(alone).find('os/initrd') is None and domain(alone).findtext('os/kernel') == '/i/kernel'
+
+
+def test_every_disk_says_its_format() -> None:
+    """QEMU would find out by itself otherwise, from what the guest wrote there."""
+    disks = tuple(Disk(path=f'/i/{number}', target=f'vd{number}', bus='virtio', format=name, device=device)
+                  for number, (name, device) in enumerate([('raw', 'disk'), ('qcow2', 'disk'), ('raw', 'cdrom')]))
+    found = domain(make_spec(disks=disks)).findall('devices/disk')
+    assert [one.find('driver').get('type') for one in found] == ['raw', 'qcow2', 'raw']  # type: ignore[union-attr]
 
 
 def test_text_is_escaped_and_the_mark_is_found() -> None:
