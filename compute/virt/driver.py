@@ -19,8 +19,9 @@ from compute.objects.host import Inventory
 from compute.objects.instance import Instance
 from compute.objects.nic import Nic
 
-ImageStream = Callable[[], Iterator[bytes]]
-"""Opens the data of an image from the start; each chunk at most a few MiB. Raises what clients.image raises."""
+ImageStream = Callable[[str], Iterator[bytes]]
+"""Opens the data of the image with that id from the start; each chunk at most a few MiB. Raises what clients.image
+raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,10 +124,12 @@ class Images(Protocol):
     """The host's cache of base images."""
 
     def prepare(self, instance: Instance, open_stream: ImageStream, cancelled: threading.Event | None = None) -> None:
-        """Have ``instance.image`` in the cache: fetched once however many ask, checked against its hash, inspected.
+        """Have ``instance.image``, its kernel and its RAM disk in the cache: fetched once however many ask, checked
+        against their hashes, inspected.
 
-        ``open_stream`` is not called when it is there. :raises Failed: corrupt, lying format, larger than the
-        flavor's disk (``code`` image_corrupt, image_format, image_too_large). :raises Retry: no room (disk_full).
+        ``open_stream`` is not called for what is there and undamaged; what is damaged is fetched again. :raises Failed:
+        corrupt, lying format, larger than the flavor's disk (``code`` image_corrupt, image_format, image_too_large).
+        :raises Retry: no room (disk_full).
         :raises Stale: ``cancelled`` was set while it was fetched, by this call or by the one that this waited for,
         which goes on.
         """

@@ -46,9 +46,8 @@ class Create:
         job.stage('block_device_mapping', InstanceUpdate(nics=nics))
         instance = job.instance
         if instance.image is not None:
-            image_id = instance.image.id
             job.sure()
-            self._driver.prepare(instance, lambda: self._images.download(None, image_id), job.cancelled)
+            self._driver.prepare(instance, lambda image_id: self._images.download(None, image_id), job.cancelled)
         job.stage('spawning')
         job.sure()
         self._driver.spawn(guest_of(self._options, instance, nics, self._group_names, job.args.get('admin_pass')))

@@ -14,5 +14,11 @@ def guest_file(folder: Path) -> Path:
     if given := os.environ.get('COMPUTE_TEST_GUEST'):
         return Path(given)
     path = folder / 'guest.qcow2'
-    subprocess.run([str(ROOT / 'tools' / 'build_guest_image'), '--output', str(path)], check=True, capture_output=True)
+    build_guest(path)
     return path
+
+
+def build_guest(path: Path, *options: str) -> None:
+    """Build the image."""
+    subprocess.run([str(ROOT / 'tools' / 'build_guest_image'), '--output', str(path), *options], check=True,
+                   capture_output=True)

@@ -26,8 +26,8 @@ from compute.virt.driver import Guest, GuestEvent
 from compute.virt.libvirt.driver import LibvirtDriver
 from compute.virt.libvirt.xml.metadata import NAMESPACE
 from tests.contract.virt.contract import Bed, DriverContract, wait_for
-from tests.contract.virt.making import Source, make_conf, make_guest, make_image, make_instance
-from tests.real.guest_file import guest_file
+from tests.contract.virt.making import Source, make_conf, make_guest, make_image, make_instance, make_part
+from tests.real.guest_file import build_guest, guest_file
 from tests.real.libvirtd import URI, Daemons, libvirtd  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.timeout(1800)
@@ -274,6 +274,34 @@ def test_a_real_guest_boots_reads_its_config_drive_reboots_and_shuts_down(
     wait_for(lambda: [event.kind for event in bed.events] == ['stopped'])
     driver.power_on(guest)
     assert bed.state(guest) == states.RUNNING
+
+
+@pytest.fixture(scope='session')
+def kernel_form(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The same guest in three files: kernel, RAM disk and root file system."""
+    names = ('vmlinuz', 'initrd.img', 'root.img')
+    folder = pathlib.Path(os.environ.get('COMPUTE_TEST_GUEST_PARTS') or tmp_path_factory.mktemp('form'))
+    if not all((folder / name).exists() for name in names):
+        build_guest(folder / 'guest.qcow2', '--kernel-form', str(folder))
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def test_a_real_guest_boots_the_kernel_of_its_image(bed: Bed, driver: LibvirtDriver,
+                                                    kernel_form: dict[str, bytes]) -> None:
+    kernel, ramdisk = make_part(kernel_form['vmlinuz'], 'aki'), make_part(kernel_form['initrd.img'], 'ari')
+    image = make_image(kernel_form['root.img'], 'ami', container_format='ami', kernel=kernel, ramdisk=ramdisk,
+                       properties={'os_command_line': 'console=tty0 console=ttyS0,115200 tsc=unstable told=by-image'})
+    guest = Guest(instance=make_instance(image, flavor={'memory_mb': 192}))
+    bed.made.append(guest)
+    driver.prepare(guest.instance, Source(kernel_form['root.img'], others={
+        kernel.id: kernel_form['vmlinuz'], ramdisk.id: kernel_form['initrd.img']}))
+    driver.spawn(guest)
+    wait_for(lambda: 'guest: boot done' in _console(driver, guest), BOOT)
+    assert 'told=by-image' in _console(driver, guest)
+    for path in driver._paths.base.iterdir():  # what it boots from is its own
+        path.unlink() if kernel.id in path.name or ramdisk.id in path.name else None
+    driver.reboot_hard(guest)
+    wait_for(lambda: _console(driver, guest).count('guest: boot done') == 2, BOOT)
 
 
 def test_a_guest_without_a_system_does_not_obey(bed: Bed, driver: LibvirtDriver) -> None:

@@ -13,7 +13,7 @@ from compute import exception, states
 from compute.context import RequestContext
 from compute.control import operation
 from compute.control.cloud import Cloud
-from compute.control.instances import checks
+from compute.control.instances import boot_image, checks
 from compute.control.instances.request import Created, CreateRequest
 from compute.db import instances, operations, quotas, server_groups
 from compute.objects.flavor import Flavor
@@ -35,7 +35,7 @@ def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Cre
     :raises Invalid: a field is wrong, or names what is not there. :raises OverQuota: not even ``min_count`` fit.
     """
     flavor = checks.flavor_of(cloud, context, request.flavor_id)
-    image = checks.image_of(cloud, context, request.image_id)
+    image = boot_image.complete(cloud, context, checks.image_of(cloud, context, request.image_id))
     checks.disk_allowed(request, flavor)
     checks.image_fits(image, flavor)
     checks.user_data_fits(request.user_data)

@@ -17,7 +17,7 @@ from oslo_config import cfg
 from compute import exception, states
 from compute.objects.host import Inventory
 from compute.objects.instance import Instance
-from compute.virt import hardware
+from compute.virt import download, hardware
 from compute.virt.driver import ConsoleAddress, Guest, GuestEvent, GuestInfo, ImageStream
 from compute.virt.fake import console
 from compute.virt.fake.faults import Faults
@@ -89,9 +89,9 @@ class FakeDriver:
             self._own(instance.uuid)
             self._store.remove(instance.uuid)
         self._faults.check('spawn')
-        if instance.image is not None and instance.image.id not in self._store.images:
-            raise exception.Retry(f'image {instance.image.id} is not in the cache of {self._host}',
-                                  code='image_missing')
+        for image, _ in download.wanted(instance):
+            if image.id not in self._store.images:
+                raise exception.Retry(f'image {image.id} is not in the cache of {self._host}', code='image_missing')
         _pause(self._conf.fake.spawn_delay)
         with self._lock:
             port = self._free_port()

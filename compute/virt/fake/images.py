@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from oslo_config import cfg
 
+from compute.objects.image import ImageData
 from compute.objects.instance import Instance
 from compute.virt import download
 from compute.virt.driver import ImageStream
@@ -25,16 +26,19 @@ class ImageCache:
 
     def prepare(self, instance: Instance, open_stream: ImageStream, cancelled: threading.Event | None = None) -> None:
         """See ``driver.Images.prepare``."""
-        image = instance.image
-        if image is None:
-            return
+        for image, formats in download.wanted(instance):
+            self._prepare_one(instance, image, formats, open_stream, cancelled)
+
+    def _prepare_one(self, instance: Instance, image: ImageData, formats: tuple[str, ...], open_stream: ImageStream,
+                     cancelled: threading.Event | None) -> None:
         with self._lock:
             turn = self._fetching.setdefault(image.id, threading.Lock())
         with download.in_turn(turn, image, cancelled):
+            size = 0
             if image.id not in self._store.images and self._download:
-                length = download.fetch(image, open_stream, len, cancelled)
-                download.check_fits(instance, length if image.disk_format == 'raw' else image.virtual_size or 0)
-            download.check_fits(instance, image.virtual_size or 0)
+                size = download.fetch(image, open_stream(image.id), len, cancelled, formats)
+            if image is instance.image:
+                download.check_fits(instance, size)
             with self._lock:
                 self._store.use_image(image.id)
 

@@ -1,14 +1,18 @@
 """The disks of one guest: made once when it is spawned, listed whenever it is defined.
 
 The root disk is a qcow2 that keeps only what differs from the cached image. Ephemeral disk and swap are sparse raw
-files that come formatted, as users expect. The config drive is a small CD.
+files that come formatted, as users expect. The config drive is a small CD. Kernel and RAM disk of a direct kernel boot
+are links to the cached images: they stay when those expire.
 """
 
 from __future__ import annotations
 
 import pathlib
+import shutil
 
-from compute import exception
+from compute import concurrency, exception
+from compute.disk_format import opened_as
+from compute.objects.image import Image, ImageData
 from compute.objects.instance import Instance
 from compute.virt import download
 from compute.virt.driver import Guest
@@ -17,9 +21,10 @@ from compute.virt.libvirt import configdrive, qemu_img
 from compute.virt.libvirt.images import ImageCache
 from compute.virt.libvirt.paths import GuestPaths, Paths
 from compute.virt.libvirt.xml.disk import Targets
-from compute.virt.libvirt.xml.spec import Disk
+from compute.virt.libvirt.xml.spec import Disk, KernelBoot
 
 _MIB = 1024 ** 2
+_CONSOLES = 'console=tty0 console=ttyS0'
 
 
 class Disks:
@@ -40,6 +45,7 @@ class Disks:
             if instance.flavor.swap_mb:
                 _sparse(paths.swap, instance.flavor.swap_mb * _MIB)
                 qemu_img.run('mkswap', '-L', 'swap', str(paths.swap))
+            self._link_parts(instance, paths)
             if guest.config_drive is not None:
                 configdrive.write(paths.config_drive, guest.config_drive)
         except OSError as error:
@@ -50,22 +56,34 @@ class Disks:
         image = instance.image
         if image is not None:
             with self._images.using(image) as base:
-                qemu_img.create_overlay(str(paths.disk), str(base), image.disk_format or 'raw', size or None)
+                qemu_img.create_overlay(str(paths.disk), str(base), opened_as(image.disk_format), size or None)
         elif size:
             qemu_img.create_empty(str(paths.disk), size)
 
+    def _link_parts(self, instance: Instance, paths: GuestPaths) -> None:
+        for part, path in parts_of(instance, paths):
+            with self._images.using(part) as cached:
+                path.unlink(missing_ok=True)
+                try:
+                    path.hardlink_to(cached)
+                except OSError:  # another file system, or one without links
+                    concurrency.offload(shutil.copyfile, cached, path)
+
     def check(self, instance: Instance) -> None:
-        """See that the root disk is there, if there is to be one. :raises Failed: it is gone, or cannot be reached."""
-        disk = self._paths.of(instance).disk
-        if instance.image is None and not instance.flavor.root_gb:
-            return
-        try:
-            disk.stat()
-        except FileNotFoundError as error:
-            raise exception.Failed(f'the root disk {disk} of guest {instance.uuid} is gone',
-                                   code='disk_missing') from error
-        except OSError as error:
-            raise exception.Failed(f'guest {instance.uuid} cannot be started: {error}', code='guest_start') from error
+        """See that what must be there to start is there. :raises Failed: it is gone, or cannot be reached."""
+        paths = self._paths.of(instance)
+        needed = [('kernel or RAM disk', path) for _, path in parts_of(instance, paths)]
+        if instance.image is not None or instance.flavor.root_gb:
+            needed.append(('root disk', paths.disk))
+        for what, path in needed:
+            try:
+                path.stat()
+            except FileNotFoundError as error:
+                raise exception.Failed(f'the {what} {path} of guest {instance.uuid} is gone',
+                                       code='disk_missing') from error
+            except OSError as error:
+                raise exception.Failed(f'guest {instance.uuid} cannot be started: {error}',
+                                       code='guest_start') from error
 
     def complete(self, guest: Guest) -> None:
         """Before a guest starts again: make what may be made anew."""
@@ -73,6 +91,14 @@ class Disks:
         paths.make()
         if guest.config_drive is not None and not paths.config_drive.exists():
             configdrive.write(paths.config_drive, guest.config_drive)
+
+    def kernel_boot(self, instance: Instance, disks: tuple[Disk, ...]) -> KernelBoot | None:
+        """Return how a guest whose image names a kernel boots; None for all others."""
+        image, paths = instance.image, self._paths.of(instance)
+        if image is None or image.kernel is None:
+            return None
+        return KernelBoot(kernel=str(paths.kernel), ramdisk=str(paths.ramdisk) if image.ramdisk else None,
+                          command_line=_command_line(image, disks))
 
     def specs(self, instance: Instance, plan: Plan, machine: str | None) -> tuple[Disk, ...]:
         """Return the disks that a guest has, in the order of their names."""
@@ -87,6 +113,18 @@ class Disks:
             disks.append(Disk(path=str(paths.config_drive), target=targets.next(cd_bus), bus=cd_bus, format='raw',
                               device=device, cache=self._cache))
         return tuple(disks)
+
+
+def _command_line(image: Image, disks: tuple[Disk, ...]) -> str:
+    root = f'root=/dev/{disks[0].target} ' if disks else ''
+    return image.properties.get('os_command_line') or f'{root}{_CONSOLES}'
+
+
+def parts_of(instance: Instance, paths: GuestPaths) -> list[tuple[ImageData, pathlib.Path]]:
+    """Return kernel and RAM disk of a guest that boots directly, and where they are."""
+    image = instance.image
+    found = ((image.kernel, paths.kernel), (image.ramdisk, paths.ramdisk)) if image is not None else ()
+    return [(part, path) for part, path in found if part is not None]
 
 
 def default_cdrom_bus(machine: str | None) -> str:

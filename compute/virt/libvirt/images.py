@@ -18,12 +18,15 @@ import re
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from oslo_config import cfg
 
 from compute import concurrency, exception
-from compute.objects.image import Image
+from compute.disk_format import QCOW2, opened_as
+from compute.objects.image import ImageData
 from compute.objects.instance import Instance
 from compute.virt import download
 from compute.virt.driver import ImageStream
@@ -33,6 +36,29 @@ from compute.virt.libvirt.paths import Paths
 LOG = logging.getLogger(__name__)
 _NAME = re.compile(r'[0-9a-zA-Z][0-9a-zA-Z_-]{0,63}')
 _USED = '.used'
+_BLOCK = 1024 * 1024
+_QCOW2_MAGIC = b'QFI\xfb'
+
+
+class _Known(NamedTuple):
+    """A file that was read as a whole and found right: how to tell that it is the same still, and its disk's size."""
+
+    mark: tuple[int, ...]
+    size: int
+
+
+@dataclass(frozen=True)
+class _Fetch:
+    """One image that a guest is made from, and where it comes from."""
+
+    image: ImageData
+    formats: tuple[str, ...]
+    open_stream: ImageStream
+    cancelled: threading.Event | None
+
+    def run(self, chunks: Iterator[bytes], write: Callable[[bytes], Any]) -> int:
+        """See ``download.fetch``."""
+        return download.fetch(self.image, chunks, write, self.cancelled, self.formats)
 
 
 class ImageCache:
@@ -42,7 +68,7 @@ class ImageCache:
         self._conf, self._paths, self._host = conf.libvirt, paths, re.sub(r'[^\w.-]', '_', host)
         self._lock = threading.Lock()
         self._turns: dict[str, threading.Lock] = {}
-        self._known: dict[str, qemu_img.DiskInfo] = {}
+        self._known: dict[str, _Known] = {}
 
     def clean(self) -> None:
         """Remove what a fetch of this host left when it was cut off, and the stamps of images that somebody removed."""
@@ -52,7 +78,7 @@ class ImageCache:
             if not stamp.with_suffix('').exists():
                 stamp.unlink(missing_ok=True)
 
-    def path(self, image: Image) -> pathlib.Path:
+    def path(self, image: ImageData) -> pathlib.Path:
         """Return where an image is, or would be."""
         if not _NAME.fullmatch(image.id):
             raise exception.Failed(f'image id {image.id!r} cannot be a file name', code='image_format')
@@ -61,19 +87,18 @@ class ImageCache:
 
     def prepare(self, instance: Instance, open_stream: ImageStream, cancelled: threading.Event | None = None) -> None:
         """See ``driver.Images.prepare``."""
-        image = instance.image
-        if image is None:
-            return
-        path = self.path(image)
-        with download.in_turn(self._turn(image.id), image, cancelled):
-            if not path.exists():
-                self._fetch(image, path, open_stream, cancelled)
-            size = self._inspect_cached(image, path).virtual_size
-            touch(path)
-        download.check_fits(instance, max(size, image.virtual_size or 0))
+        for image, formats in download.wanted(instance):
+            path, fetch = self.path(image), _Fetch(image, formats, open_stream, cancelled)
+            with download.in_turn(self._turn(image.id), image, cancelled):
+                size = self._size_of_cached(fetch, path)
+                if size is None:
+                    size = self._fetch(fetch, path)
+                touch(path)
+            if image is instance.image:
+                download.check_fits(instance, size)
 
     @contextlib.contextmanager
-    def using(self, image: Image) -> Iterator[pathlib.Path]:
+    def using(self, image: ImageData) -> Iterator[pathlib.Path]:
         """Give the path of a cached image, which expiry will not take as long as the block lasts.
 
         What is made in the block and is based on it protects it from then on. :raises Retry: it is not in the cache.
@@ -91,28 +116,27 @@ class ImageCache:
 
     # -- fetching --
 
-    def _fetch(self, image: Image, path: pathlib.Path, open_stream: ImageStream,
-               cancelled: threading.Event | None) -> None:
+    def _fetch(self, fetch: _Fetch, path: pathlib.Path) -> int:
+        """Put an image into the cache and return the size of its disk."""
+        image = fetch.image
         self._check_room(image)
         part = path.with_name(f'{path.name}.{self._host}.part')
         try:
-            self._write(image, part, open_stream, cancelled)
-            self._known[path.name] = self._inspect(image, part)
+            with part.open('wb') as file:
+                size = fetch.run(fetch.open_stream(image.id), lambda chunk: concurrency.offload(file.write, chunk))
+                file.flush()
+                concurrency.offload(os.fsync, file.fileno())
+            part.chmod(0o644)
+            size = self._inspect(image, part, size)
             os.replace(part, path)
+            self._known[path.name] = _Known(_mark(path), size)
         except OSError as error:
             raise qemu_img.from_os_error(error) from error
         finally:
             part.unlink(missing_ok=True)
+        return size
 
-    def _write(self, image: Image, part: pathlib.Path, open_stream: ImageStream,
-               cancelled: threading.Event | None) -> None:
-        with part.open('wb') as file:
-            download.fetch(image, open_stream, lambda chunk: concurrency.offload(file.write, chunk), cancelled)
-            file.flush()
-            concurrency.offload(os.fsync, file.fileno())
-        part.chmod(0o644)
-
-    def _check_room(self, image: Image) -> None:
+    def _check_room(self, image: ImageData) -> None:
         space = os.statvfs(self._paths.base)
         free = space.f_bavail * space.f_frsize
         if image.size is not None and image.size > free:
@@ -120,23 +144,39 @@ class ImageCache:
 
     # -- inspection --
 
-    def _inspect_cached(self, image: Image, path: pathlib.Path) -> qemu_img.DiskInfo:
-        if path.name not in self._known:
-            self._known[path.name] = self._inspect(image, path)
-        return self._known[path.name]
+    def _size_of_cached(self, fetch: _Fetch, path: pathlib.Path) -> int | None:
+        """Return the size of the disk of an image in the cache; None if it is not there, or damaged and removed.
 
-    def _inspect(self, image: Image, path: pathlib.Path) -> qemu_img.DiskInfo:
-        disk_format = image.disk_format or ''
-        if disk_format not in download.FORMATS:
-            raise download.bad_format(image, f'disk format {disk_format!r} cannot be booted')
+        The whole file is read if it was not since this worker began, or was changed since.
+        """
         try:
-            found = qemu_img.inspect(str(path), disk_format, self._conf.image_inspection_memory_mb,
+            mark = _mark(path)
+            known = self._known.get(path.name)
+            if known is not None and known.mark == mark:
+                return known.size
+            size = self._inspect(fetch.image, path, fetch.run(_blocks(path), len))
+        except FileNotFoundError:
+            return None
+        except (exception.Failed, OSError) as error:
+            LOG.warning('image %s is damaged in the cache (%s) and is fetched again', path.name, error)
+            self._known.pop(path.name, None)
+            path.unlink(missing_ok=True)
+            return None
+        self._known[path.name] = _Known(mark, size)
+        return size
+
+    def _inspect(self, image: ImageData, path: pathlib.Path, size: int) -> int:
+        """Let qemu-img look too and return the size of the disk. It has seen nothing of what has other formats."""
+        if opened_as(image.disk_format) != QCOW2:
+            return size
+        try:
+            found = qemu_img.inspect(str(path), QCOW2, self._conf.image_inspection_memory_mb,
                                      self._conf.image_inspection_seconds)
         except ValueError as error:
             raise download.corrupt(image, str(error)) from error
         if found.foreign:
             raise download.bad_format(image, f'it refers to other files: {", ".join(found.foreign)}')
-        return found
+        return found.virtual_size
 
     # -- expiry --
 
@@ -158,6 +198,19 @@ class ImageCache:
 
     def _in_use(self) -> set[str]:
         return {base for disk in self._paths.disks() if (base := backing_file(disk)) is not None}
+
+
+def _mark(path: pathlib.Path) -> tuple[int, ...]:
+    """Return what changes when somebody writes to a file or replaces it. Who owns it, which libvirt changes, is not in
+    it."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _blocks(path: pathlib.Path) -> Iterator[bytes]:
+    with path.open('rb') as file:
+        while block := concurrency.offload(file.read, _BLOCK):
+            yield block
 
 
 def stamp_of(path: pathlib.Path) -> pathlib.Path:
@@ -191,7 +244,7 @@ def backing_file(path: pathlib.Path) -> str | None:
     try:
         with path.open('rb') as file:
             header = file.read(20)
-            if len(header) < 20 or not header.startswith(download.QCOW2_MAGIC):
+            if len(header) < 20 or not header.startswith(_QCOW2_MAGIC):
                 return None
             offset, length = struct.unpack('>QI', header[8:20])
             file.seek(offset)

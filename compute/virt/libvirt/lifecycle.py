@@ -181,9 +181,10 @@ class Lifecycle:
         """Return all that the domain's XML says, from the guest, the host and the configuration."""
         conf, instance = self._conf, guest.instance
         how = self._capabilities.platform(plan.architecture, plan.machine)
+        disks = self._disks.specs(instance, plan, how.machine)
         return DomainSpec(
             instance=instance, plan=plan, virt_type=how.virt_type, architecture=how.architecture, machine=how.machine,
-            cpu=how.cpu, disks=self._disks.specs(instance, plan, how.machine), nics=guest.nics,
+            cpu=how.cpu, disks=disks, nics=guest.nics, kernel_boot=self._disks.kernel_boot(instance, disks),
             console_log=str(self._paths.of(instance).console), vnc_listen=conf.vnc_listen,
             manufacturer=conf.smbios_manufacturer, product=conf.smbios_product,
             stats_period=conf.memory_stats_period)

@@ -50,6 +50,8 @@ class GuestPaths:
         self.ephemeral = folder / 'disk.eph0'
         self.swap = folder / 'disk.swap'
         self.config_drive = folder / 'disk.config'
+        self.kernel = folder / 'kernel'
+        self.ramdisk = folder / 'ramdisk'
         self.console = folder / 'console.log'
 
     def make(self) -> None:

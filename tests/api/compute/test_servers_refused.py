@@ -10,7 +10,7 @@ import webob
 
 from compute.exception import Unavailable
 from compute.objects.image import Image
-from tests.api.compute.compute_cloud import MEMBER
+from tests.api.compute.compute_cloud import ADMIN, MEMBER
 from tests.api.compute.serving import LATEST, Servers, message
 
 UUID = '99999999-0000-4000-8000-000000000000'
@@ -86,6 +86,53 @@ def test_images_that_do_not_fit(servers: Servers) -> None:
     assert 'queued' in message(servers.create(400, imageRef=UUID))
     images.add(dataclasses.replace(big, owner='p2'), b'x', public=False)
     assert 'could not be found' in message(servers.create(400, imageRef=UUID))
+
+
+@pytest.mark.parametrize('told', [
+    *({'disk_format': name} for name in ('vmdk', 'vdi', 'vhd', 'vhdx', 'iso', 'ploop', 'aki', 'ari', None)),
+    *({'disk_format': 'qcow2', 'container_format': name} for name in ('ova', 'ovf', 'docker', 'compressed'))])
+def test_images_that_no_host_boots(servers: Servers, told: dict[str, str | None]) -> None:
+    image = servers.api.images.add(dataclasses.replace(Image(id=UUID, container_format='bare'), **told), b'x')
+    name, value = list(told.items())[-1]
+    assert f'the {name} is {value}, it must be one of ' in message(servers.create(400, imageRef=image.id))
+    assert servers.api('GET', '/servers')['servers'] == []
+
+
+KERNEL, RAMDISK = '99999999-0000-4000-8000-00000000000a', '99999999-0000-4000-8000-00000000000b'
+
+
+@pytest.mark.parametrize(('properties', 'parts', 'words'), [
+    ({'kernel_id': KERNEL}, [], f'kernel_id {KERNEL}: image could not be found'),
+    ({'kernel_id': KERNEL, 'ramdisk_id': RAMDISK}, [Image(id=KERNEL, disk_format='aki')], f'ramdisk_id {RAMDISK}: '),
+    ({'kernel_id': 'vmlinuz'}, [], 'kernel_id vmlinuz: image could not be found'),
+    ({'kernel_id': KERNEL}, [Image(id=KERNEL, disk_format='qcow2')], 'the disk_format is qcow2'),
+    ({'kernel_id': KERNEL}, [Image(id=KERNEL, disk_format='aki', container_format='docker')], 'is docker'),
+    ({'kernel_id': KERNEL}, [Image(id=KERNEL, disk_format='aki', owner='p2')], 'could not be found'),
+    ({'kernel_id': KERNEL}, [Image(id=KERNEL, disk_format='aki', status='deactivated')], 'it must be active'),
+    ({'ramdisk_id': RAMDISK}, [Image(id=RAMDISK, disk_format='ari')], 'no kernel_id')])
+def test_kernels_that_cannot_be_booted(servers: Servers, properties: dict[str, str], parts: list[Image],
+                                       words: str) -> None:
+    images = servers.api.images
+    images.add(Image(id=UUID, disk_format='ami', container_format='ami', properties=properties), b'x')
+    for part in parts:
+        images.add(part, b'x', public=part.owner is None)
+    assert words in message(servers.create(400, imageRef=UUID))
+    assert servers.api('GET', '/servers')['servers'] == []
+
+
+def test_a_server_has_the_kernel_of_its_image(servers: Servers) -> None:
+    images = servers.api.images
+    for part in (Image(id=KERNEL, disk_format='aki', container_format='aki'), Image(id=RAMDISK, disk_format='ari')):
+        images.add(part, part.id.encode())
+    images.add(Image(id=UUID, disk_format='ami', container_format='ami',
+                     properties={'kernel_id': KERNEL, 'ramdisk_id': RAMDISK}), b'x')
+    uuid = servers.create(202, imageRef=UUID)['id']
+    image = servers.row(uuid).image
+    assert image is not None and [part.id for part in image.parts] == [KERNEL, RAMDISK]
+    assert image.kernel is not None and image.kernel.size == len(KERNEL) and image.kernel.os_hash_value
+    shown = servers.api('GET', f'/servers/{uuid}', version=LATEST, token=ADMIN)['server']
+    assert (shown['OS-EXT-SRV-ATTR:kernel_id'], shown['OS-EXT-SRV-ATTR:ramdisk_id']) == (KERNEL, RAMDISK)
+    assert shown['image']['properties'] == {'kernel_id': KERNEL, 'ramdisk_id': RAMDISK}
 
 
 def test_ports(servers: Servers) -> None:

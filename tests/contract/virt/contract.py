@@ -19,7 +19,7 @@ from compute import exception, states
 from compute.objects.image import Image
 from compute.objects.nic import Nic
 from compute.virt.driver import Driver, Guest, GuestEvent
-from tests.contract.virt.making import Source, make_guest, make_image, make_instance
+from tests.contract.virt.making import Source, make_guest, make_image, make_instance, make_part
 from tests.waiting import wait_until
 
 MIB = 1024 ** 2
@@ -38,6 +38,17 @@ class Bed:
     def image(self, properties: dict[str, str] | None = None) -> Image:
         """Return a new image of the bed's data."""
         return make_image(self.data, properties=properties or {})
+
+    def with_kernel(self) -> tuple[Guest, Source]:
+        """Return a guest whose image names a kernel and a RAM disk, and where their data comes from."""
+        parts = {name: (make_part(data, disk_format), data)
+                 for name, disk_format, data in (('kernel', 'aki', b'MZ' + bytes(9000)),
+                                                 ('ramdisk', 'ari', b'\x1f\x8b' + bytes(9000)))}
+        image = make_image(self.data, 'ami', container_format='ami',
+                           **{name: part for name, (part, _) in parts.items()})
+        guest = make_guest(image)
+        self.made.append(guest)
+        return guest, Source(self.data, others={part.id: data for part, data in parts.values()})
 
     def guest(self, **values: object) -> Guest:
         """Return a guest whose image is prepared; it is destroyed when the bed is torn down."""
@@ -89,6 +100,16 @@ class LifecycleContract:
             bed.driver.spawn(guest)
         assert guest.instance.image is not None and guest.instance.image.id in caught.value.message
         assert guest.instance.uuid not in [info.uuid for info in bed.driver.guests()]
+
+    def test_spawn_with_a_kernel_that_is_not_there_may_be_retried_elsewhere(self, bed: Bed) -> None:
+        guest, source = bed.with_kernel()
+        image = guest.instance.image
+        assert image is not None
+        bed.driver.prepare(dataclasses.replace(guest.instance, image=dataclasses.replace(image, kernel=None)), source)
+        with pytest.raises(exception.Retry) as caught:
+            bed.driver.spawn(guest)
+        assert caught.value.code == 'image_missing' and image.kernel is not None
+        assert image.kernel.id in caught.value.message
 
     def test_spawn_refuses_an_unbound_port(self, bed: Bed) -> None:
         nic = Nic(port_id='p-1', network_id='n-1', mac='52:54:00:00:00:01', vif_type='binding_failed')
@@ -250,6 +271,27 @@ class ImageContract:
         with pytest.raises(exception.Failed) as caught:
             bed.driver.prepare(make_instance(make_image(data, disk_format)), Source(data))
         assert caught.value.code == 'image_format'
+
+    def test_kernel_and_ram_disk_are_fetched_too(self, bed: Bed) -> None:
+        guest, source = bed.with_kernel()
+        bed.driver.prepare(guest.instance, source)
+        assert source.opened == 3
+        bed.driver.prepare(guest.instance, source)
+        assert source.opened == 3
+
+    @pytest.mark.parametrize('which', ['kernel', 'ramdisk'])
+    @pytest.mark.parametrize(('lie', 'code'), [
+        ({'os_hash_value': '0' * 128}, 'image_corrupt'), ({'disk_format': 'qcow2'}, 'image_format'),
+        ({'container_format': 'docker'}, 'image_format')])
+    def test_a_kernel_that_is_no_such_thing_is_refused(self, bed: Bed, which: str, lie: dict[str, object],
+                                                       code: str) -> None:
+        guest, source = bed.with_kernel()
+        image = guest.instance.image
+        assert image is not None
+        wrong = dataclasses.replace(image, **{which: dataclasses.replace(getattr(image, which), **lie)})
+        with pytest.raises(exception.Failed) as caught:
+            bed.driver.prepare(dataclasses.replace(guest.instance, image=wrong), source)
+        assert caught.value.code == code and getattr(image, which).id in caught.value.message
 
     def test_an_image_larger_than_the_flavors_disk_is_refused(self, bed: Bed) -> None:
         image = make_image(bytes(MIB), virtual_size=2 * 1024 ** 3)

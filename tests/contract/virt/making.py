@@ -11,7 +11,7 @@ from oslo_config import cfg
 
 from compute.conf import register
 from compute.objects.flavor import Flavor
-from compute.objects.image import Image
+from compute.objects.image import Image, ImageData
 from compute.objects.instance import Instance
 from compute.virt.driver import Guest
 
@@ -38,6 +38,11 @@ def make_image(data: bytes, disk_format: str = 'raw', **values: object) -> Image
     return Image(**{**told, **values})  # type: ignore[arg-type]
 
 
+def make_part(data: bytes, disk_format: str) -> ImageData:
+    """Return a kernel or RAM disk that an image names."""
+    return make_image(data, disk_format, container_format=disk_format).data()
+
+
 def make_flavor(**values: object) -> Flavor:
     """Return a tiny flavor."""
     told: dict[str, object] = {'flavorid': '1', 'name': 'm1.test', 'vcpus': 1, 'memory_mb': 64, 'root_gb': 1}
@@ -59,15 +64,17 @@ def make_guest(image: Image | None = None, **values: object) -> Guest:
 
 
 class Source:
-    """An image service of one image: counts how often its data was opened."""
+    """An image service: counts how often data was opened. ``others`` is the data of all but one image, by id."""
 
-    def __init__(self, data: bytes, chunk: int = 65536, before: Callable[[], object] | None = None) -> None:
+    def __init__(self, data: bytes, chunk: int = 65536, before: Callable[[], object] | None = None,
+                 others: dict[str, bytes] | None = None) -> None:
         self.data, self.opened = data, 0
-        self._chunk, self._before = chunk, before
+        self._chunk, self._before, self._others = chunk, before, others or {}
 
-    def __call__(self) -> Iterator[bytes]:
+    def __call__(self, image_id: str) -> Iterator[bytes]:
         self.opened += 1
         if self._before is not None:
             self._before()
-        for start in range(0, len(self.data), self._chunk):
-            yield self.data[start:start + self._chunk]
+        data = self._others.get(image_id, self.data)
+        for start in range(0, len(data), self._chunk):
+            yield data[start:start + self._chunk]

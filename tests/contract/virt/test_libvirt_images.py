@@ -8,21 +8,23 @@ import os
 import pathlib
 import shutil
 import subprocess
+import threading
 from typing import Any
 
 import pytest
 
 from compute import exception
 from compute.objects.instance import Instance
-from compute.virt import download
+from compute.virt import download, hardware
 from compute.virt.driver import Guest
 from compute.virt.libvirt import qemu_img
 from compute.virt.libvirt.disks import Disks
 from compute.virt.libvirt.driver import LibvirtDriver
 from compute.virt.libvirt.images import ImageCache, backing_file
 from compute.virt.libvirt.paths import Paths
+from compute.virt.libvirt.xml.spec import KernelBoot
 from tests.contract.virt.contract import Bed, ImageContract
-from tests.contract.virt.making import Source, make_conf, make_image, make_instance
+from tests.contract.virt.making import Source, make_conf, make_image, make_instance, make_part
 
 pytestmark = pytest.mark.skipif(shutil.which('qemu-img') is None, reason='needs qemu-img')
 DATA = bytes(65536)
@@ -105,14 +107,125 @@ def test_a_data_file_is_refused(store: Store, tmp_path: pathlib.Path) -> None:
 def test_a_data_file_is_refused_before_qemu_sees_it(tmp_path: pathlib.Path) -> None:
     data = make_qcow2(tmp_path / 'made.qcow2', '-o', f'data_file={tmp_path}/secret,data_file_raw=on')
     with pytest.raises(exception.Failed, match='external data file'):
-        download.check_header(make_image(data, 'qcow2'), data[:512])
+        download.fetch(make_image(data, 'qcow2'), [data], len)
+
+
+@pytest.mark.parametrize('told', [{'disk_format': 'vmdk'}, {'disk_format': 'aki'}, {'disk_format': None},
+                                  {'container_format': 'ova'}, {'container_format': 'docker'}])
+def test_what_cannot_be_booted_is_not_even_fetched(store: Store, told: dict[str, Any]) -> None:
+    source = Source(DATA)
+    with pytest.raises(exception.Failed, match='cannot be booted') as caught:
+        store.images.prepare(make_instance(make_image(DATA, **told)), source)
+    assert caught.value.code == 'image_format' and source.opened == 0 and list(store.paths.base.iterdir()) == []
+
+
+@pytest.mark.parametrize('linked', [True, False])
+def test_kernel_and_ram_disk_stay_with_the_guest(store: Store, monkeypatch: pytest.MonkeyPatch, linked: bool) -> None:
+    kernel, ramdisk = b'MZ' + bytes(9000), b'\x1f\x8b' + bytes(9000)
+    image = make_image(DATA, 'ami', kernel=make_part(kernel, 'aki'), ramdisk=make_part(ramdisk, 'ari'))
+    instance, parts = make_instance(image), {each.id: data for each, data in zip(image.parts, (kernel, ramdisk),
+                                                                               strict=True)}
+    if not linked:
+        def refuse(*args: Any) -> None:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        monkeypatch.setattr(pathlib.Path, 'hardlink_to', refuse)
+    store.images.prepare(instance, Source(DATA, others=parts))
+    store.disks.create(Guest(instance=instance))
+    paths = store.paths.of(instance)
+    for stamp in store.paths.base.iterdir():
+        os.utime(stamp, (1, 1))
+    assert store.images.expire(3600) == sorted(part.id for part in image.parts)
+    assert (paths.kernel.read_bytes(), paths.ramdisk.read_bytes()) == (kernel, ramdisk)
+    store.disks.check(instance)
+    disks = store.disks.specs(instance, hardware.plan(instance), 'pc')
+    assert store.disks.kernel_boot(instance, disks) == KernelBoot(
+        kernel=str(paths.kernel), ramdisk=str(paths.ramdisk), command_line='root=/dev/vda console=tty0 console=ttyS0')
+    paths.ramdisk.unlink()
+    with pytest.raises(exception.Failed, match='RAM disk') as caught:
+        store.disks.check(instance)
+    assert caught.value.code == 'disk_missing'
+
+
+def test_an_image_may_give_the_command_line(store: Store) -> None:
+    image = make_image(DATA, kernel=make_part(DATA, 'aki'), properties={'os_command_line': 'quiet root=LABEL=rootfs'})
+    boot = store.disks.kernel_boot(make_instance(image), ())
+    assert boot is not None and (boot.command_line, boot.ramdisk) == ('quiet root=LABEL=rootfs', None)
+    assert store.disks.kernel_boot(make_instance(make_image(DATA)), ()) is None
+
+
+def test_every_call_of_qemu_img_names_the_format(store: Store, tmp_path: pathlib.Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would find out by itself otherwise, from data that users uploaded or guests wrote."""
+    data, calls, run = make_qcow2(tmp_path / 'made.qcow2'), [], subprocess.run
+
+    def noted(command: list[str], *args: Any, **kwargs: Any) -> Any:
+        calls.append([os.path.basename(word) for word in command])
+        return run(command, *args, **kwargs)
+    monkeypatch.setattr(subprocess, 'run', noted)
+    for image in (make_image(data, 'qcow2'), make_image(DATA), None):
+        instance = make_instance(image)
+        store.images.prepare(instance, Source(data if image and image.disk_format == 'qcow2' else DATA))
+        store.disks.create(Guest(instance=instance))
+    calls = [call for call in calls if 'qemu-img' in call]
+    assert {call[call.index('qemu-img') + 1] for call in calls} == {'info', 'create'}
+    assert all('-f' in call and ('-b' not in call or '-F' in call) for call in calls)
+
+
+def test_an_ami_is_a_raw_disk(store: Store) -> None:
+    instance = make_instance(make_image(DATA, 'ami', container_format='ami'))
+    store.images.prepare(instance, Source(DATA))
+    store.disks.create(Guest(instance=instance))
+    assert info(store.paths.of(instance).disk)['backing-filename-format'] == 'raw'
+
+
+@pytest.mark.parametrize('damage', ['cut', 'changed', 'empty', 'longer'])
+@pytest.mark.parametrize('disk_format', ['raw', 'qcow2'])
+@pytest.mark.parametrize('restarted', [False, True])
+def test_a_damaged_image_is_fetched_again(store: Store, tmp_path: pathlib.Path, disk_format: str, damage: str,
+                                          restarted: bool) -> None:
+    """Every later boot of the image on this host would fail, or start from wrong data."""
+    data = make_qcow2(tmp_path / 'made.qcow2') if disk_format == 'qcow2' else DATA
+    instance, source = make_instance(make_image(data, disk_format)), Source(data)
+    store.images.prepare(instance, source)
+    path = store.images.path(instance.image)  # type: ignore[arg-type]
+    before = path.stat()
+    path.write_bytes({'cut': data[:-1], 'changed': data[:-1] + b'x', 'empty': b'', 'longer': data + b'x'}[damage])
+    cache = Store(store.paths.root).images if restarted else store.images
+    # A file system may tell time in steps: what was written at once may look as old as before.
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + (0 if restarted else 1)))
+    cache.prepare(instance, source)
+    assert source.opened == 2 and path.read_bytes() == data
+    cache.prepare(instance, source)
+    assert source.opened == 2
+
+
+def test_an_undamaged_image_is_read_once_and_not_fetched(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance, source = make_instance(make_image(DATA)), Source(DATA)
+    store.images.prepare(instance, source)
+    cache, read = Store(store.paths.root).images, []
+    fetch = download.fetch
+    monkeypatch.setattr(download, 'fetch', lambda *args: read.append(args[0].id) or fetch(*args))
+    path = cache.path(instance.image)  # type: ignore[arg-type]
+    for _ in range(3):
+        cache.prepare(instance, source)
+        os.chmod(path, 0o444)  # as libvirt changes who may read it
+    assert source.opened == 1 and read == [instance.image.id]  # type: ignore[union-attr]
+
+
+def test_the_reading_of_a_cached_image_can_be_cancelled(store: Store) -> None:
+    instance, source, cancelled = make_instance(make_image(DATA)), Source(DATA), threading.Event()
+    store.images.prepare(instance, source)
+    cancelled.set()
+    with pytest.raises(exception.Stale):
+        Store(store.paths.root).images.prepare(instance, source, cancelled)
+    assert store.images.path(instance.image).exists()  # type: ignore[arg-type]
 
 
 def test_a_cut_off_qcow2_is_refused(store: Store, tmp_path: pathlib.Path) -> None:
     data = make_qcow2(tmp_path / 'made.qcow2')[:64]
     with pytest.raises(exception.Failed) as caught:
         store.images.prepare(make_instance(make_image(data, 'qcow2')), Source(data))
-    assert caught.value.code == 'image_corrupt'
+    assert caught.value.code == 'image_format' and 'cut off' in caught.value.message
 
 
 def test_the_virtual_size_counts_not_the_claimed(store: Store, tmp_path: pathlib.Path) -> None:

@@ -38,6 +38,15 @@ class Cpu:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KernelBoot:
+    """A direct kernel boot: what QEMU loads in place of a boot loader. Paths on the host."""
+
+    kernel: str
+    ramdisk: str | None
+    command_line: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DomainSpec:
     """All that a domain's XML says."""
 
@@ -49,6 +58,7 @@ class DomainSpec:
     cpu: Cpu = field(default_factory=Cpu)
     disks: tuple[Disk, ...] = ()
     nics: tuple[Nic, ...] = ()
+    kernel_boot: KernelBoot | None = None
     console_log: str = ''
     vnc_listen: str = '127.0.0.1'
     manufacturer: str = ''

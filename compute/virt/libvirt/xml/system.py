@@ -8,9 +8,13 @@ from compute.virt.libvirt.xml.spec import DomainSpec
 
 def operating_system(spec: DomainSpec) -> Element:
     """Return what the machine is and how it starts. The boot order stands with the disks."""
+    direct = spec.kernel_boot
     return element(
         'os',
         element('type', text='hvm', arch=spec.architecture, machine=spec.machine),
+        element('kernel', text=direct.kernel) if direct else None,
+        element('initrd', text=direct.ramdisk) if direct and direct.ramdisk else None,
+        element('cmdline', text=direct.command_line) if direct else None,
         element('bootmenu', enable='yes') if spec.plan.boot_menu else None,
         element('smbios', mode='sysinfo') if spec.is_x86 else None,
         firmware='efi' if spec.plan.firmware == 'uefi' else None)
