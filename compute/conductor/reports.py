@@ -16,7 +16,7 @@ from compute import exception, metrics, states
 from compute.conductor import delete, ending
 from compute.conductor.conductor import Conductor
 from compute.conductor.reaper import module_of
-from compute.db import hosts, instances, operations, services
+from compute.db import hosts, injected_files, instances, operations, services
 from compute.objects.host import Inventory
 from compute.objects.instance import Instance
 from compute.objects.kinds import kind_of
@@ -67,7 +67,8 @@ class ReportsEndpoint(Reports):
         if instance is None or not operations.seize(connection, operation.id, owner_of(report.host),
                                                     report.incarnation, self._options.lease):
             return None
-        return Work(operation=operations.get(connection, operation.id), instance=instance)
+        return Work(operation=operations.get(connection, operation.id), instance=instance,
+                    files=injected_files.contents(connection, instance))
 
     def heartbeat(self, context: ctx.RequestContext, *, host: str, incarnation: str, operations: tuple[int, ...],
                   problems: tuple[str, ...] = (), health: dict[str, Any] | None = None) -> tuple[int, ...]:
@@ -103,7 +104,8 @@ class ReportsEndpoint(Reports):
             if stage is not None:
                 self._note(connection, operation, instance, (StageBegan(name=stage),), host)
             leased = dataclasses.replace(operation, updated_at=now())
-            return Work(operation=leased, instance=instance, noted=stage)
+            return Work(operation=leased, instance=instance, noted=stage,
+                        files=injected_files.contents(connection, instance))
         with _refusals('begin', host, incarnation, operation_id):
             return self._db.transaction(write)
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from compute import exception
+from compute.db import injected_files
 from compute.db.tables import instances as table
 from compute.objects.flavor import Flavor
 from compute.objects.image import Image
@@ -25,7 +26,7 @@ COLUMNS = (
     'metadata', 'user_data', 'created_at', 'updated_at', 'launched_at', 'terminated_at', 'deleted')
 # Fields that nobody filters by: together in ``extra``.
 EXTRA = ('key_data', 'key_type', 'security_groups', 'scheduler_hints', 'trusted_image_certificates', 'disk_config',
-         'root_device_name', 'locked_by', 'locked_reason')
+         'root_device_name', 'locked_by', 'locked_reason', 'file_paths')
 
 
 # What from_row reads: not the copies of the flavor's and image's members that claims and filters are worked out from.
@@ -58,7 +59,8 @@ def from_row(row: Any, names: Sequence[str] | None = None) -> Instance:
         scheduler_hints=extra.get('scheduler_hints', {}),
         trusted_image_certificates=_optional_tuple(extra.get('trusted_image_certificates')),
         disk_config=extra.get('disk_config', 'MANUAL'), root_device_name=extra.get('root_device_name'),
-        locked_by=extra.get('locked_by'), locked_reason=extra.get('locked_reason'))
+        locked_by=extra.get('locked_by'), locked_reason=extra.get('locked_reason'),
+        file_paths=tuple(extra.get('file_paths', ())))
 
 
 def _optional_tuple(value: Any) -> tuple[str, ...] | None:
@@ -154,7 +156,8 @@ def merge_extra(connection: Connection, uuid: str, **values: Any) -> None:
 
 
 def mark_deleted(connection: Connection, uuid: str) -> bool:
-    """Let a server be gone: it is no longer found; the janitor removes the row later."""
+    """Let a server be gone: it is no longer found; the janitor removes the row later, and its files go now."""
+    injected_files.forget(connection, uuid)
     return update(connection, uuid, deleted=True, vm_state='deleted', task_state=None, terminated_at=now(),
                   operation_id=None)
 

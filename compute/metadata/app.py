@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import logging
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -11,14 +13,16 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from compute import exception
-from compute.db import instances
+from compute.db import injected_files, instances
 from compute.metadata import documents, identity
+from compute.objects import guest_documents
 from compute.objects.instance import Instance
 from compute.rest.errors import TITLES
 
 LOG = logging.getLogger(__name__)
 _MAX_PASSWORD = 1024
 _MAX_CACHED = 5000
+_CONTENT = re.compile(f'/openstack/{guest_documents.CONTENT}/([0-9]{{4}})/?')
 
 
 class Metadata:
@@ -53,6 +57,8 @@ class Metadata:
             return self._password(method, instance, environ)
         if method not in ('GET', 'HEAD'):
             raise exception.ComputeError(f'{method} is not allowed here', status=405)
+        if match := _CONTENT.fullmatch(path):
+            return 200, self._content(instance, int(match[1])) if method == 'GET' else b'', 'application/octet-stream'
         body = documents.lookup(instance, path, self._group_names)
         kind = 'application/json' if path.endswith('.json') else 'text/plain; charset=utf-8'
         return 200, body if method == 'GET' else b'', kind
@@ -70,6 +76,13 @@ class Metadata:
             while len(self._cached) > _MAX_CACHED:
                 self._cached.popitem(last=False)
         return instance
+
+    def _content(self, instance: Instance, number: int) -> bytes:
+        """Return the content of a file that the user put into the server. It is not cached: it may be large."""
+        content = self._db.read(lambda connection: injected_files.content(connection, instance.uuid, number))
+        if content is None:
+            raise exception.NotFound(f'There is no {guest_documents.CONTENT}/{number:04} here')
+        return base64.b64decode(content)
 
     def _password(self, method: str, instance: Instance, environ: dict[str, Any]) -> tuple[int, bytes, str]:
         kind = 'text/plain; charset=utf-8'

@@ -6,6 +6,7 @@ Pure functions from values to documents. Versions of the openstack tree only eve
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from compute.objects.nic import Nic
 VERSIONS = ('2012-08-10', '2013-04-04', '2013-10-17', '2015-10-15', '2016-06-30', '2016-10-06', '2017-02-22',
             '2018-08-27', '2020-10-14', '2025-04-04')
 LATEST = 'latest'
+CONTENT = 'content'
 DOMAIN = 'novalocal'
 
 
@@ -27,18 +29,26 @@ def versions() -> tuple[str, ...]:
     return (*VERSIONS, LATEST)
 
 
-def tree(instance: Instance, nics: tuple[Nic, ...], group_names: Mapping[str, str], *,
-         admin_pass: str | None = None) -> dict[str, bytes]:
-    """Return every file of the config drive by its path. ``group_names`` maps ids of security groups to names."""
-    files: dict[str, bytes] = {}
+def tree(instance: Instance, nics: tuple[Nic, ...], group_names: Mapping[str, str], *, admin_pass: str | None = None,
+         files: tuple[str, ...] = ()) -> dict[str, bytes]:
+    """Return every document of the config drive by its path.
+
+    :param group_names: names of security groups by id.
+    :param files: contents, in base64, of the files that the user put into the server; without, none is listed.
+    """
+    if len(files) != len(instance.file_paths):
+        instance = dataclasses.replace(instance, file_paths=())
+    documents = {f'openstack/{CONTENT}/{number:04}': base64.b64decode(content)
+                 for number, (_, content) in enumerate(zip(instance.file_paths, files, strict=False))}
     for version in versions():
         for name, content in openstack(instance, nics, version, admin_pass=admin_pass).items():
-            files[f'openstack/{version}/{name}'] = content
+            documents[f'openstack/{version}/{name}'] = content
     for version in (ec2_documents.VERSIONS[-1], LATEST):
-        files[f'ec2/{version}/meta-data.json'] = _json(ec2_documents.meta_data(instance, nics, version, group_names))
+        documents[f'ec2/{version}/meta-data.json'] = _json(
+            ec2_documents.meta_data(instance, nics, version, group_names))
         if instance.user_data:
-            files[f'ec2/{version}/user-data'] = user_data(instance)
-    return files
+            documents[f'ec2/{version}/user-data'] = user_data(instance)
+    return documents
 
 
 def openstack(instance: Instance, nics: tuple[Nic, ...], version: str, *,
@@ -64,6 +74,9 @@ def meta_data(instance: Instance, nics: tuple[Nic, ...], version: str, *,
         'launch_index': instance.launch_index, 'availability_zone': instance.availability_zone}
     if instance.metadata:
         found['meta'] = instance.metadata
+    if instance.file_paths:
+        found['files'] = [{'path': path, 'content_path': f'/{CONTENT}/{number:04}'}
+                          for number, path in enumerate(instance.file_paths)]
     if instance.key_name and instance.key_data:
         found['public_keys'] = {instance.key_name: instance.key_data}
         found['keys'] = [{'name': instance.key_name, 'type': instance.key_type, 'data': instance.key_data}]

@@ -34,7 +34,10 @@ class Brief(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """One server. States are the words of ``compute.states``; ``power_state`` its integers. Times are UTC."""
+    """One server. States are the words of ``compute.states``; ``power_state`` its integers. Times are UTC.
+
+    ``file_paths``: of the files that the user put into it; their contents are kept apart.
+    """
 
     id: int = 0
     uuid: str
@@ -70,6 +73,7 @@ class Instance:
     access_ip_v6: str | None = None
     disk_config: str = 'MANUAL'
     root_device_name: str | None = '/dev/vda'
+    file_paths: tuple[str, ...] = ()
     reservation_id: str = ''
     launch_index: int = 0
     locked: bool = False

@@ -84,12 +84,14 @@ class StageBegan:
 class Work:
     """What a worker needs to go on with an operation: nothing else has to be read.
 
-    ``noted``: the stage that was written with its lease; the operation shows the one before that.
+    ``noted``: the stage that was written with its lease; the operation shows the one before that. ``files``: contents,
+    in base64, of the files at ``instance.file_paths``; a host gets them with each operation that it begins.
     """
 
     operation: Operation
     instance: Instance
     noted: str | None = None
+    files: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,7 +50,8 @@ class Create:
             self._driver.prepare(instance, lambda image_id: self._images.download(None, image_id), job.cancelled)
         job.stage('spawning')
         job.sure()
-        self._driver.spawn(guest_of(self._options, instance, nics, self._group_names, job.args.get('admin_pass')))
+        self._driver.spawn(guest_of(self._options, instance, nics, self._group_names, job.args.get('admin_pass'),
+                                    job.work.files))
         job.check()
         self._drop_surplus(job, nics)
         info = self._driver.guest_info(instance.uuid)

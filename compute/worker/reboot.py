@@ -22,7 +22,8 @@ class Reboot(PowerHandler):
             job.stage('rebooting_hard')
             job.stage('reboot_started_hard')
             job.sure()
-            self._driver.reboot_hard(guest_of(self._options, job.instance, job.instance.nics, self._group_names))
+            self._driver.reboot_hard(guest_of(self._options, job.instance, job.instance.nics, self._group_names,
+                                              files=job.work.files))
         return InstanceUpdate(vm_state=states.ACTIVE, power_state=states.RUNNING, clear_fault=True)
 
     def _softly(self, job: Job) -> bool:

@@ -20,5 +20,6 @@ class Start(PowerHandler):
         """Define the guest anew and start it; a guest that runs is left alone."""
         job.stage('powering_on')
         job.sure()
-        self._driver.power_on(guest_of(self._options, job.instance, job.instance.nics, self._group_names))
+        self._driver.power_on(guest_of(self._options, job.instance, job.instance.nics, self._group_names,
+                                       files=job.work.files))
         return InstanceUpdate(vm_state=states.ACTIVE, power_state=states.RUNNING, clear_fault=True)

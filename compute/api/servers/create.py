@@ -8,6 +8,7 @@ from typing import Any
 
 from compute.api.schema import canonical_address, is_true
 from compute.api.servers import fields
+from compute.api.servers.personality import files_of
 from compute.control.instances import create as control
 from compute.control.instances.request import Created, CreateRequest
 from compute.exception import Invalid
@@ -55,10 +56,10 @@ def request_of(call: Call, password: str) -> CreateRequest:
     body = call.body
     zone, host, node = _destination(call)
     minimum, maximum = _counts(body)
-    _files(body)
     return CreateRequest(
         name=body['name'], image_id=_image(body), flavor_id=_last(body['flavorRef']), networks=_networks(call),
-        key_name=body.get('key_name'), user_data=body.get('user_data'), metadata=body.get('metadata', {}),
+        key_name=body.get('key_name'), user_data=body.get('user_data'), files=files_of(body),
+        metadata=body.get('metadata', {}),
         tags=tuple(dict.fromkeys(body.get('tags', ()))), description=_description(call),
         hostname=_hostname(body, maximum), security_groups=_groups(body),
         availability_zone=zone, host=host, node=node, config_drive=is_true(body.get('config_drive') or False),
@@ -94,13 +95,6 @@ def _hostname(body: dict[str, Any], count: int) -> str | None:
         raise Invalid(f'hostname cannot be given to several servers, and max_count is {count}: leave it out, and host '
                       'names are made of the name', code='hostname_ambiguous')
     return hostname
-
-
-def _files(body: dict[str, Any]) -> None:
-    """:raises Invalid: files are to be put into the server, which this cloud does with user_data only."""
-    if body.get('personality'):
-        raise Invalid('personality: files are not injected into servers by this cloud; give them in user_data',
-                      code='personality_not_served')
 
 
 def _counts(body: dict[str, Any]) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from compute.api.changes import servers as changes
 from compute.api.schema import BOOLEAN, HOST, NAME, STRING, TEXT, UUID, whole
+from compute.api.servers.personality import PERSONALITY
 from compute.rest.fields import Between, Either, ListOf, Required, Since, Until, fields
 from compute.rest.op import Body, View
 from compute.rest.versions import window
@@ -24,7 +25,6 @@ _IP_V4 = {'type': 'string', 'format': 'ipv4'}
 _IP_V6 = {'type': 'string', 'format': 'ipv6'}
 _DISK_CONFIG = {'type': 'string', 'enum': ['AUTO', 'MANUAL']}
 _ADDRESS = {'type': 'string', 'anyOf': [_IP_V4, _IP_V6]}
-_PERSONALITY = ListOf(fields(path={**STRING, 'maxLength': 255}, contents=STRING))
 _IMAGE = {'type': 'string', 'anyOf': [{'format': 'uuid'}, {'maxLength': 0}, {
     'pattern': r'^https?://[^\s]+/[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z'}]}
 _HOSTS_OF = {'anyOf': [UUID, {'type': 'array', 'items': UUID, 'maxItems': 1000, 'uniqueItems': True}]}
@@ -62,7 +62,7 @@ CREATE = Body('server', fields({
     'networks': _NETWORKS,
     'OS-DCF:diskConfig': _DISK_CONFIG,
     'accessIPv4': _IP_V4, 'accessIPv6': _IP_V6,
-    'personality': Until('2.57', _PERSONALITY),
+    'personality': Until('2.57', PERSONALITY),
     'availability_zone': {'type': 'string', 'minLength': 1, 'maxLength': 255},
     'block_device_mapping': ListOf({'type': 'object'}),
     'block_device_mapping_v2': ListOf(_BLOCK_DEVICE),

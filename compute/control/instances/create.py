@@ -13,9 +13,9 @@ from compute import exception, states
 from compute.context import RequestContext
 from compute.control import operation
 from compute.control.cloud import Cloud
-from compute.control.instances import boot_image, checks
+from compute.control.instances import boot_image, checks, files
 from compute.control.instances.request import Created, CreateRequest
-from compute.db import instances, operations, quotas, server_groups
+from compute.db import injected_files, instances, operations, quotas, server_groups
 from compute.objects.flavor import Flavor
 from compute.objects.image import Image
 from compute.objects.instance import Instance
@@ -96,7 +96,8 @@ def _plan(context: RequestContext, request: CreateRequest, count: int, flavor: F
             tags=request.tags, security_groups=groups, scheduler_hints=request.hints,
             server_group=_group_hint(request), trusted_image_certificates=request.trusted_image_certificates,
             access_ip_v4=request.access_ip_v4, access_ip_v6=request.access_ip_v6, disk_config=request.disk_config,
-            reservation_id=reservation, launch_index=number, created_at=time, updated_at=time))
+            file_paths=tuple(file.path for file in request.files), reservation_id=reservation, launch_index=number,
+            created_at=time, updated_at=time))
     return planned
 
 
@@ -109,6 +110,7 @@ def _write(cloud: Cloud, connection: Connection, context: RequestContext, reques
            flavor: Flavor, plan: Callable[[int], list[Instance]], args: dict[str, Any]) -> list[Work]:
     limits = quotas.limits_of(connection, cloud.conf, context.project_id or '', context.user_id, binding=True)
     _check_metadata(limits, request)
+    files.check_quota(limits, request.files)
     planned = plan(_charge(connection, limits, context, flavor, request))
     if group := planned[0].server_group:
         server_groups.add_members(connection, group, [instance.uuid for instance in planned], limits)
@@ -119,6 +121,7 @@ def _write(cloud: Cloud, connection: Connection, context: RequestContext, reques
             begin_within=cloud.conf.conductor.begin_timeout))
         instances.insert(connection, instance, opened.id)
         works.append(Work(operation=opened, instance=instance))
+    injected_files.insert(connection, [instance.uuid for instance in planned], request.files)
     return works
 
 

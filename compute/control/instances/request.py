@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from compute.objects.injected_file import InjectedFile
 from compute.objects.nic import NicRequest
 
 AUTO, NONE = 'auto', 'none'
@@ -23,6 +24,7 @@ class CreateRequest:
     networks: tuple[NicRequest, ...] | str | None = None
     key_name: str | None = None
     user_data: str | None = None
+    files: tuple[InjectedFile, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     description: str | None = None

@@ -61,6 +61,16 @@ instances = sa.Table(
     sa.Index('instances_terminated', 'deleted', 'terminated_at'),
 )
 
+# Not in the row of the server: lists would read up to a hundred KiB for each.
+injected_files = sa.Table(
+    'injected_files', metadata,
+    sa.Column('id', BigId, primary_key=True, autoincrement=True),
+    uuid_column('instance_uuid', nullable=False),
+    sa.Column('number', sa.Integer, nullable=False),
+    sa.Column('content', Text, nullable=False),
+    sa.UniqueConstraint('instance_uuid', 'number', name='one_file_per_number'),
+)
+
 claims = sa.Table(
     'claims', metadata,
     sa.Column('id', BigId, primary_key=True, autoincrement=True),

@@ -68,12 +68,6 @@ def test_min_above_max(servers: Servers) -> None:
     assert 'min_count' in message(servers.create(400, min_count=3, max_count=2))
 
 
-def test_files_are_not_dropped_in_silence(servers: Servers) -> None:
-    files = [{'path': '/etc/motd', 'contents': 'aGk='}]
-    assert 'personality' in message(servers.create(400, version='2.1', personality=files))
-    assert 'personality' in message(servers.create(400, version='2.1', personality=[{'where': '/'}]))
-
-
 def test_images_that_do_not_fit(servers: Servers) -> None:
     images, big = servers.api.images, Image(id=UUID, name='big', disk_format='raw')
     images.add(dataclasses.replace(big, min_ram=4096))

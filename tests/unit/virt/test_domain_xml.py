@@ -48,7 +48,8 @@ def test_the_frame() -> None:
 
 
 def test_a_direct_kernel_boot() -> None:
-    whole = make_spec(kernel_boot=KernelBoot(kernel='/i/kernel', ramdisk='/i/ramdisk', command_line='root=/dev/vda <1>'))
+    boot = KernelBoot(kernel='/i/kernel', ramdisk='/i/ramdisk', command_line='root=/dev/vda <1>')
+    whole = make_spec(kernel_boot=boot)
     assert text(domain(whole).find('os')) == (
         '<os><type arch="x86_64" machine="pc">hvm</type><kernel>/i/kernel</kernel><initrd>/i/ramdisk</initrd>'
         '<cmdline>root=/dev/vda &lt;1&gt;</cmdline><smbios mode="sysinfo" /></os>')
