@@ -143,24 +143,6 @@ def test_create(host: Host) -> None:
     assert {port.host for port in host.networks.ports} == {'h1'}
 
 
-@pytest.mark.parametrize('kind', ['create', 'start', 'reboot'])
-def test_files_reach_the_guest_with_every_start(host: Host, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    seen: list[Any] = []
-    instance = host.instance(file_paths=('/etc/motd',), config_drive=False)
-    assert host.run(host.work('create', instance))
-    for name in ('spawn', 'power_on', 'reboot_hard'):
-        monkeypatch.setattr(host.driver, name, lambda guest, act=getattr(host.driver, name): (
-            seen.append(guest.config_drive), act(guest)))
-    if kind == 'create':
-        host.driver.destroy(instance)
-    args = {'args': {'type': 'HARD', 'nics': []}} if kind == 'reboot' else {}
-    work = dataclasses.replace(host.work(kind, instance, **args), files=('aGVsbG8=',))
-    host.conductor.works[work.operation.id] = work
-    ended = host.run(work)
-    assert ended is not None and ended[0] == 'finish'
-    assert [drive['openstack/content/0000'] for drive in seen] == [b'hello']
-
-
 def test_delete_gives_back_what_the_user_brought(host: Host) -> None:
     mine = host.networks.add_port(host.network, project_id='p1')
     ended = host.run(host.work('create', nics=(NicRequest(port_id=mine), NicRequest(network_id=host.network))))
