@@ -44,11 +44,11 @@ _VMDK_TYPES = ('monolithicsparse', 'streamoptimized')
 logging.getLogger(format_inspector.__name__).setLevel(logging.CRITICAL)
 
 
-class Refused(Exception):
+class DataRefused(Exception):
     """The data must not be used; the text says why, as the end of a sentence, and is fit for users."""
 
 
-class Inspection:
+class FormatInspection:
     """Feed it every chunk, then ``finish``. Chunks may be of any size.
 
     :param disk_format: as declared. :param container_format: with another than those of ``CONTAINERS`` the data may be
@@ -81,12 +81,12 @@ class Inspection:
         self._waiting = b'' if self._decided else data[start:]
 
     def check_beginning(self) -> None:
-        """Raise as soon as what passed so far shows that the data is refused. :raises Refused:"""
+        """Raise as soon as what passed so far shows that the data is refused. :raises DataRefused:"""
         if self._length >= _PIECE and (found := self._found()) is not None:
             self._check(found, whole=False)
 
     def finish(self) -> int | None:
-        """Return the bytes of the disk, None where they cannot be told. :raises Refused:"""
+        """Return the bytes of the disk, None where they cannot be told. :raises DataRefused:"""
         self._end()
         found = self._found() or {}
         self._check(found, whole=True)
@@ -97,7 +97,7 @@ class Inspection:
         self._end()
         try:
             return self._size(self._found() or {})
-        except Refused:
+        except DataRefused:
             return None
 
     def _pass_on(self, piece: bytes) -> None:
@@ -117,7 +117,7 @@ class Inspection:
         try:
             inspectors = self._inspectors.formats
         except Exception as error:
-            raise Refused('its format cannot be told') from error
+            raise DataRefused('its format cannot be told') from error
         if inspectors is None:
             return None
         found = {str(inspector): inspector for inspector in inspectors}
@@ -130,17 +130,17 @@ class Inspection:
 
     def _check(self, found: dict[str, Any], whole: bool) -> None:
         if len(found) > 1 and not found.keys() <= {'iso', 'gpt'}:
-            raise Refused(f'it is of several formats at once: {", ".join(sorted(found))}')
+            raise DataRefused(f'it is of several formats at once: {", ".join(sorted(found))}')
         for name in sorted(found.keys() - self._allowed):
             if not (self._wrapped and name in _DISKS):
-                raise Refused(f'it is declared {self._declared} but its data is {name}')
+                raise DataRefused(f'it is declared {self._declared} but its data is {name}')
         if self._declared == 'iso' and 'iso' not in found and not self._wrapped:
-            raise Refused(f'it is declared iso but its data is {", ".join(found) or RAW}')
+            raise DataRefused(f'it is declared iso but its data is {", ".join(found) or RAW}')
         for name, inspector in found.items():
             if name in _UNSUPPORTED:
-                raise Refused(f'the format {name} is not supported')
+                raise DataRefused(f'the format {name} is not supported')
             if self._length < _SECTOR and name != RAW:
-                raise Refused(f'its {name} header is cut off or damaged')
+                raise DataRefused(f'its {name} header is cut off or damaged')
             self._check_safety(name, inspector, whole)
 
     def _check_safety(self, name: str, inspector: Any, whole: bool) -> None:
@@ -150,17 +150,17 @@ class Inspection:
             return  # the end decides too
         try:
             if inspector is None:
-                raise Refused('it is a VMDK descriptor, whose data is in other files')
+                raise DataRefused('it is a VMDK descriptor, whose data is in other files')
             inspector.safety_check()
         except format_inspector.SafetyCheckFailed as error:
             reasons = (_REASONS.get(failed, f'the check {failed} failed') for failed in sorted(error.failures))
-            raise Refused(', '.join(reasons)) from error
+            raise DataRefused(', '.join(reasons)) from error
         except format_inspector.ImageFormatError as error:
-            raise Refused(f'its {name} header is cut off or damaged') from error
+            raise DataRefused(f'its {name} header is cut off or damaged') from error
         if name == 'vmdk':
             _check_vmdk(inspector)
         if name not in _PLAIN and not _bounded(name, inspector):
-            raise Refused('it says that it is a disk of 0 bytes')
+            raise DataRefused('it says that it is a disk of 0 bytes')
 
     def _size(self, found: dict[str, Any]) -> int | None:
         if found.keys() <= _PLAIN:
@@ -180,8 +180,8 @@ class _Source:
 
 
 def inspect(chunks: Iterable[bytes], disk_format: str, container_format: str = 'bare') -> int | None:
-    """Return the bytes of the disk whose data ``chunks`` are; see ``Inspection``. :raises Refused:"""
-    inspection = Inspection(disk_format, container_format)
+    """Return the bytes of the disk whose data ``chunks`` are; see ``FormatInspection``. :raises DataRefused:"""
+    inspection = FormatInspection(disk_format, container_format)
     for chunk in chunks:
         inspection.feed(chunk)
     return inspection.finish()
@@ -196,9 +196,9 @@ def _bounded(name: str, inspector: Any) -> int:
     try:
         size = int(inspector.virtual_size)
     except Exception as error:
-        raise Refused(f'its {name} header is cut off or damaged') from error
+        raise DataRefused(f'its {name} header is cut off or damaged') from error
     if size > _LARGEST:
-        raise Refused(f'it says that it is a disk of {size} bytes')
+        raise DataRefused(f'it says that it is a disk of {size} bytes')
     return size
 
 
@@ -206,20 +206,20 @@ def _check_vmdk(inspector: Any) -> None:
     """Check what QEMU reads besides what the library looks at.
 
     QEMU takes the first ``createType``, also in a comment; follows the extents if the capacity is 0; and reads on where
-    the text goes on behind the end that the header tells. :raises Refused:
+    the text goes on behind the end that the header tells. :raises DataRefused:
     """
     if not inspector.has_region('header'):
-        raise Refused('it is a VMDK descriptor, whose data is in other files')
+        raise DataRefused('it is a VMDK descriptor, whose data is in other files')
     text = inspector.desc_text
     lines = [line.strip() for line in text.split('\n')]
     extents = [line.split()[2:3] for line in lines if line.split()[:1] and line.split()[0] in ('rw', 'rdonly',
                                                                                               'noaccess')]
     if inspector.vmdktype not in _VMDK_TYPES or text.count('createtype') != 1 or \
             not any(line.startswith('createtype') for line in lines):
-        raise Refused(f'its VMDK type is not one of {", ".join(_VMDK_TYPES)}, once')
+        raise DataRefused(f'its VMDK type is not one of {", ".join(_VMDK_TYPES)}, once')
     if b'\0' not in inspector.region('descriptor').data:
-        raise Refused('its VMDK descriptor has no end')
+        raise DataRefused('its VMDK descriptor has no end')
     if 'parentfilenamehint' in text or not re.search(r'^\s*parentcid\s*=\s*ffffffff\s*$', text, re.M):
-        raise Refused('it has a parent disk')
+        raise DataRefused('it has a parent disk')
     if extents != [['sparse']]:
-        raise Refused('its VMDK extents are not a single sparse one')
+        raise DataRefused('its VMDK extents are not a single sparse one')

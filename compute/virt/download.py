@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from compute import exception
-from compute.disk_format import BOOTABLE, CONTAINERS, KERNEL_PARTS, Inspection, Refused
+from compute.disk_format import BOOTABLE, CONTAINERS, KERNEL_PARTS, DataRefused, FormatInspection
 from compute.objects.image import ImageData
 from compute.objects.instance import Instance
 
@@ -50,7 +50,7 @@ def fetch(image: ImageData, chunks: Iterable[bytes], write: Callable[[bytes], An
     (``image_corrupt``) or not of the declared format (``image_format``). :raises Stale: ``cancelled`` was set.
     """
     _check_declared(image, formats)
-    digest, inspection = _Digest(image), Inspection(image.disk_format or '', image.container_format or 'bare')
+    digest, inspection = _Digest(image), FormatInspection(image.disk_format or '', image.container_format or 'bare')
     length = 0
     for chunk in chunks:
         _go_on(image, cancelled)
@@ -63,7 +63,7 @@ def fetch(image: ImageData, chunks: Iterable[bytes], write: Callable[[bytes], An
     digest.verify()
     try:
         return inspection.finish() or length
-    except Refused as error:
+    except DataRefused as error:
         raise bad_format(image, str(error)) from error
 
 

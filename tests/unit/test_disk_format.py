@@ -8,15 +8,15 @@ import subprocess
 
 import pytest
 
-from compute.disk_format import Inspection, Refused, inspect, opened_as
+from compute.disk_format import DataRefused, FormatInspection, inspect, opened_as
 from tests.unit.builtin.image import making
 from tests.unit.builtin.image.making import GIB, KIB, MIB
 
 CUTS = [2 * MIB, 700 * KIB, 65536, 1000]
 
 
-def fed(data: bytes, declared: str, *, cut: int = MIB, container: str = 'bare') -> Inspection:
-    inspection = Inspection(declared, container)
+def fed(data: bytes, declared: str, *, cut: int = MIB, container: str = 'bare') -> FormatInspection:
+    inspection = FormatInspection(declared, container)
     for start in range(0, len(data), cut):
         inspection.feed(data[start:start + cut])
     return inspection
@@ -156,7 +156,7 @@ BAD = {
 @pytest.mark.parametrize('name', BAD)
 def test_bad_data_is_refused_and_told_why(name: str, cut: int) -> None:
     declared, data, why = BAD[name]
-    with pytest.raises(Refused, match=why):
+    with pytest.raises(DataRefused, match=why):
         fed(data, declared, cut=cut).finish()
 
 
@@ -171,12 +171,12 @@ def test_who_trusts_the_data_gets_its_size_if_there_is_one(name: str) -> None:
                                   making.qcow2(2 ** 63, length=4 * MIB)])
 def test_what_the_beginning_tells_is_refused_at_the_beginning(data: bytes) -> None:
     for declared in ('raw', 'qcow2', 'vmdk'):
-        with pytest.raises(Refused):
+        with pytest.raises(DataRefused):
             fed(data[:MIB], declared).check_beginning()
 
 
 def test_nothing_is_told_before_it_is_known() -> None:
-    Inspection('qcow2').check_beginning()
+    FormatInspection('qcow2').check_beginning()
     fed(bytes(1000), 'qcow2').check_beginning()
 
 
@@ -190,7 +190,7 @@ def test_wrapped_data_is_no_disk_or_what_is_declared() -> None:
     assert fed(making.vmdk(), 'vmdk', container='ovf').finish() == GIB
     for data, why in ((making.qcow2(), 'data is qcow2'), (making.vmdk(cid='1'), 'parent'),
                       (b'# Disk DescriptorFile\n', 'cut off')):
-        with pytest.raises(Refused, match=why):
+        with pytest.raises(DataRefused, match=why):
             fed(data, 'vmdk', container='ova').finish()
 
 
@@ -222,5 +222,5 @@ def test_what_qemu_makes_with_references_is_refused(tmp_path: pathlib.Path, kind
     size = [] if '-b' in more else ['1M']
     subprocess.run(['qemu-img', 'create', '-f', kind, *[word.format(tmp_path) for word in more],
                     str(tmp_path / 'image'), *size], check=True, capture_output=True)
-    with pytest.raises(Refused):
+    with pytest.raises(DataRefused):
         inspect([(tmp_path / 'image').read_bytes()], kind)

@@ -17,7 +17,7 @@ from compute.builtin.image.application import App, load_image
 from compute.builtin.image.db import images
 from compute.builtin.image.record import Data, Image
 from compute.builtin.image.store import BLOCK, Upload
-from compute.disk_format import Inspection, Refused
+from compute.disk_format import DataRefused, FormatInspection
 from compute.exception import Conflict, Forbidden, Gone, Invalid, TooLarge
 from compute.objects.value import now
 from compute.rest.call import Call
@@ -64,7 +64,7 @@ def _undo(app: App, image: Image, sink: Upload) -> None:
 
 
 def _take(call: Call, image: Image, sink: Upload, limit: int, why: str) -> None:
-    inspection = Inspection(image.disk_format or '', image.container_format or '')
+    inspection = FormatInspection(image.disk_format or '', image.container_format or '')
     enforce = call.app.options.require_image_format_match
     while chunk := _read(call.stream, image):
         if sink.size + len(chunk) > limit:
@@ -87,7 +87,7 @@ def _checked(check: Callable[[], T]) -> T:
     """Return what ``check`` does. :raises Invalid: 415, the data is refused."""
     try:
         return check()
-    except Refused as error:
+    except DataRefused as error:
         raise Invalid(f'The data of this image is refused: {error}.', code='image_format', status=415,
                       hint='convert it to a plain file of the declared format (qemu-img convert) and upload that'
                       ) from error

@@ -22,7 +22,7 @@ _CPU_TRAITS = {
     'mmx': 'MMX', 'pclmuldq': 'CLMUL', 'sha-ni': 'SHA', 'sse': 'SSE', 'sse2': 'SSE2', 'pni': 'SSE3', 'ssse3': 'SSSE3',
     'sse4.1': 'SSE41', 'sse4.2': 'SSE42', 'svm': 'SVM', 'vmx': 'VMX', 'avx512f': 'AVX512F',
 }
-_TRAITS = ('COMPUTE_IMAGE_TYPE_QCOW2', 'COMPUTE_IMAGE_TYPE_RAW')
+_TRAITS = tuple(f'COMPUTE_IMAGE_TYPE_{name}' for name in ('AKI', 'AMI', 'ARI', 'QCOW2', 'RAW'))
 
 
 def inventory(host: Host, capabilities: Capabilities, paths: Paths) -> Inventory:
