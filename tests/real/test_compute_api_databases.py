@@ -19,6 +19,7 @@ from tests.api.compute import (
     test_idempotency,
     test_infrastructure,
     test_keypairs,
+    test_personality,
     test_quota_api,
     test_sql_counts,
 )
@@ -71,5 +72,5 @@ def _drop(url: str) -> None:
 
 
 for _module in (test_flavors, test_groups_and_actions, test_idempotency, test_infrastructure, test_keypairs,
-                test_quota_api, test_quotas, test_sql_counts):
+                test_personality, test_quota_api, test_quotas, test_sql_counts):
     globals().update({name: item for name, item in vars(_module).items() if name.startswith('test_')})

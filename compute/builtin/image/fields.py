@@ -66,5 +66,10 @@ def check_name(name: str) -> None:
     """:raises Forbidden: only the daemon sets the attribute of this name, or it is kept for the daemon's own use."""
     if name in READ_ONLY or name in _HIDDEN:
         raise Forbidden(f"Attribute '{name}' is read-only.", code='read_only')
-    if name in _RESERVED or name.startswith(_RESERVED_PREFIX):
+    if is_reserved(name):
         raise Forbidden(f"Attribute '{name}' is reserved.", code='reserved')
+
+
+def is_reserved(name: str) -> bool:
+    """Tell whether no property has this name. The releases before let users set some of them."""
+    return name in _HIDDEN or name in _RESERVED or name.startswith(_RESERVED_PREFIX)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from compute.builtin.image.fields import is_reserved
 from compute.builtin.image.record import Image, Member
 
 _SHOWN = ('id', 'name', 'status', 'visibility', 'protected', 'os_hidden', 'owner', 'size', 'virtual_size', 'checksum',
@@ -14,7 +15,8 @@ _SHOWN = ('id', 'name', 'status', 'visibility', 'protected', 'os_hidden', 'owner
 def show_image(image: Image) -> dict[str, Any]:
     """Return an image as its clients expect it: additional properties stand beside the attributes."""
     path = f'/v2/images/{image.id}'
-    return {**image.properties, **{name: getattr(image, name) for name in _SHOWN}, 'tags': list(image.tags),
+    properties = {name: value for name, value in image.properties.items() if not is_reserved(name)}
+    return {**properties, **{name: getattr(image, name) for name in _SHOWN}, 'tags': list(image.tags),
             'created_at': when(image.created_at), 'updated_at': when(image.updated_at), 'self': path,
             'file': f'{path}/file', 'schema': '/v2/schemas/image'}
 

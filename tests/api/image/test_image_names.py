@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from compute.builtin.image.db.tables import properties
 from tests.api.image.support import ADMIN, MEMBER, Images
 
 READ_ONLY = ('stores', 'locations', 'direct_url', 'self', 'schema', 'file', 'status', 'size', 'virtual_size',
@@ -25,6 +26,16 @@ def test_only_the_daemon_sets_it(images: Images, name: str, word: str, token: st
     said.append(images('PATCH', f'/v2/images/{image}', [{'add': f'/{name}', 'value': 'x'}], token=token, headers=older,
                        status=403))
     assert {answer.json['message'] for answer in said} == {f"Attribute '{name}' is {word}."}
+
+
+def test_what_users_set_before_is_not_shown(images: Images) -> None:
+    image = images.make(mine='x')
+    images.daemon.db.transaction(lambda connection: connection.execute(properties.insert(), [
+        {'image_id': image, 'name': name, 'value': 'x'} for name in ('stores', 'direct_url', 'os_glance_x')]))
+    shown = images('GET', f'/v2/images/{image}').json
+    assert shown['mine'] == 'x' and not shown.keys() & {'stores', 'direct_url', 'os_glance_x'}
+    listed, = images('GET', '/v2/images').json['images']
+    assert listed == shown
 
 
 def test_the_id_of_an_image_is_not_changed(images: Images) -> None:
