@@ -23,6 +23,7 @@ LOG = logging.getLogger(__name__)
 _MAX_PASSWORD = 1024
 _MAX_CACHED = 5000
 _CONTENT = re.compile(f'/openstack/{guest_documents.CONTENT}/([0-9]{{4}})/?')
+_CONTROL = re.compile(r'[^\t\n\r\x20-\x7e]')
 
 
 class Metadata:
@@ -97,6 +98,8 @@ class Metadata:
             text = environ['wsgi.input'].read(length).decode('ascii') if length else ''
         except UnicodeDecodeError:
             raise exception.Invalid('The password must be ASCII, as an encrypted and base64-encoded one is') from None
+        if _CONTROL.search(text):
+            raise exception.Invalid('The password has a control character in it')
 
         def write(connection: Connection) -> None:
             if instances.password(connection, instance.uuid):

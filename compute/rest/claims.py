@@ -11,6 +11,14 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 
+def is_role_name(name: str) -> bool:
+    """Tell whether a name stays one name in a list with commas, and in a header.
+
+    No comma, no control character, no whitespace at the ends. A role whose name is none would be read as other roles.
+    """
+    return bool(name) and name == name.strip() and name.isprintable() and ',' not in name
+
+
 class Place(NamedTuple):
     """A user or a project, with the domain that it belongs to."""
 
@@ -111,7 +119,8 @@ class Claims:
     def headers(self) -> dict[str, str]:
         """The identity headers, under keystonemiddleware's names."""
         found = {'X-User-Id': self.user.id, 'X-User-Name': self.user.name, 'X-User-Domain-Id': self.user.domain_id,
-                 'X-User-Domain-Name': self.user.domain_name, 'X-Roles': ','.join(role.name for role in self.roles)}
+                 'X-User-Domain-Name': self.user.domain_name,
+                 'X-Roles': ','.join(role.name for role in self.roles if is_role_name(role.name))}
         if self.project:
             found |= {'X-Project-Id': self.project.id, 'X-Project-Name': self.project.name,
                       'X-Project-Domain-Id': self.project.domain_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compute.api.changes import servers as changes
-from compute.api.schema import BOOLEAN, HOST, NAME, STRING, TEXT, UUID, whole
+from compute.api.schema import BOOLEAN, HOST, NAME, PASSWORD, STRING, TEXT, UUID, whole
 from compute.api.servers.personality import PERSONALITY
 from compute.rest.fields import Between, Either, ListOf, Required, Since, Until, fields
 from compute.rest.op import Body, View
@@ -57,7 +57,7 @@ CREATE = Body('server', fields({
     'name': Required(NAME),
     'imageRef': _IMAGE,
     'flavorRef': Required({'type': ['string', 'integer'], 'minLength': 1}),
-    'adminPass': STRING,
+    'adminPass': PASSWORD,
     'metadata': METADATA,
     'networks': _NETWORKS,
     'OS-DCF:diskConfig': _DISK_CONFIG,

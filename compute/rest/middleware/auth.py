@@ -41,6 +41,7 @@ class Authenticate:
             environ.pop(name, None)
         token = environ.get('HTTP_X_AUTH_TOKEN') or environ.get('HTTP_X_STORAGE_TOKEN')
         if token:
+            environ['HTTP_X_AUTH_TOKEN'] = token  # what comes behind this uses the token that was checked
             self._identify(environ, token)
         return self._app(environ, start_response)
 

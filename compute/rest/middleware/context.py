@@ -27,10 +27,10 @@ def make_context(environ: dict[str, Any]) -> RequestContext:
     """Build the context of an authenticated request."""
     def header(name: str) -> str | None:
         return environ.get('HTTP_' + name) or None
-    roles = [role.strip() for role in (header('X_ROLES') or '').split(',') if role.strip()]
+    roles = _roles(environ)
     global_id = header('X_OPENSTACK_REQUEST_ID')
     context = RequestContext(
-        auth_token=header('X_AUTH_TOKEN'), user_id=header('X_USER_ID'), user_name=header('X_USER_NAME'),
+        auth_token=header('X_AUTH_TOKEN') or header('X_STORAGE_TOKEN'), user_id=header('X_USER_ID'), user_name=header('X_USER_NAME'),
         user_domain_id=header('X_USER_DOMAIN_ID'), project_id=header('X_PROJECT_ID'),
         project_name=header('X_PROJECT_NAME'), project_domain_id=header('X_PROJECT_DOMAIN_ID'),
         domain_id=header('X_DOMAIN_ID'), system_scope=header('OPENSTACK_SYSTEM_SCOPE'), roles=roles,
@@ -39,3 +39,17 @@ def make_context(environ: dict[str, Any]) -> RequestContext:
         global_request_id=global_id if global_id and _GLOBAL_ID.match(global_id) else None, overwrite=True)
     context.trace = environ.get('compute.trace')
     return context
+
+
+def _roles(environ: dict[str, Any]) -> list[str]:
+    """Return the names of the caller's roles.
+
+    keystonemiddleware keeps what Keystone answered beside the headers. There the names are a list, so that a name with
+    a comma stays one name. Our own middleware leaves such names out of the header (``claims.py``).
+    """
+    checked = environ.get('keystone.token_auth')
+    if checked is not None and checked.user is not None:
+        names: list[str] = list(checked.user.role_names)
+    else:
+        names = (environ.get('HTTP_X_ROLES') or '').split(',')
+    return [name for name in names if name and name == name.strip()]

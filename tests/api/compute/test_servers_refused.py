@@ -16,7 +16,8 @@ from tests.api.compute.serving import LATEST, Servers, message
 UUID = '99999999-0000-4000-8000-000000000000'
 FIELDS: list[tuple[str, Any, str]] = [
     ('name', '', 'name'), ('name', ' a', 'name'), ('name', 'a' * 256, 'name'), ('name', 5, 'name'),
-    ('name', 'a\x00', 'NUL'), ('imageRef', 'nope', 'imageRef'), ('imageRef', UUID, UUID),
+    ('name', 'a\x00', 'NUL'), ('adminPass', 'a\x00', 'NUL'), ('adminPass', 'a\nroot:b', 'adminPass'),
+    ('adminPass', 'a\x7f', 'adminPass'), ('imageRef', 'nope', 'imageRef'), ('imageRef', UUID, UUID),
     ('imageRef', '', 'imageRef is missing'), ('imageRef', 5, 'imageRef'), ('flavorRef', 'nope', 'nope'),
     ('flavorRef', '', 'flavorRef'), ('flavorRef', ['1'], 'flavorRef'), ('networks', [{'uuid': UUID}], UUID),
     ('networks', [{'uuid': 'x'}], 'uuid'), ('networks', [{}], 'networks.0'), ('networks', 'some', 'networks'),

@@ -198,3 +198,35 @@ def test_users_without_password_or_disabled(cloud: Cloud) -> None:
     cloud.make('users', 'user', name='off', password='off', enabled=False)
     assert cloud.login(password('ghost', '')).status_code == 401
     assert cloud.login(password('off', 'off')).status_code == 401
+
+
+@pytest.mark.parametrize('name', ['x,admin', ' admin', 'admin ', 'a\tb', 'a\u00a0b', 'a\r\nX-Roles: admin', ','])
+def test_names_of_roles_that_would_be_read_as_others(cloud: Cloud, name: str) -> None:
+    answer = cloud.send('POST', '/v3/roles', {'role': {'name': name}}, cloud.admin)
+    assert answer.status_code == 400 and 'name' in answer.json['error']['message']
+    made = cloud.make('roles', 'role', name='auditor (read only)')
+    answer = cloud.send('PATCH', f'/v3/roles/{made["id"]}', {'role': {'name': name}}, cloud.admin)
+    assert answer.status_code == 400
+
+
+def test_roles_that_differ_in_case_are_one(cloud: Cloud) -> None:
+    """Policies compare without regard to case: the role ``Admin`` would make administrators."""
+    assert cloud.send('POST', '/v3/roles', {'role': {'name': 'ADMIN'}}, cloud.admin).status_code == 409
+    made = cloud.make('roles', 'role', name='auditor')
+    path = f'/v3/roles/{made["id"]}'
+    assert cloud.send('PATCH', path, {'role': {'name': 'Member'}}, cloud.admin).status_code == 409
+    assert cloud.send('PATCH', path, {'role': {'name': 'Auditor'}}, cloud.admin).json['role']['name'] == 'Auditor'
+
+
+def test_the_storage_token_is_used_as_it_was_checked(cloud: Cloud) -> None:
+    """Two routes look into the caller's token once more."""
+    user_id, _ = cloud.member()
+    token = cloud.token(password('alice', 'alice'), project('alice-project'))
+    assert cloud.send('GET', '/v3/auth/catalog', X_Storage_Token=token).status_code == 200
+    body = {'application_credential': {'name': 'robot'}}
+    path = f'/v3/users/{user_id}/application_credentials'
+    made = cloud.send('POST', path, body, X_Storage_Token=token)
+    assert made.status_code == 201, made.text
+    one = f'{path}/{made.json["application_credential"]["id"]}'
+    assert cloud.send('DELETE', one, X_Storage_Token=token).status_code == 204
+    assert cloud.send('GET', '/v3/auth/catalog', X_Storage_Token='nonsense').status_code == 401

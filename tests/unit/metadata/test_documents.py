@@ -131,13 +131,14 @@ def test_identity_cannot_be_forged(headers: dict[str, str], status: str) -> None
     assert Site().get('/openstack/latest/meta_data.json', **headers)[0].startswith(status)
 
 
-def test_a_password_that_is_no_ascii_is_the_guests_fault() -> None:
+@pytest.mark.parametrize('content', [b'\xff\xff', b'a\x00', b'\x1b[', b'\x7f\x7f'])
+def test_a_password_that_no_encoded_one_can_be_is_the_guests_fault(content: bytes) -> None:
     app = Metadata(SimpleNamespace(
         db=SimpleNamespace(read=lambda function: SERVER), group_names=SimpleNamespace(of=names), conf=SimpleNamespace(
         metadata=SimpleNamespace(shared_secret='s', cache_time=1))))
     environ = {'REQUEST_METHOD': 'POST', 'PATH_INFO': '/openstack/latest/password', 'HTTP_X_INSTANCE_ID': 'u-1',
                'HTTP_X_INSTANCE_ID_SIGNATURE': signature('s', 'u-1'), 'CONTENT_LENGTH': '2',
-               'wsgi.input': io.BytesIO(b'\xff\xff')}
+               'wsgi.input': io.BytesIO(content)}
     said: list[str] = []
     app(environ, lambda status, headers: said.append(status))
     assert said == ['400 Bad Request']

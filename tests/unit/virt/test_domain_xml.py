@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from xml.etree import ElementTree
 
 import pytest
 
@@ -63,6 +64,13 @@ def test_every_disk_says_its_format() -> None:
                   for number, (name, device) in enumerate([('raw', 'disk'), ('qcow2', 'disk'), ('raw', 'cdrom')]))
     found = domain(make_spec(disks=disks)).findall('devices/disk')
     assert [one.find('driver').get('type') for one in found] == ['raw', 'qcow2', 'raw']  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize('bad', ['\x00', '\x1b', '\ufffe', '\uffff', '\ud800'])
+def test_characters_that_xml_cannot_hold_are_replaced(bad: str) -> None:
+    made = to_text(element('a', element('b', text=f'x{bad}y\t\n\U0001f408'), name=f'{bad}z'))
+    parsed = ElementTree.fromstring(made)
+    assert parsed.get('name') == '\ufffdz' and parsed[0].text == 'x\ufffdy\t\n\U0001f408'
 
 
 def test_text_is_escaped_and_the_mark_is_found() -> None:

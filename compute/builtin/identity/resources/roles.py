@@ -12,8 +12,9 @@ from compute.builtin.identity.db.removal import remove_role
 from compute.builtin.identity.db.revocations import revoke
 from compute.builtin.identity.db.tables import implied_roles
 from compute.builtin.identity.resources.shapes import NAME, OPTIONS, TEXT, filters_of, listing_query, member, page
-from compute.exception import Forbidden, Invalid, NotFound
+from compute.exception import Conflict, Forbidden, Invalid, NotFound
 from compute.rest.call import Call
+from compute.rest.claims import is_role_name
 from compute.rest.fields import Required, fields
 from compute.rest.op import Body, Op, Resource
 
@@ -49,7 +50,11 @@ def show(call: Call) -> dict[str, Any]:
 def create(call: Call) -> dict[str, Any]:
     """Make a role."""
     values = _accepted(call)
-    return {'role': shown(call, call.app.write(lambda db: nouns.ROLES.insert(db, values)))}
+
+    def store(db: Any) -> Row:
+        _demand_new_name(db, values)
+        return nouns.ROLES.insert(db, values)
+    return {'role': shown(call, call.app.write(store))}
 
 
 def update(call: Call) -> dict[str, Any]:
@@ -57,6 +62,7 @@ def update(call: Call) -> dict[str, Any]:
     changes = _accepted(call)
 
     def change(db: Any) -> Row:
+        _demand_new_name(db, changes, call.target['id'])
         row = nouns.ROLES.update(db, call.target['id'], changes)
         if row['name'] != call.target['name']:
             revoke(db, 'role', row['id'])
@@ -123,7 +129,20 @@ def delete_implied(call: Call) -> None:
 
 
 def _accepted(call: Call) -> Row:
-    return {name: value for name, value in nouns.ROLES.accepted(call.body).items() if name != 'domain_id'}
+    values = {name: value for name, value in nouns.ROLES.accepted(call.body).items() if name != 'domain_id'}
+    if 'name' in values and not is_role_name(values['name']):
+        raise Invalid(f'name is {values["name"]!r}: the name of a role has no comma, no control character and no '
+                      'whitespace at its ends, because names of roles are sent in a list with commas')
+    return values
+
+
+def _demand_new_name(db: sa.Connection, values: Row, role_id: str | None = None) -> None:
+    """Return if no other role has this name. Policies compare names without regard to case. :raises Conflict:"""
+    wanted = values.get('name', '').lower()
+    for role in nouns.ROLES.all(db) if wanted else ():
+        if role['name'].lower() == wanted and role['id'] != role_id:
+            raise Conflict(f'Conflict occurred attempting to store role: {values["name"]!r} exists already, as '
+                           f'{role["name"]!r}.')
 
 
 def _brief(call: Call, row: Row) -> Row:
