@@ -24,7 +24,6 @@ TIME: dict[str, Any] = {'type': 'string', 'format': 'isotime'}
 COUNT: dict[str, Any] = {'type': 'string', 'pattern': '^[0-9]+$', 'maxLength': 10}
 # Given to programs in the guest that read one line.
 PASSWORD: dict[str, Any] = {'type': 'string', 'pattern': r'^[^\x00-\x1f\x7f]*\Z'}
-NULL: dict[str, Any] = {'type': 'null'}
 
 _TRUE = (True, 'True', 'TRUE', 'true', '1', 'ON', 'On', 'on', 'YES', 'Yes', 'yes')
 _FALSE = (False, 'False', 'FALSE', 'false', '0', 'OFF', 'Off', 'off', 'NO', 'No', 'no')

@@ -22,7 +22,12 @@ OPTS = [
                help='Cost of bcrypt for passwords and secrets of application credentials: each step doubles the time '
                     'that a login takes. Stored hashes keep the cost that they were made with.'),
     cfg.IntOpt('lockout_failure_attempts', default=10, min=0,
-               help='Wrong passwords in a row after which a user is locked out; 0 never locks. Users with the option '
-                    'ignore_lockout_failure_attempts (service users, so that nobody can lock daemons out) are exempt.'),
-    cfg.IntOpt('lockout_duration', default=300, min=1, help='Seconds for which a user stays locked out.'),
+               help='Wrong passwords in a row after which a user is locked out for the address that they came from; 0 '
+                    'never locks. As many logins of one user and address are checked at a time; more wait. An IPv6 /64 '
+                    'is one address. Behind a proxy every client has the address of the proxy, unless [oslo_middleware] '
+                    'enable_proxy_headers_parsing is set. Secrets of application credentials are counted likewise. '
+                    'Users with the option ignore_lockout_failure_attempts (service users) are exempt.'),
+    cfg.IntOpt('lockout_duration', default=300, min=1,
+               help='Seconds for which a user stays locked out for an address. Wrong passwords are forgotten after '
+                    'the same time without a login.'),
 ]

@@ -14,7 +14,8 @@ class Call:
     """``app`` is the daemon's own object (database, clients, RPC). ``body`` is in the newest shape, checked.
 
     ``path`` holds the parts of the URL, ``query`` the checked query, ``target`` what ``Op.loads`` returned, ``facts``
-    the named behaviours of the request's version. ``stream`` is the raw body of a ``raw`` operation.
+    the named behaviours of the request's version. ``stream`` is the raw body of a ``raw`` operation. ``address`` is
+    that of the client, or what a proxy says of it if proxies are trusted.
     """
 
     def __init__(self, app: Any, op: Op, version: Version, context: RequestContext, policy: Policy) -> None:
@@ -31,6 +32,7 @@ class Call:
         self.base_url = ''
         self.bookmark_url = ''
         self.url = ''
+        self.address = ''
 
     def may(self, rule: str, target: Any = None) -> bool:
         """Tell whether policy allows ``rule`` on ``target`` (by default the loaded one)."""

@@ -177,6 +177,7 @@ class Kernel:
               parts: dict[str, str]) -> Call:
         call = Call(self.api.app, op, version, context, self.api.policy)
         call.path, call.headers = encoded_path.plain(parts), request.headers
+        call.address = request.environ.get('REMOTE_ADDR') or ''
         call.bookmark_url = request.application_url.removesuffix(self.api.prefix)  # what a proxy puts before it stays
         call.base_url = f'{call.bookmark_url}{self.api.prefix}'
         call.url = request.path_url

@@ -17,12 +17,14 @@ from compute.builtin.identity.db.tables import metadata
 from tests.api.identity import (
     test_identity_credentials,
     test_identity_idempotency,
+    test_identity_lockout,
     test_identity_nouns,
     test_identity_revocation,
 )
 from tests.api.identity.cloud import Cloud
 
 alice = test_identity_credentials.alice
+limit = test_identity_lockout.limit
 
 
 @pytest.fixture(params=['COMPUTE_TEST_MYSQL_URL', 'COMPUTE_TEST_PG_URL'])
@@ -47,5 +49,6 @@ def _drop(url: str) -> None:
     engine.dispose()
 
 
-for _module in (test_identity_credentials, test_identity_idempotency, test_identity_nouns, test_identity_revocation):
+for _module in (test_identity_credentials, test_identity_idempotency, test_identity_lockout, test_identity_nouns,
+                test_identity_revocation):
     globals().update({name: item for name, item in vars(_module).items() if name.startswith('test_')})

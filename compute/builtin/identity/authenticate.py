@@ -14,8 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from compute.builtin.identity import guesses
 from compute.builtin.identity.app import Identity
-from compute.builtin.identity.db import tables
 from compute.builtin.identity.db.nouns import CREDENTIALS, DOMAINS, USERS, Row
 from compute.exception import NotFound, Unauthorized
 from compute.rest.claims import Claims
@@ -26,12 +26,16 @@ REFUSAL = 'The request you have made requires authentication.'
 
 @dataclass(frozen=True)
 class Proof:
-    """An authenticated user, how it was proved, and what the new token is bound to."""
+    """An authenticated user, how it was proved, and what the new token is bound to.
+
+    ``credential`` is an application credential, ``pair`` the id of an EC2 key pair.
+    """
 
     user: Row
     methods: tuple[str, ...]
     parent: Claims | None = None
     credential: Row | None = None
+    pair: str | None = None
 
 
 def refuse(reason: str, *args: Any) -> Unauthorized:
@@ -40,30 +44,34 @@ def refuse(reason: str, *args: Any) -> Unauthorized:
     return Unauthorized(REFUSAL)
 
 
-def prove(app: Identity, identity: dict[str, Any]) -> Proof:
-    """Check every method that is named; all must be of the same user. :raises Unauthorized:"""
+def prove(app: Identity, identity: dict[str, Any], address: str) -> Proof:
+    """Check every method that is named; all must be of the same user. ``address`` is the client's.
+
+    :raises Unauthorized:
+    """
     proofs = []
     for method in dict.fromkeys(identity['methods']):
         check = METHODS.get(method)
         if check is None or method not in identity:
             raise Unauthorized(f'Authentication by {method!r} is not possible: it takes '
                                f'{", ".join(METHODS)}, each with its part of the body.')
-        proofs.append(check(app, identity[method]))
+        proofs.append(check(app, identity[method], address))
     first = proofs[0]
     if any(proof.user['id'] != first.user['id'] for proof in proofs):
         raise refuse('methods of one request name different users')
-    _demand_enabled(app, first.user)
+    demand_enabled(app, first.user)
     methods = tuple(dict.fromkeys(method for proof in proofs for method in proof.methods))
     return Proof(first.user, methods, next((proof.parent for proof in proofs if proof.parent), None),
                  next((proof.credential for proof in proofs if proof.credential), None))
 
 
-def by_password(app: Identity, data: dict[str, Any]) -> Proof:
-    """Check a password, with the count of failures that locks a user out."""
-    return Proof(check_password(app, find_user(app, data['user']), data['user']['password']), ('password',))
+def by_password(app: Identity, data: dict[str, Any], address: str) -> Proof:
+    """Check a password, with the count of wrong ones that locks a user out."""
+    user = check_password(app, find_user(app, data['user']), data['user']['password'], address)
+    return Proof(user, ('password',))
 
 
-def by_token(app: Identity, data: dict[str, Any]) -> Proof:
+def by_token(app: Identity, data: dict[str, Any], address: str) -> Proof:
     """Check a token; what is made from it ends with it."""
     claims = app.checker.claims(data['id'])
     try:
@@ -74,18 +82,27 @@ def by_token(app: Identity, data: dict[str, Any]) -> Proof:
     return Proof(user, (*claims.methods, 'token'), claims, credential)
 
 
-def by_credential(app: Identity, data: dict[str, Any]) -> Proof:
+def by_credential(app: Identity, data: dict[str, Any], address: str) -> Proof:
     """Check the secret of an application credential, named by id or by name and user."""
     found = _find_credential(app, data)
-    fits = app.passwords.fits(data['secret'], found['secret_hash'] if found else None)
-    if found is None or not fits:
-        raise refuse('application credential unknown or its secret wrong')
-    if found['expires_at'] is not None and found['expires_at'] <= time.time():
-        raise refuse('application credential %s has expired', found['id'])
-    return Proof(app.read(USERS.get, found['user_id']), ('application_credential',), credential=found)
+    if found is None:
+        app.passwords.fits(data['secret'], None)
+        raise refuse('no such application credential')
+    user = app.read(USERS.get, found['user_id'])
+    if not guesses.fits(app, data['secret'], found['secret_hash'], found['id'], address, exempt=_is_exempt(user)):
+        raise refuse('wrong secret for application credential %s, or locked out', found['id'])
+    demand_unexpired(found)
+    return Proof(user, ('application_credential',), credential=found)
 
 
-METHODS: dict[str, Callable[[Identity, dict[str, Any]], Proof]] = {
+def demand_unexpired(credential: Row) -> None:
+    """Return if an application credential still holds. :raises Unauthorized:"""
+    end, fraction = credential['expires_at'], credential['expires_micro'] or 0
+    if end is not None and end + fraction / 1e6 <= time.time():
+        raise refuse('application credential %s has expired', credential['id'])
+
+
+METHODS: dict[str, Callable[[Identity, dict[str, Any], str], Proof]] = {
     'password': by_password, 'token': by_token, 'application_credential': by_credential}
 
 
@@ -106,42 +123,18 @@ def find_domain(connection: sa.Connection, named: dict[str, Any]) -> Row | None:
     return DOMAINS.find(connection, **({'id': named['id']} if 'id' in named else {'name': named['name']}))
 
 
-def check_password(app: Identity, user: Row | None, password: str) -> Row:
+def check_password(app: Identity, user: Row | None, password: str, address: str) -> Row:
     """Return the user if the password fits. :raises Unauthorized: it does not, or the user is locked out."""
-    locked = user is not None and user['locked_until'] > time.time()
-    fits = app.passwords.fits(password, None if user is None or locked else user['password_hash'])
     if user is None:
+        app.passwords.fits(password, None)
         raise refuse('no such user')
-    if locked:
-        raise refuse('user %s is locked out', user['id'])
-    if not fits:
-        _count_failure(app, user)
-        raise refuse('wrong password for user %s', user['id'])
-    if user['failures']:
-        _set(app, user['id'], failures=0, locked_until=0)
+    if not guesses.fits(app, password, user['password_hash'], user['id'], address, exempt=_is_exempt(user)):
+        raise refuse('wrong password for user %s, or locked out', user['id'])
     return app.read(USERS.get, user['id'])
 
 
-def _count_failure(app: Identity, user: Row) -> None:
-    limit = app.options.lockout_failure_attempts
-    if not limit or user['options'].get('ignore_lockout_failure_attempts'):
-        return
-    table = tables.users
-
-    def count(connection: sa.Connection) -> None:
-        mine = table.c.id == user['id']
-        connection.execute(table.update().where(mine).values(failures=table.c.failures + 1))
-        if (connection.execute(sa.select(table.c.failures).where(mine)).scalar() or 0) >= limit:
-            until = int(time.time()) + app.options.lockout_duration
-            connection.execute(table.update().where(mine).values(failures=0, locked_until=until))
-            LOG.warning('user %s is locked out for %d s after %d wrong passwords', user['id'],
-                        app.options.lockout_duration, limit)
-    app.write(count)
-
-
-def _set(app: Identity, user_id: str, **values: int) -> None:
-    app.write(lambda connection: connection.execute(
-        tables.users.update().where(tables.users.c.id == user_id).values(**values)))
+def _is_exempt(user: Row) -> bool:
+    return bool(user['options'].get('ignore_lockout_failure_attempts'))
 
 
 def _find_credential(app: Identity, data: dict[str, Any]) -> Row | None:
@@ -156,7 +149,8 @@ def _find_credential(app: Identity, data: dict[str, Any]) -> Row | None:
     return app.read(find)
 
 
-def _demand_enabled(app: Identity, user: Row) -> None:
+def demand_enabled(app: Identity, user: Row) -> None:
+    """Return if a user and its domain are enabled. :raises Unauthorized:"""
     if not user['enabled']:
         raise refuse('user %s is disabled', user['id'])
     if not app.read(DOMAINS.get, user['domain_id'])['enabled']:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from compute.builtin.identity.db import assignments
+from compute.builtin.identity.db import assignments, attempts
 from compute.builtin.identity.db.catalog import check_url
 from compute.builtin.identity.db.nouns import DOMAINS, ENDPOINTS, PROJECTS, REGIONS, ROLES, SERVICES, USERS, Noun
 from compute.builtin.identity.db.removal import DEFAULT_DOMAIN
@@ -130,7 +130,8 @@ class _Accounts:
         user = str(known['id'])
         if hashed or not known['enabled']:
             changes = {'password_hash': hashed} if hashed else {}
-            USERS.update(store.connection, user, {**changes, 'enabled': True, 'failures': 0, 'locked_until': 0})
+            USERS.update(store.connection, user, {**changes, 'enabled': True})
+            attempts.forget(store.connection, user)
             revoke(store.connection, 'user', user)
             store.changed.append(f'user {name} can log in with the given password')
         return user

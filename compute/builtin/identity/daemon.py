@@ -10,7 +10,7 @@ from oslo_config import cfg
 
 from compute import metrics
 from compute.builtin.identity.app import Identity
-from compute.builtin.identity.db import revocations
+from compute.builtin.identity.db import attempts, revocations
 from compute.builtin.identity.db.exporter import identity
 from compute.builtin.identity.db.tables import idempotency
 from compute.builtin.identity.routes import RESOURCES, ROOT
@@ -72,7 +72,7 @@ class IdentityDaemon:
         return self._conf.identity.listen_host, self._conf.identity.listen_port
 
     def start(self) -> None:
-        """Begin to forget old revocations and answers from time to time."""
+        """Begin to forget old revocations, counts of wrong passwords and answers from time to time."""
         self._prune = Periodic(self._forget, _PRUNE_EVERY, name='prune')
         self._prune.start()
         self.watch.start()
@@ -92,4 +92,5 @@ class IdentityDaemon:
 
     def _forget(self) -> None:
         self.app.write(revocations.prune)
+        self.app.write(attempts.prune)
         self._answers.forget(self._conf.idempotency_retention)

@@ -16,10 +16,13 @@ from compute.builtin.identity.scope import Scope, scope_of
 from compute.rest.claims import Claims, Credential, Place
 
 
-def issue(app: Identity, auth: dict[str, Any]) -> tuple[str, Claims]:
-    """Authenticate, find the scope and sign. :raises Unauthorized: one text for every reason, see ``authenticate``."""
+def issue(app: Identity, auth: dict[str, Any], address: str) -> tuple[str, Claims]:
+    """Authenticate, find the scope and sign. ``address`` is the client's.
+
+    :raises Unauthorized: one text for every reason, see ``authenticate``.
+    """
     revision = app.read(revocations.newest)  # before anything else is read: a later change then ends this token
-    proof = prove(app, auth['identity'])
+    proof = prove(app, auth['identity'], address)
     scope = app.read(scope_of, proof, auth.get('scope'))
     claims = _claims(app, proof, scope, revision)
     return app.keys.sign(claims.to_wire()), claims

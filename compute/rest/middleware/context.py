@@ -30,7 +30,8 @@ def make_context(environ: dict[str, Any]) -> RequestContext:
     roles = _roles(environ)
     global_id = header('X_OPENSTACK_REQUEST_ID')
     context = RequestContext(
-        auth_token=header('X_AUTH_TOKEN') or header('X_STORAGE_TOKEN'), user_id=header('X_USER_ID'), user_name=header('X_USER_NAME'),
+        auth_token=header('X_AUTH_TOKEN') or header('X_STORAGE_TOKEN'), user_id=header('X_USER_ID'),
+        user_name=header('X_USER_NAME'),
         user_domain_id=header('X_USER_DOMAIN_ID'), project_id=header('X_PROJECT_ID'),
         project_name=header('X_PROJECT_NAME'), project_domain_id=header('X_PROJECT_DOMAIN_ID'),
         domain_id=header('X_DOMAIN_ID'), system_scope=header('OPENSTACK_SYSTEM_SCOPE'), roles=roles,

@@ -39,7 +39,7 @@ class Cloud:
         self.conf = make_conf(folder, **identity)
         self.daemon = IdentityDaemon(self.conf, None)
         self.daemon.prepare()
-        self.url = url
+        self.url, self.address = url, '192.0.2.1'
         self.ids = self.bootstrap()
         self.wsgi = load(PASTE, 'identity', Lent(self.conf, self.daemon.applications(), self.daemon.check_token(),
                                                  self.daemon.health))
@@ -59,6 +59,7 @@ class Cloud:
         request = webob.Request.blank(path, method=method, base_url=HOST)
         if body is not None:
             request.body, request.content_type = json.dumps(body).encode(), 'application/json'
+        request.environ['REMOTE_ADDR'] = self.address
         if token:
             request.headers['X-Auth-Token'] = token
         request.headers.update({name.replace('_', '-'): value for name, value in headers.items()})

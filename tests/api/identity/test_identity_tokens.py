@@ -168,7 +168,7 @@ def test_lock_out(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> No
         cloud.login(password('alice', 'wrong'))
     assert cloud.login(password('alice', 'alice')).status_code == 401
     later = time.time() + 301
-    monkeypatch.setattr('compute.builtin.identity.authenticate.time', types.SimpleNamespace(time=lambda: later))
+    monkeypatch.setattr('compute.builtin.identity.db.attempts.time', types.SimpleNamespace(time=lambda: later))
     assert cloud.login(password('alice', 'alice')).status_code == 201
 
 

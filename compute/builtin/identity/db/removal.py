@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from compute.builtin.identity.db import assignments
+from compute.builtin.identity.db import assignments, attempts
 from compute.builtin.identity.db.nouns import DOMAINS, ENDPOINTS, PROJECTS, ROLES, SERVICES, USERS
 from compute.builtin.identity.db.revocations import revoke
 from compute.builtin.identity.db.tables import application_credentials, endpoints, implied_roles, users
@@ -17,6 +17,7 @@ def remove_user(connection: sa.Connection, user_id: str) -> None:
     """Delete a user with its roles and application credentials."""
     assignments.remove(connection, user_id=user_id)
     connection.execute(application_credentials.delete().where(application_credentials.c.user_id == user_id))
+    attempts.forget(connection, user_id)
     USERS.delete(connection, user_id)
     revoke(connection, 'user', user_id)
 

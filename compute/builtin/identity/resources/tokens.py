@@ -43,7 +43,7 @@ _FLAGS = Query(fields(nocatalog={}, allow_expired={}))
 
 def create(call: Call) -> Reply:
     """Issue a token."""
-    token, claims = issue(call.app, call.body)
+    token, claims = issue(call.app, call.body, call.address)
     return _answer(call, token, claims)
 
 

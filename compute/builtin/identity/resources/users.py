@@ -6,7 +6,7 @@ from typing import Any
 
 from compute.builtin.identity.app import Identity
 from compute.builtin.identity.authenticate import check_password, refuse
-from compute.builtin.identity.db import assignments, nouns
+from compute.builtin.identity.db import assignments, attempts, nouns
 from compute.builtin.identity.db.nouns import Row
 from compute.builtin.identity.db.removal import remove_user
 from compute.builtin.identity.db.revocations import revoke
@@ -91,6 +91,8 @@ def update(call: Call) -> dict[str, Any]:
 
     def change(db: Any) -> Row:
         row = nouns.USERS.update(db, call.target['id'], changes)
+        if changes.get('enabled') or 'password_hash' in changes:
+            attempts.forget(db, row['id'])
         if 'password_hash' in changes or changes.get('enabled') is False:
             revoke(db, 'user', row['id'])
         return row
@@ -109,7 +111,7 @@ def change_password(call: Call) -> None:
         user = app.read(nouns.USERS.secret, call.path['user_id'])
     except NotFound:
         user = None
-    row = check_password(app, user, call.body['original_password'])
+    row = check_password(app, user, call.body['original_password'], call.address)
     if not row['enabled']:
         raise refuse('user %s is disabled', row['id'])
     if row['options'].get('lock_password'):
@@ -134,8 +136,6 @@ def _accepted(call: Call) -> Row:
     if 'password' in values:
         password = values.pop('password')
         values['password_hash'] = None if password is None else call.app.passwords.hash(password)
-    if values.get('enabled') or 'password_hash' in values:
-        values |= {'failures': 0, 'locked_until': 0}
     return values
 
 
