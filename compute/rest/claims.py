@@ -52,6 +52,10 @@ class Claims:
     :param audit_ids: this token's id and, in one made from another token, the id of the first of the chain.
     :param revision: number of the newest revocation when the token's rights were read. A later one that fits the token
         revokes it; an earlier one was already seen. Numbers instead of times leave no gap between reading and signing.
+    :param sources: assignments that the roles come from, other than those of the user on the scope itself: of groups,
+        inherited. Written ``actor/kind:target``. Each of the roles is backed by one of them or by the user's own, so a
+        token ends only when something that it stands on is taken away.
+    :param pair: id of the EC2 key pair that the token was got with.
     :param issued_at: seconds of the epoch, as ``expires_at``.
     """
 
@@ -66,6 +70,8 @@ class Claims:
     system: bool = False
     roles: tuple[Named, ...] = ()
     credential: Credential | None = None
+    sources: tuple[str, ...] = ()
+    pair: str | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """Return the claims of the signed token."""
@@ -81,6 +87,10 @@ class Claims:
             wire['r'] = self.roles
         if self.credential:
             wire['c'] = self.credential
+        if self.sources:
+            wire['v'] = self.sources
+        if self.pair:
+            wire['k'] = self.pair
         return wire
 
     @classmethod
@@ -91,7 +101,8 @@ class Claims:
             issued_at=int(wire['iat']), expires_at=int(wire['exp']),
             project=Place(*wire['p']) if 'p' in wire else None, domain=Named(*wire['d']) if 'd' in wire else None,
             system=bool(wire.get('s')), roles=tuple(Named(*role) for role in wire.get('r', ())),
-            credential=Credential(*wire['c']) if 'c' in wire else None)
+            credential=Credential(*wire['c']) if 'c' in wire else None, sources=tuple(map(str, wire.get('v', ()))),
+            pair=str(wire['k']) if 'k' in wire else None)
 
     @property
     def scope(self) -> str:
@@ -113,6 +124,13 @@ class Claims:
             found.append(('domain', self.domain.id))
         if self.credential:
             found.append(('credential', self.credential.id))
+        if self.pair:
+            found.append(('credential', self.pair))
+        for source in self.sources:
+            found.append(('grant', source))
+            actor = source.partition('/')[0]
+            if actor != self.user.id:
+                found.append(('member', f'{self.user.id}/{actor}'))
         return (*found, *(('role', role.id) for role in self.roles))
 
     @cached_property

@@ -15,16 +15,20 @@ import sqlalchemy as sa
 from compute.builtin.identity.daemon import VERSION_TABLE
 from compute.builtin.identity.db.tables import metadata
 from tests.api.identity import (
+    test_identity_assignments,
     test_identity_credentials,
+    test_identity_groups,
     test_identity_idempotency,
     test_identity_lockout,
     test_identity_nouns,
     test_identity_revocation,
+    test_identity_tags,
 )
 from tests.api.identity.cloud import Cloud
 
 alice = test_identity_credentials.alice
 limit = test_identity_lockout.limit
+site, filled = test_identity_groups.site, test_identity_assignments.filled
 
 
 @pytest.fixture(params=['COMPUTE_TEST_MYSQL_URL', 'COMPUTE_TEST_PG_URL'])
@@ -49,6 +53,8 @@ def _drop(url: str) -> None:
     engine.dispose()
 
 
-for _module in (test_identity_credentials, test_identity_idempotency, test_identity_lockout, test_identity_nouns,
-                test_identity_revocation):
-    globals().update({name: item for name, item in vars(_module).items() if name.startswith('test_')})
+for _module in (test_identity_assignments, test_identity_credentials, test_identity_groups, test_identity_idempotency,
+                test_identity_lockout, test_identity_nouns, test_identity_revocation, test_identity_tags):
+    _name = _module.__name__.rpartition('_')[2]  # some tests of different modules have the same name
+    globals().update({f'test_{_name}_{name.removeprefix("test_")}': item for name, item in vars(_module).items()
+                      if name.startswith('test_')})

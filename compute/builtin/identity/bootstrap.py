@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from compute.builtin.identity.db import assignments, attempts
+from compute.builtin.identity.db.assignments import Assignment
 from compute.builtin.identity.db.catalog import check_url
 from compute.builtin.identity.db.nouns import DOMAINS, ENDPOINTS, PROJECTS, REGIONS, ROLES, SERVICES, USERS, Noun
 from compute.builtin.identity.db.removal import DEFAULT_DOMAIN
@@ -77,7 +78,7 @@ class _Store:
 
     def grant(self, user: str, kind: str, target: str, role: str) -> None:
         """Give a role."""
-        if assignments.grant(self.connection, user, kind, target, role):
+        if assignments.grant(self.connection, Assignment('user', user, kind, target, role)):
             self.changed.append(f'role {role} given to user {user} on {kind} {target}')
 
     def serve(self, kind: str, endpoint: Endpoint, region: str) -> None:

@@ -11,7 +11,7 @@ import time
 
 from compute.builtin.identity.app import Identity
 from compute.builtin.identity.db import attempts
-from compute.builtin.identity.db.attempts import Denied, Place
+from compute.builtin.identity.db.attempts import Denied, Reservation
 from compute.exception import Unavailable
 
 LOG = logging.getLogger(__name__)
@@ -42,12 +42,12 @@ def fits(app: Identity, secret: str, hashed: str | None, subject: str, address: 
     return good
 
 
-def _reserved(app: Identity, subject: str, address: str, limit: int) -> Place | None:
+def _reserved(app: Identity, subject: str, address: str, limit: int) -> Reservation | None:
     deadline = time.monotonic() + _WAIT
     while True:
         got = app.write(lambda connection: attempts.reserve(connection, subject, address, limit,
                                                             app.options.lockout_duration))
-        if isinstance(got, Place):
+        if isinstance(got, Reservation):
             return got
         if got is Denied.UNKNOWN:
             app.write(lambda connection: attempts.ensure(connection, subject, address))
@@ -60,7 +60,7 @@ def _reserved(app: Identity, subject: str, address: str, limit: int) -> Place | 
         time.sleep(_LOOK_EVERY)
 
 
-def _give_back(app: Identity, place: Place, good: bool, limit: int) -> None:
+def _give_back(app: Identity, place: Reservation, good: bool, limit: int) -> None:
     if good:
         app.write(lambda connection: attempts.right(connection, place))
     elif app.write(lambda connection: attempts.wrong(connection, place, limit)):

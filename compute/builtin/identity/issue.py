@@ -23,7 +23,11 @@ def issue(app: Identity, auth: dict[str, Any], address: str) -> tuple[str, Claim
     """
     revision = app.read(revocations.newest)  # before anything else is read: a later change then ends this token
     proof = prove(app, auth['identity'], address)
-    scope = app.read(scope_of, proof, auth.get('scope'))
+    return sign(app, proof, app.read(scope_of, proof, auth.get('scope')), revision)
+
+
+def sign(app: Identity, proof: Proof, scope: Scope, revision: int) -> tuple[str, Claims]:
+    """Return a token. ``revision`` is that of the newest revocation before anything was read."""
     claims = _claims(app, proof, scope, revision)
     return app.keys.sign(claims.to_wire()), claims
 
@@ -43,7 +47,7 @@ def _claims(app: Identity, proof: Proof, scope: Scope, revision: int) -> Claims:
         audit_ids=(audit_id, parent.audit_ids[-1]) if parent else (audit_id,), revision=revision, issued_at=now,
         expires_at=min(ends), project=scope.project, domain=scope.domain, system=scope.system, roles=scope.roles,
         credential=Credential(credential['id'], credential['name'], not credential['unrestricted'])
-        if credential else None)
+        if credential else None, sources=scope.sources, pair=proof.pair)
 
 
 def document(app: Identity, claims: Claims, *, with_catalog: bool = True) -> dict[str, Any]:

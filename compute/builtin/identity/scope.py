@@ -22,6 +22,7 @@ class Scope:
     domain: Named | None = None
     system: bool = False
     roles: tuple[Named, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 def scope_of(connection: sa.Connection, proof: Proof, asked: Any) -> Scope:
@@ -37,13 +38,13 @@ def scope_of(connection: sa.Connection, proof: Proof, asked: Any) -> Scope:
     if asked == 'unscoped' or 'unscoped' in asked:
         return Scope()
     if 'system' in asked:
-        return Scope(system=True, roles=_roles(connection, proof.user, 'system', assignments.SYSTEM))
+        return Scope(system=True, **_held(connection, proof.user, 'system', assignments.SYSTEM))
     if 'domain' in asked:
         domain = find_domain(connection, asked['domain'])
         if domain is None or not domain['enabled']:
             raise refuse('scope: no such domain, or it is disabled')
         return Scope(domain=Named(domain['id'], domain['name']),
-                     roles=_roles(connection, proof.user, 'domain', domain['id']))
+                     **_held(connection, proof.user, 'domain', domain['id']))
     return _project_scope(connection, proof.user, _find_project(connection, asked['project']))
 
 
@@ -54,14 +55,14 @@ def _project_scope(connection: sa.Connection, user: Row, project: Row | None) ->
     if not project['enabled'] or not domain['enabled']:
         raise refuse('scope: project %s or its domain is disabled', project['id'])
     return Scope(project=Place(project['id'], project['name'], domain['id'], domain['name']),
-                 roles=_roles(connection, user, 'project', project['id']))
+                 **_held(connection, user, 'project', project['id']))
 
 
-def _roles(connection: sa.Connection, user: Row, kind: str, target_id: str) -> tuple[Named, ...]:
+def _held(connection: sa.Connection, user: Row, kind: str, target_id: str) -> dict[str, Any]:
     found = assignments.roles_on(connection, user['id'], kind, target_id)
-    if not found:
+    if not found.roles:
         raise refuse('user %s has no role on %s %s', user['id'], kind, target_id)
-    return tuple(found)
+    return found._asdict()
 
 
 def _find_project(connection: sa.Connection, named: dict[str, Any]) -> Row | None:
@@ -92,4 +93,5 @@ def _credential_scope(connection: sa.Connection, proof: Proof, asked: Any) -> Sc
     wanted = assignments.with_implied(connection, set(credential['roles']))
     if not set(credential['roles']) <= {role.id for role in scope.roles}:
         raise refuse('user %s no longer has the roles of application credential %s', proof.user['id'], credential['id'])
-    return Scope(project=scope.project, roles=tuple(role for role in scope.roles if role.id in wanted))
+    return Scope(project=scope.project, roles=tuple(role for role in scope.roles if role.id in wanted),
+                 sources=scope.sources)

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from compute.builtin.identity.db import attempts
-from compute.builtin.identity.db.attempts import Denied, Place, network_of
+from compute.builtin.identity.db.attempts import Denied, Reservation, network_of
 from tests.api.identity.cloud import ADMIN, SERVICE, Cloud, password
 
 LIMIT = 3
@@ -42,19 +42,19 @@ class Held:
         return secret == self._right
 
 
-def reserve(cloud: Cloud, subject: str = 'u', address: str = '192.0.2.1') -> Place | Denied:
+def reserve(cloud: Cloud, subject: str = 'u', address: str = '192.0.2.1') -> Reservation | Denied:
     app = cloud.daemon.app
     app.write(lambda connection: attempts.ensure(connection, subject, address))
     return app.write(lambda connection: attempts.reserve(connection, subject, address, LIMIT, 300))
 
 
-def places(cloud: Cloud, number: int) -> list[Place]:
+def places(cloud: Cloud, number: int) -> list[Reservation]:
     got = [reserve(cloud) for _ in range(number)]
-    assert all(isinstance(place, Place) for place in got)
-    return [place for place in got if isinstance(place, Place)]
+    assert all(isinstance(place, Reservation) for place in got)
+    return [place for place in got if isinstance(place, Reservation)]
 
 
-def end(cloud: Cloud, place: Place, *, right: bool) -> None:
+def end(cloud: Cloud, place: Reservation, *, right: bool) -> None:
     app = cloud.daemon.app
     if right:
         app.write(lambda connection: attempts.right(connection, place))
@@ -90,7 +90,7 @@ def test_as_many_right_logins_at_once_as_one_likes(cloud: Cloud) -> None:
 def test_who_waits_for_too_long_may_come_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     user_id, _ = cloud.member()
     for _ in range(LIMIT):
-        assert isinstance(reserve(cloud, user_id), Place)
+        assert isinstance(reserve(cloud, user_id), Reservation)
     monkeypatch.setattr('compute.builtin.identity.guesses._WAIT', -1.0)
     answer = cloud.login(password('alice', 'alice'))
     assert answer.status_code == 503 and answer.headers['Retry-After']
@@ -182,7 +182,7 @@ def test_two_connections_do_not_take_the_same_place(cloud: Cloud) -> None:
     for _ in range(10):
         one, two = _second_while_the_first_is_open(
             cloud, *[lambda connection: attempts.reserve(connection, 'u', '192.0.2.1', LIMIT, 300)] * 2)
-        assert isinstance(one, Place) and two is Denied.BUSY
+        assert isinstance(one, Reservation) and two is Denied.BUSY
         end(cloud, one, right=True)
 
 

@@ -22,7 +22,7 @@ _WRONG = _C.failed - _C.forgiven
 
 
 @dataclass(frozen=True)
-class Place:
+class Reservation:
     """A reserved place. ``failed`` is the count of wrong guesses when it was reserved."""
 
     subject: str
@@ -69,11 +69,12 @@ def ensure(connection: sa.Connection, subject: str, address: str) -> None:
         pass  # the other one made it
 
 
-def reserve(connection: sa.Connection, subject: str, address: str, limit: int, duration: int) -> Place | Denied:
+def reserve(connection: sa.Connection, subject: str, address: str, limit: int,
+            duration: int) -> Reservation | Denied:
     """Reserve a place for one guess, or say why not.
 
-    :return: ``UNKNOWN``: there is no row, see ``ensure``; ``LOCKED``: ``limit`` guesses were wrong; ``BUSY``: so many are being checked that these, if wrong, would
-        reach the limit.
+    :return: ``UNKNOWN``: there is no row, see ``ensure``; ``LOCKED``: ``limit`` guesses were wrong; ``BUSY``: so many
+        are being checked that these, if wrong, would reach the limit.
     """
     now = int(time.time())
     connection.execute(attempts.update().where(*_pair(subject, address), _C.ends_at <= now).values(
@@ -85,18 +86,18 @@ def reserve(connection: sa.Connection, subject: str, address: str, limit: int, d
     if row is None:
         return Denied.UNKNOWN
     if free:
-        return Place(subject, address, row.failed)
+        return Reservation(subject, address, row.failed)
     return Denied.LOCKED if row.failed - row.forgiven >= limit else Denied.BUSY
 
 
-def right(connection: sa.Connection, place: Place) -> None:
+def right(connection: sa.Connection, place: Reservation) -> None:
     """Give a place back after a right guess: wrong ones that were counted before it began are forgiven."""
     forgiven = sa.case((_C.forgiven < place.failed, place.failed), else_=_C.forgiven)
     connection.execute(attempts.update().where(*_pair(place.subject, place.address)).values(
         pending=_given_back(), forgiven=forgiven))
 
 
-def wrong(connection: sa.Connection, place: Place, limit: int) -> bool:
+def wrong(connection: sa.Connection, place: Reservation, limit: int) -> bool:
     """Give a place back after a wrong guess; return True if this one reached the limit."""
     connection.execute(attempts.update().where(*_pair(place.subject, place.address)).values(
         pending=_given_back(), failed=_C.failed + 1))

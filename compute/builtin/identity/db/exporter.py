@@ -23,10 +23,9 @@ def identity(database: Any) -> Iterator[metrics.Sample]:
 
 
 def _counts(connection: Connection) -> Iterator[metrics.Sample]:
-    for name in ('domains', 'projects', 'users', 'regions'):
+    for name in ('domains', 'projects', 'users', 'groups', 'regions'):
         number = connection.execute(sa.select(sa.func.count()).select_from(getattr(t, name))).scalar()
         yield f'openstack_identity_{name}', number or 0, ()
-    yield 'openstack_identity_groups', 0, ()  # this identity has none
 
 
 def _domains(connection: Connection) -> Iterator[metrics.Sample]:

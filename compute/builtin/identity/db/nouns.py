@@ -7,7 +7,7 @@ be shown. Every function takes the connection of the caller's transaction.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,11 +52,11 @@ class Noun:
         return rows[0] if rows else None
 
     def all(self, connection: sa.Connection, filters: Mapping[str, Any] | None = None, *, limit: int | None = None,
-            marker: str | None = None) -> list[Row]:
+            marker: str | None = None, where: Iterable[sa.ColumnElement[bool]] = ()) -> list[Row]:
         """Return the rows that fit, by id; a filter with a list fits each of its values, None fits nothing set."""
         if any(isinstance(value, str) and '\0' in value for value in (filters or {}).values()):
             return []  # no row has it, and PostgreSQL refuses to look
-        query = sa.select(*self._shown).order_by(self.table.c.id)
+        query = sa.select(*self._shown).where(*where).order_by(self.table.c.id)
         for name, value in (filters or {}).items():
             column = self.table.c[name]
             query = query.where(column.in_(value) if isinstance(value, list | set | tuple) else column == value)
@@ -128,9 +128,11 @@ DOMAINS = Noun('domain', tables.domains, enabled=True, tags=[])
 PROJECTS = Noun('project', tables.projects, enabled=True, tags=[])
 USERS = Noun('user', tables.users, hidden=('password_hash', 'failures', 'locked_until'), enabled=True, failures=0,
              locked_until=0)
+GROUPS = Noun('group', tables.groups)
 ROLES = Noun('role', tables.roles)
 SERVICES = Noun('service', tables.services, enabled=True)
 REGIONS = Noun('region', tables.regions)
 ENDPOINTS = Noun('endpoint', tables.endpoints, enabled=True)
 CREDENTIALS = Noun('application credential', tables.application_credentials, hidden=('secret_hash',),
                    unrestricted=False)
+KEPT_CREDENTIALS = Noun('credential', tables.credentials, hidden=('sealed',))

@@ -4,22 +4,41 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from compute.builtin.identity.db import assignments, attempts
-from compute.builtin.identity.db.nouns import DOMAINS, ENDPOINTS, PROJECTS, ROLES, SERVICES, USERS
+from compute.builtin.identity.db import assignments, attempts, groups
+from compute.builtin.identity.db.assignments import BELOW
+from compute.builtin.identity.db.nouns import DOMAINS, ENDPOINTS, GROUPS, PROJECTS, ROLES, SERVICES, USERS
 from compute.builtin.identity.db.revocations import revoke
-from compute.builtin.identity.db.tables import application_credentials, endpoints, implied_roles, users
+from compute.builtin.identity.db.tables import (
+    application_credentials,
+    credentials,
+    endpoints,
+    implied_roles,
+    project_tags,
+    users,
+)
 from compute.exception import Forbidden
 
 DEFAULT_DOMAIN = 'default'
 
 
 def remove_user(connection: sa.Connection, user_id: str) -> None:
-    """Delete a user with its roles and application credentials."""
-    assignments.remove(connection, user_id=user_id)
+    """Delete a user with its roles, memberships and credentials."""
+    assignments.remove(connection, 'user', actor_id=user_id)
+    groups.forget(connection, user_id=user_id)
     connection.execute(application_credentials.delete().where(application_credentials.c.user_id == user_id))
+    connection.execute(credentials.delete().where(credentials.c.user_id == user_id))
     attempts.forget(connection, user_id)
     USERS.delete(connection, user_id)
     revoke(connection, 'user', user_id)
+
+
+def remove_group(connection: sa.Connection, group_id: str) -> None:
+    """Delete a group with its roles; the tokens that have roles of it end."""
+    for source in {given.source for given in assignments.rows(connection, 'group', actor_id=group_id)}:
+        revoke(connection, 'grant', source)
+    assignments.remove(connection, 'group', actor_id=group_id)
+    groups.forget(connection, group_id=group_id)
+    GROUPS.delete(connection, group_id)
 
 
 def remove_project(connection: sa.Connection, project_id: str) -> None:
@@ -31,14 +50,16 @@ def remove_project(connection: sa.Connection, project_id: str) -> None:
 
 
 def _forget_project(connection: sa.Connection, project_id: str) -> None:
-    assignments.remove(connection, kind='project', target_id=project_id)
+    assignments.remove(connection, kind=['project', BELOW['project']], target_id=project_id)
     connection.execute(application_credentials.delete().where(application_credentials.c.project_id == project_id))
+    connection.execute(credentials.delete().where(credentials.c.project_id == project_id))
+    connection.execute(project_tags.delete().where(project_tags.c.project_id == project_id))
     connection.execute(users.update().where(users.c.default_project_id == project_id).values(default_project_id=None))
     PROJECTS.delete(connection, project_id)
 
 
 def remove_domain(connection: sa.Connection, domain_id: str) -> None:
-    """Delete a domain with its users and projects. :raises Forbidden: it is enabled, or the default domain."""
+    """Delete a domain with its users, groups and projects. :raises Forbidden: it is enabled, or the default domain."""
     domain = DOMAINS.get(connection, domain_id)
     if domain_id == DEFAULT_DOMAIN:
         raise Forbidden('The default domain cannot be deleted.')
@@ -46,9 +67,11 @@ def remove_domain(connection: sa.Connection, domain_id: str) -> None:
         raise Forbidden(f'Domain {domain_id} cannot be deleted while it is enabled; disable it first.')
     for user in USERS.all(connection, {'domain_id': domain_id}):
         remove_user(connection, user['id'])
+    for group in GROUPS.all(connection, {'domain_id': domain_id}):
+        remove_group(connection, group['id'])
     for project in PROJECTS.all(connection, {'domain_id': domain_id}):
         _forget_project(connection, project['id'])
-    assignments.remove(connection, kind='domain', target_id=domain_id)
+    assignments.remove(connection, kind=['domain', BELOW['domain']], target_id=domain_id)
     DOMAINS.delete(connection, domain_id)
     revoke(connection, 'domain', domain_id)
 

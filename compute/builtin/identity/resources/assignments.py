@@ -2,89 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
 from compute.builtin.identity.db import assignments, nouns
+from compute.builtin.identity.db.assignments import BELOW, Assignment
+from compute.builtin.identity.db.effective import Effect, Wanted, effective, given
 from compute.builtin.identity.db.nouns import Noun, Row
-from compute.builtin.identity.resources.shapes import ID, flag, listing
+from compute.builtin.identity.resources.domains import own
+from compute.builtin.identity.resources.shapes import ID, flag, listing, most_of
+from compute.exception import Invalid
 from compute.rest.call import Call
 from compute.rest.fields import fields
 from compute.rest.op import Op, Query, Resource
 
-_COLUMNS = {'user.id': 'user_id', 'role.id': 'role_id'}
-_SCOPES = {'scope.project.id': 'project', 'scope.domain.id': 'domain'}
+_INHERITED = 'scope.OS-INHERIT:inherited_to'
 _QUERY = Query(fields({'user.id': ID, 'role.id': ID, 'group.id': ID, 'scope.project.id': ID, 'scope.domain.id': ID,
-                       'scope.system': {}, 'include_names': {}, 'effective': {}, 'include_subtree': {}}))
+                       'scope.system': {}, _INHERITED: {'const': 'projects'}, 'include_names': {}, 'effective': {},
+                       'include_subtree': {}}))
+_EXCLUSIVE = (('user.id', 'group.id'), ('scope.project.id', 'scope.domain.id'), ('scope.project.id', 'scope.system'),
+              ('scope.domain.id', 'scope.system'), ('effective', 'group.id'))
+_NOUNS = {'user': nouns.USERS, 'group': nouns.GROUPS, 'role': nouns.ROLES, 'project': nouns.PROJECTS,
+          'domain': nouns.DOMAINS}
+_CHUNK = 500
 
 
 def index(call: Call) -> dict[str, Any]:
-    """List assignments; ``effective`` shows implied roles as if they had been given."""
-    if 'group.id' in call.query:  # there are no groups, so nobody has a role through one
-        return listing(call, 'role_assignments', '/role_assignments', [])
-    filters = {column: call.query[key] for key, column in _COLUMNS.items() if key in call.query}
-    for key, kind in _SCOPES.items():
-        if key in call.query:
-            filters |= {'kind': kind, 'target_id': call.query[key]}
-    if 'scope.system' in call.query:
-        filters |= {'kind': 'system', 'target_id': assignments.SYSTEM}
+    """List assignments; ``effective`` has users instead of groups, projects that inherit, and implied roles."""
+    _check(call)
+    as_they_work, most = _asked(call, 'effective'), most_of(call)
 
-    def read(db: sa.Connection) -> list[dict[str, Any]]:
-        found = list(_effective(db, filters)) if _asked(call, 'effective') else [
-            tuple(row) for row in assignments.rows(db, **filters)]
-        names = _Names(db) if _asked(call, 'include_names') else None
-        return [_shown(call, row, names) for row in found]
-    return listing(call, 'role_assignments', '/role_assignments', call.app.read(read))
+    def read(db: sa.Connection) -> tuple[list[Row], bool]:
+        wanted = _wanted(call, db, as_they_work, most)
+        found: list[Any] = effective(db, wanted, most) if as_they_work else given(db, wanted, most)
+        more, found = len(found) >= most, found[:most - 1]
+        rows = _inside(call, db, [_entry(each) for each in found])
+        names = _Names(db, [row['ids'] for row in rows]) if _asked(call, 'include_names') else None
+        return [_shown(call, row, names) for row in rows], more
+    items, more = call.app.read(read)
+    answer = listing(call, 'role_assignments', '/role_assignments', items)
+    return {**answer, 'truncated': True} if more else answer
 
 
 def _asked(call: Call, key: str) -> bool:
     return key in call.query and flag(call.query[key])
 
 
-def _effective(db: sa.Connection, filters: dict[str, str]) -> Iterator[tuple[str, ...]]:
-    wanted = filters.get('role_id')
-    seen = set()
-    for row in assignments.rows(db, **{name: value for name, value in filters.items() if name != 'role_id'}):
-        for role in sorted(assignments.with_implied(db, {row.role_id})):
-            item = (row.user_id, row.kind, row.target_id, role)
-            if item not in seen and wanted in (None, role):
-                seen.add(item)
-                yield item
+def _check(call: Call) -> None:
+    """Refuse filters that contradict each other, as Keystone does. :raises Invalid:"""
+    for one, other in _EXCLUSIVE:
+        if one in call.query and other in call.query and (one != 'effective' or _asked(call, one)):
+            raise Invalid(f'{one} and {other} cannot be asked for together')
+    if _asked(call, 'include_subtree') and 'scope.project.id' not in call.query:
+        raise Invalid('include_subtree needs scope.project.id')
+    if _asked(call, 'effective') and _INHERITED in call.query and 'scope.domain.id' in call.query:
+        raise Invalid(f'effective, scope.domain.id and {_INHERITED} together fit nothing')
+
+
+def _wanted(call: Call, db: sa.Connection, as_they_work: bool, most: int) -> Wanted:
+    targets: dict[str, list[str]] | None = None
+    for kind in ('project', 'domain'):
+        if f'scope.{kind}.id' in call.query:
+            ids = [call.query[f'scope.{kind}.id']]
+            if kind == 'project' and _asked(call, 'include_subtree'):
+                ids += assignments.descendants(db, ids, most)
+            targets = {kind: ids} if as_they_work else {kind: ids, BELOW[kind]: ids}
+    if 'scope.system' in call.query:
+        targets = {'system': [assignments.SYSTEM]}
+    return Wanted(call.query.get('user.id'), call.query.get('group.id'), call.query.get('role.id'), targets,
+                  _INHERITED in call.query)
+
+
+def _entry(each: Assignment | Effect) -> Row:
+    """Return an assignment with the ids that it names by noun, its target's kind, and the assignment it comes from."""
+    source = each.given if isinstance(each, Effect) else each
+    if isinstance(each, Effect):
+        kind, target, ids = each.kind, each.target_id, {'user': each.user_id, 'role': each.role_id}
+    else:
+        kind, target, ids = each.target_kind, each.target_id, {each.actor: each.actor_id, 'role': each.role_id}
+    return {'kind': kind, 'given': source, 'ids': {**ids, **({} if kind == 'system' else {kind: target})}}
+
+
+def _inside(call: Call, db: sa.Connection, rows: list[Row]) -> list[Row]:
+    """Return what a domain-scoped reader may see: assignments on its domain and on projects of it."""
+    domain = call.context.domain_id
+    if not domain or call.context.is_admin:
+        return rows
+    known = _by_id(db, nouns.PROJECTS, {row['ids']['project'] for row in rows if row['kind'] == 'project'})
+    return [row for row in rows if row['ids'].get('domain') == domain
+            or (row['kind'] == 'project' and known.get(row['ids']['project'], {}).get('domain_id') == domain)]
+
+
+def _by_id(db: sa.Connection, noun: Noun, ids: Iterable[str]) -> dict[str, Row]:
+    wanted, found = sorted(ids), {}
+    for start in range(0, len(wanted), _CHUNK):
+        found.update({row['id']: row for row in noun.all(db, {'id': wanted[start:start + _CHUNK]})})
+    return found
 
 
 class _Names:
-    """Names of everything that assignments mention; each noun is read once."""
+    """Names of everything that the assignments of an answer mention."""
 
-    def __init__(self, db: sa.Connection) -> None:
-        self._rows = {noun.word: {row['id']: row for row in noun.all(db)}
-                      for noun in (nouns.USERS, nouns.ROLES, nouns.PROJECTS, nouns.DOMAINS)}
+    def __init__(self, db: sa.Connection, mentioned: list[dict[str, str]]) -> None:
+        self._rows = {word: _by_id(db, noun, {ids[word] for ids in mentioned if word in ids})
+                      for word, noun in _NOUNS.items() if word != 'domain'}
+        domains = {row['domain_id'] for rows in self._rows.values() for row in rows.values() if 'domain_id' in row}
+        self._rows['domain'] = _by_id(db, nouns.DOMAINS, domains | {
+            ids['domain'] for ids in mentioned if 'domain' in ids})
 
-    def of(self, noun: Noun, row_id: str) -> Row:
+    def of(self, word: str, row_id: str) -> Row:
         """Return id, name and domain."""
-        row = self._rows[noun.word][row_id]
+        row = self._rows[word].get(row_id, {'name': ''})  # deleted between two reads
         found = {'id': row_id, 'name': row['name']}
         if 'domain_id' in row:
-            domain = self._rows['domain'][row['domain_id']]
-            found['domain'] = {'id': domain['id'], 'name': domain['name']}
+            found['domain'] = self.of('domain', row['domain_id'])
         return found
 
 
-def _shown(call: Call, row: tuple[str, ...], names: _Names | None) -> Row:
-    user_id, kind, target_id, role_id = row
+def _shown(call: Call, row: Row, names: _Names | None) -> Row:
+    source, kind = row['given'], row['kind']
+    named = {word: names.of(word, each) if names else {'id': each} for word, each in row['ids'].items()}
+    scope: Row = {'system': {'all': True}} if kind == 'system' else {kind: named.pop(kind)}
+    links = {'assignment': call.link(_path(source))}
+    if source.kind in BELOW.values():
+        scope['OS-INHERIT:inherited_to'] = 'projects'
+    if source.actor == 'group' and 'user' in named:
+        links['membership'] = call.link(f'/groups/{source.actor_id}/users/{row["ids"]["user"]}')
+    if source.role_id != row['ids']['role']:
+        links['prior_role'] = call.link(f'/roles/{source.role_id}/implies')
+    return {**named, 'scope': scope, 'links': links}
 
-    def named(noun: Noun, row_id: str) -> Row:
-        return names.of(noun, row_id) if names else {'id': row_id}
-    if kind == 'system':
-        scope: Row = {'system': {'all': True}}
-        path = f'/system/users/{user_id}/roles/{role_id}'
-    else:
-        scope = {kind: named(nouns.PROJECTS if kind == 'project' else nouns.DOMAINS, target_id)}
-        path = f'/{kind}s/{target_id}/users/{user_id}/roles/{role_id}'
-    return {'user': named(nouns.USERS, user_id), 'role': named(nouns.ROLES, role_id), 'scope': scope,
-            'links': {'assignment': call.link(path)}}
+
+def _path(source: Assignment) -> str:
+    on = '/system' if source.kind == 'system' else f'/{source.target_kind}s/{source.target_id}'
+    path = f'{on}/{source.actor}s/{source.actor_id}/roles/{source.role_id}'
+    return f'/OS-INHERIT{path}/inherited_to_projects' if source.kind in BELOW.values() else path
 
 
 ROLE_ASSIGNMENTS = Resource('role_assignments', (
-    Op('GET', '/role_assignments', index, policy='identity:list_role_assignments', query=_QUERY),))
+    Op('GET', '/role_assignments', index, policy='identity:list_role_assignments', loads=own, query=_QUERY),))

@@ -13,11 +13,12 @@ from compute.builtin.identity.resources.shapes import (
     FLAG,
     NAME,
     OPTIONS,
+    SHORT_NAME,
     TAGS,
     TEXT,
+    described,
     filters_of,
     listing_query,
-    member,
     page,
 )
 from compute.rest.call import Call
@@ -25,9 +26,10 @@ from compute.rest.fields import Required, fields
 from compute.rest.op import Body, Op, Resource
 
 _PATH = '/domains'
-_CREATE = Body('domain', fields(name=Required(NAME), enabled=BOOLEAN, description=TEXT, tags=TAGS, options=OPTIONS,
-                                extra=True))
-_UPDATE = Body('domain', fields(name=NAME, enabled=BOOLEAN, description=TEXT, tags=TAGS, options=OPTIONS, extra=True))
+_CREATE = Body('domain', fields(
+    name=Required(SHORT_NAME), enabled=BOOLEAN, description=TEXT, tags=TAGS, options=OPTIONS, extra=True))
+_UPDATE = Body('domain', fields(
+    name=SHORT_NAME, enabled=BOOLEAN, description=TEXT, tags=TAGS, options=OPTIONS, extra=True))
 
 
 def own(call: Call) -> Row:
@@ -41,23 +43,28 @@ def load(call: Call) -> Row:
     return {**row, 'domain_id': row['id']}
 
 
+def shown(call: Call, row: Row) -> Row:
+    """Return a domain as answers have it."""
+    return described(call, _PATH, {name: value for name, value in row.items() if name != 'domain_id'})
+
+
 def index(call: Call) -> dict[str, Any]:
     """List domains."""
     filters = filters_of(call)
     if call.context.domain_id and not call.context.is_admin:
         filters['id'] = call.context.domain_id
-    return page(call, nouns.DOMAINS, _PATH, 'domains', filters)
+    return page(call, nouns.DOMAINS, _PATH, 'domains', filters, shown)
 
 
 def show(call: Call) -> dict[str, Any]:
     """Show a domain."""
-    return {'domain': member(call, _PATH, {name: value for name, value in call.target.items() if name != 'domain_id'})}
+    return {'domain': shown(call, call.target)}
 
 
 def create(call: Call) -> dict[str, Any]:
     """Make a domain."""
     values = nouns.DOMAINS.accepted(call.body)
-    return {'domain': member(call, _PATH, call.app.write(lambda db: nouns.DOMAINS.insert(db, values)))}
+    return {'domain': shown(call, call.app.write(lambda db: nouns.DOMAINS.insert(db, values)))}
 
 
 def update(call: Call) -> dict[str, Any]:
@@ -69,7 +76,7 @@ def update(call: Call) -> dict[str, Any]:
         if changes.get('enabled') is False:
             revoke(db, 'domain', row['id'])
         return row
-    return {'domain': member(call, _PATH, call.app.write(change))}
+    return {'domain': shown(call, call.app.write(change))}
 
 
 def delete(call: Call) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compute.builtin.identity.db import nouns
+from compute.builtin.identity.db import assignments, nouns, tags
 from compute.builtin.identity.db.nouns import Row
 from compute.builtin.identity.db.removal import DEFAULT_DOMAIN, remove_project
 from compute.builtin.identity.db.revocations import revoke
@@ -15,13 +15,14 @@ from compute.builtin.identity.resources.shapes import (
     ID,
     NAME,
     OPTIONS,
+    SHORT_NAME,
     TAGS,
     TEXT,
+    described,
     filters_of,
     flag,
     listing,
     listing_query,
-    member,
     page,
 )
 from compute.exception import Forbidden, Invalid
@@ -33,9 +34,13 @@ _PATH = '/projects'
 _PARENT = {'type': ['string', 'null'], 'maxLength': 64}
 _FIELDS: dict[str, Any] = {'enabled': BOOLEAN, 'description': TEXT, 'tags': TAGS, 'options': OPTIONS, 'domain_id': ID,
                            'parent_id': _PARENT, 'is_domain': {'const': False}}
-_CREATE = Body('project', fields(_FIELDS, name=Required(NAME), extra=True))
-_UPDATE = Body('project', fields(_FIELDS, name=NAME, extra=True))
-_FILTERS = listing_query(name=NAME, domain_id=ID, parent_id=ID, enabled=FLAG, is_domain=FLAG)
+_CREATE = Body('project', fields(_FIELDS, name=Required(SHORT_NAME), extra=True))
+_UPDATE = Body('project', fields(_FIELDS, name=SHORT_NAME, extra=True))
+_SOME_TAGS = {'type': 'string', 'maxLength': 4096}
+_FILTERS = listing_query(name=NAME, domain_id=ID, parent_id=ID, enabled=FLAG, is_domain=FLAG,
+                         **dict.fromkeys(tags.FILTERS, _SOME_TAGS))
+_DEEPEST = 5
+"""Projects from the top of a tree to its end, as Keystone's max_project_tree_depth is by default."""
 
 
 def load(call: Call) -> Row:
@@ -46,7 +51,7 @@ def load(call: Call) -> Row:
 
 def shown(call: Call, row: Row) -> Row:
     """Return a project as answers have it."""
-    return member(call, _PATH, row, is_domain=False, parent_id=row['parent_id'] or row['domain_id'])
+    return described(call, _PATH, row, is_domain=False, parent_id=row['parent_id'] or row['domain_id'])
 
 
 def index(call: Call) -> dict[str, Any]:
@@ -58,7 +63,11 @@ def index(call: Call) -> dict[str, Any]:
         return listing(call, 'projects', _PATH, [])
     if 'parent_id' in filters and call.app.read(nouns.DOMAINS.find, id=filters['parent_id']):
         filters |= {'domain_id': filters['parent_id'], 'parent_id': None}
-    return page(call, nouns.PROJECTS, _PATH, 'projects', filters, shown)
+    where = tags.fitting({key: filters.pop(key) for key in tags.FILTERS if key in filters})
+
+    def read(db: Any, filters: Row, **pages: Any) -> list[Row]:
+        return nouns.PROJECTS.all(db, filters, where=where, **pages)
+    return page(call, nouns.PROJECTS, _PATH, 'projects', filters, shown, read)
 
 
 def show(call: Call) -> dict[str, Any]:
@@ -71,18 +80,27 @@ def create(call: Call) -> dict[str, Any]:
     values = _accepted(call)
 
     def store(db: Any) -> Row:
-        parent = values.get('parent_id')
-        if parent and nouns.DOMAINS.find(db, id=parent):
-            values.setdefault('domain_id', parent)
-            values['parent_id'] = None
-        elif parent:
-            values.setdefault('domain_id', nouns.PROJECTS.get(db, parent)['domain_id'])
-        values.setdefault('domain_id', default_domain(call))
-        nouns.DOMAINS.get(db, values['domain_id'])
-        if values.get('parent_id') and nouns.PROJECTS.get(db, values['parent_id'])['domain_id'] != values['domain_id']:
-            raise Invalid(f'parent_id {parent} is a project of another domain than domain_id {values["domain_id"]}')
-        return nouns.PROJECTS.insert(db, values)
+        row = nouns.PROJECTS.insert(db, _placed(call, db, values))
+        tags.note(db, row)
+        return row
     return {'project': shown(call, call.app.write(store))}
+
+
+def _placed(call: Call, db: Any, values: Row) -> Row:
+    """Return the values with domain and parent. :raises Invalid, Forbidden: they do not go together."""
+    values, parent = dict(values), values.get('parent_id')
+    if parent and nouns.DOMAINS.find(db, id=parent):
+        values.setdefault('domain_id', parent)
+        values['parent_id'] = None
+    elif parent:
+        values.setdefault('domain_id', nouns.PROJECTS.get(db, parent)['domain_id'])
+        if len(assignments.ancestors(db, parent)) + 1 >= _DEEPEST:
+            raise Forbidden(f'Project {parent} is the end of a tree of {_DEEPEST} projects; none can be below it.')
+    values.setdefault('domain_id', default_domain(call))
+    nouns.DOMAINS.get(db, values['domain_id'])
+    if values.get('parent_id') and nouns.PROJECTS.get(db, values['parent_id'])['domain_id'] != values['domain_id']:
+        raise Invalid(f'parent_id {parent} is a project of another domain than domain_id {values["domain_id"]}')
+    return values
 
 
 def default_domain(call: Call) -> str:
@@ -100,6 +118,8 @@ def update(call: Call) -> dict[str, Any]:
 
     def change(db: Any) -> Row:
         row = nouns.PROJECTS.update(db, call.target['id'], changes)
+        if 'tags' in changes:
+            tags.note(db, row)
         if changes.get('enabled') is False:
             revoke(db, 'project', row['id'])
         return row

@@ -7,7 +7,7 @@ from typing import Any
 
 from compute.builtin.identity.db import nouns
 from compute.builtin.identity.db.nouns import Row
-from compute.builtin.identity.resources.shapes import NAME, TEXT, filters_of, listing_query, member, page
+from compute.builtin.identity.resources.shapes import NAME, TEXT, described, filters_of, listing_query, page
 from compute.exception import Conflict, Invalid
 from compute.rest.call import Call
 from compute.rest.fields import fields
@@ -16,7 +16,8 @@ from compute.rest.op import Body, Op, Resource
 _PATH = '/regions'
 _ONE = '/regions/{region_id}'
 _PARENT = {'type': ['string', 'null'], 'maxLength': 255}
-_BODY = Body('region', fields(id={'type': 'string', 'maxLength': 255}, description=TEXT, parent_region_id=_PARENT,
+_ID: dict[str, Any] = {'type': 'string', 'maxLength': 255}
+_BODY = Body('region', fields(id=_ID, description=TEXT, parent_region_id=_PARENT,
                               options=fields(), extra=True))
 
 
@@ -28,7 +29,7 @@ def load(call: Call) -> Row:
 
 def shown(call: Call, row: Row) -> Row:
     """Return a region as answers have it."""
-    found = member(call, _PATH, row, description=row['description'] or '')
+    found = described(call, _PATH, row)
     found.pop('options')
     return found
 
@@ -45,7 +46,21 @@ def show(call: Call) -> dict[str, Any]:
 
 def create(call: Call) -> dict[str, Any]:
     """Make a region."""
-    values = {**nouns.REGIONS.accepted(call.body), 'id': call.body.get('id') or uuid.uuid4().hex}
+    return _create(call, call.body.get('id') or uuid.uuid4().hex)
+
+
+def put(call: Call) -> dict[str, Any]:
+    """Make a region with the id in the URL. :raises Conflict: there is one."""
+    region = call.path['region_id']
+    if call.body.get('id', region) != region:
+        raise Invalid(f'id is {call.body["id"]!r}; the URL says {region!r}')
+    if len(region) > _ID['maxLength']:
+        raise Invalid(f'The id of a region has at most {_ID["maxLength"]} characters')
+    return _create(call, region)
+
+
+def _create(call: Call, region: str) -> dict[str, Any]:
+    values = {**nouns.REGIONS.accepted(call.body), 'id': region}
 
     def store(db: Any) -> Row:
         if values.get('parent_region_id'):
@@ -81,6 +96,7 @@ REGIONS = Resource('regions', (
     Op('GET', _PATH, index, policy='identity:list_regions', query=listing_query(parent_region_id=NAME)),
     Op('POST', _PATH, create, policy='identity:create_region', status=201, body=_BODY),
     Op('GET', _ONE, show, policy='identity:get_region', loads=load),
+    Op('PUT', _ONE, put, policy='identity:create_region', status=201, body=_BODY),
     Op('PATCH', _ONE, update, policy='identity:update_region', loads=load, body=_BODY),
     Op('DELETE', _ONE, delete, policy='identity:delete_region', loads=load, status=204),
 ))

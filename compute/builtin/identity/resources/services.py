@@ -7,7 +7,7 @@ from typing import Any
 from compute.builtin.identity.db import nouns
 from compute.builtin.identity.db.nouns import Row
 from compute.builtin.identity.db.removal import remove_service
-from compute.builtin.identity.resources.shapes import BOOLEAN, NAME, TEXT, filters_of, listing_query, member, page
+from compute.builtin.identity.resources.shapes import BOOLEAN, NAME, TEXT, described, filters_of, listing_query, page
 from compute.rest.call import Call
 from compute.rest.fields import Required, fields
 from compute.rest.op import Body, Op, Resource
@@ -28,7 +28,7 @@ def load(call: Call) -> Row:
 
 def shown(call: Call, row: Row) -> Row:
     """Return a service as answers have it."""
-    found = member(call, _PATH, row, name=row['name'] or '', description=row['description'] or '')
+    found = described(call, _PATH, row, name=row['name'] or '')
     found.pop('options')
     return found
 

@@ -15,10 +15,13 @@ from compute.rest.paging import LIMIT, MARKER
 
 ID = {'type': 'string', 'minLength': 1, 'maxLength': 64}
 NAME = {'type': 'string', 'minLength': 1, 'maxLength': 255, 'pattern': r'^[^\x00]*[^\x00\s][^\x00]*$'}
+SHORT_NAME = {**NAME, 'maxLength': 64}
+"""Of projects, domains and groups."""
 TEXT = {'type': ['string', 'null'], 'maxLength': 16000, 'pattern': r'^[^\x00]*$'}
 BOOLEAN = {'type': 'boolean'}
 FLAG = {'type': 'string', 'enum': ['true', 'false', 'True', 'False', '1', '0', '']}
-TAGS = {'type': 'array', 'items': {'type': 'string', 'minLength': 1, 'maxLength': 255}, 'maxItems': 80}
+TAG = {'type': 'string', 'minLength': 1, 'maxLength': 255, 'pattern': r'^[^,/\x00]*$'}
+TAGS = {'type': 'array', 'items': TAG, 'maxItems': 80, 'uniqueItems': True}
 OPTIONS = fields(immutable={'type': ['boolean', 'null']})
 SECRET = {'type': 'string', 'minLength': 1, 'maxLength': 4096}
 
@@ -42,23 +45,52 @@ def filters_of(call: Call, **names: str) -> dict[str, Any]:
     return found
 
 
+Read = Callable[..., list[Row]]
+"""``read(connection, filters, limit=..., marker=...)`` returns rows by id."""
+
+
 def page(call: Call, noun: Noun, path: str, words: str, filters: Mapping[str, Any],
-         shown: Callable[[Call, Row], Row] | None = None) -> dict[str, Any]:
-    """Return the list of a noun that a request asks for. ``shown`` makes an item of a row."""
-    limit = int(call.query['limit']) if call.query.get('limit') else None
-    if limit == 0:
+         shown: Callable[[Call, Row], Row] | None = None, read: Read | None = None) -> dict[str, Any]:
+    """Return the list of a noun that a request asks for. ``shown`` makes an item of a row.
+
+    No list is longer than ``[identity] list_limit``; ``truncated`` says that there is more, as Keystone does.
+    """
+    most = call.app.options.list_limit
+    asked = int(call.query['limit']) if call.query.get('limit') else None
+    if asked == 0:
         raise Invalid('limit is 0; it takes 1 or more')
-    rows = call.app.read(noun.all, filters, limit=limit, marker=call.query.get('marker'))
+    size = min(asked or most, most)
+    rows = call.app.read(read or noun.all, filters, limit=size + 1, marker=call.query.get('marker'))
+    more, rows = len(rows) > size, rows[:size]
     answer = listing(call, words, path, [shown(call, row) if shown else member(call, path, row) for row in rows])
-    if limit is not None and len(rows) == limit:
+    if more:
         query = urlencode({**call.query, 'marker': rows[-1]['id']})
         answer['links']['next'] = call.link(f'{path}?{query}')
+        if asked is None:
+            answer['truncated'] = True
     return answer
+
+
+def bounded(call: Call, words: str, path: str, rows: list[Any], shown: Callable[[Call, Any], Any]) -> dict[str, Any]:
+    """Return a list without pages of rows that were read with a limit of ``most_of(call)``."""
+    most = call.app.options.list_limit
+    answer = listing(call, words, path, [shown(call, row) for row in rows[:most]])
+    return {**answer, 'truncated': True} if len(rows) > most else answer
+
+
+def most_of(call: Call) -> int:
+    """Return the limit to read rows for ``bounded`` with: one more than are shown."""
+    return int(call.app.options.list_limit) + 1
 
 
 def listing(call: Call, words: str, path: str, items: list[Any]) -> dict[str, Any]:
     """Return items under their key, with the links of a list."""
     return {words: items, 'links': {'self': call.link(path), 'previous': None, 'next': None}}
+
+
+def described(call: Call, path: str, row: Row, **more: Any) -> Row:
+    """Return a row of what has a description: an empty one where none was given, as Keystone shows it."""
+    return member(call, path, row, description=row['description'] or '', **more)
 
 
 def member(call: Call, path: str, row: Row, **more: Any) -> Row:

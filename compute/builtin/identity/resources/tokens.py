@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from compute.builtin.identity.db import assignments, revocations
-from compute.builtin.identity.db.nouns import DOMAINS
+from compute.builtin.identity.db import reachable, revocations
 from compute.builtin.identity.issue import catalog_of, document, issue
-from compute.builtin.identity.resources import projects
-from compute.builtin.identity.resources.shapes import ID, NAME, SECRET, listing, member
+from compute.builtin.identity.resources import domains, projects
+from compute.builtin.identity.resources.shapes import ID, NAME, SECRET, bounded, most_of
 from compute.exception import Invalid, NotFound, Unauthorized
 from compute.rest.call import Call
 from compute.rest.claims import Claims
@@ -86,20 +85,19 @@ def own_catalog(call: Call) -> dict[str, Any]:
 
 def own_projects(call: Call) -> dict[str, Any]:
     """List the projects that the caller can get a token for."""
-    rows = call.app.read(assignments.projects_of, call.context.user_id)
-    return listing(call, 'projects', '/auth/projects', [projects.shown(call, row) for row in rows])
+    rows = call.app.read(reachable.projects_of, call.context.user_id, most_of(call))
+    return bounded(call, 'projects', '/auth/projects', rows, projects.shown)
 
 
 def own_domains(call: Call) -> dict[str, Any]:
     """List the domains that the caller can get a token for."""
-    ids = call.app.read(assignments.domains_of, call.context.user_id)
-    rows = call.app.read(DOMAINS.all, {'id': ids, 'enabled': True})
-    return listing(call, 'domains', '/auth/domains', [member(call, '/domains', row) for row in rows])
+    rows = call.app.read(reachable.domains_of, call.context.user_id, most_of(call))
+    return bounded(call, 'domains', '/auth/domains', rows, domains.shown)
 
 
 def own_system(call: Call) -> dict[str, Any]:
     """Tell whether the caller can get a token for the system."""
-    found = call.app.read(assignments.rows, user_id=call.context.user_id, kind='system')
+    found = call.app.read(reachable.has_system, call.context.user_id)
     return {'system': [{'all': True}] if found else [], 'links': {'self': call.link('/auth/system')}}
 
 

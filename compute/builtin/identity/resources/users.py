@@ -6,7 +6,7 @@ from typing import Any
 
 from compute.builtin.identity.app import Identity
 from compute.builtin.identity.authenticate import check_password, refuse
-from compute.builtin.identity.db import assignments, attempts, nouns
+from compute.builtin.identity.db import attempts, nouns, reachable
 from compute.builtin.identity.db.nouns import Row
 from compute.builtin.identity.db.removal import remove_user
 from compute.builtin.identity.db.revocations import revoke
@@ -19,10 +19,11 @@ from compute.builtin.identity.resources.shapes import (
     NAME,
     SECRET,
     TEXT,
+    bounded,
     filters_of,
-    listing,
     listing_query,
     member,
+    most_of,
     page,
 )
 from compute.exception import Forbidden, NotFound
@@ -126,9 +127,9 @@ def change_password(call: Call) -> None:
 
 def index_projects(call: Call) -> dict[str, Any]:
     """List the projects on which a user has a role."""
-    rows = call.app.read(assignments.projects_of, call.path['user_id'])
-    return listing(call, 'projects', f'/users/{call.path["user_id"]}/projects',
-                   [projects.shown(call, row) for row in rows])
+    user = call.target['user_id']
+    rows = call.app.read(reachable.projects_of, user, most_of(call))
+    return bounded(call, 'projects', f'/users/{user}/projects', rows, projects.shown)
 
 
 def _accepted(call: Call) -> Row:

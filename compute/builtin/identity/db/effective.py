@@ -1,0 +1,132 @@
+"""Role assignments as they work: with users instead of groups, projects instead of what they inherit from, and implied
+roles as if they had been given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from compute.builtin.identity.db import assignments
+from compute.builtin.identity.db.assignments import BELOW, Assignment
+from compute.builtin.identity.db.nouns import PROJECTS
+from compute.builtin.identity.db.tables import group_members, projects
+
+
+class Effect(NamedTuple):
+    """A role of a user on something, and the assignment it comes from. ``role_id`` may be implied by that one's."""
+
+    user_id: str
+    kind: str
+    target_id: str
+    role_id: str
+    given: Assignment
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of all assignments is asked for. ``targets`` are ids by kind: None for all, empty for nothing."""
+
+    user_id: str | None = None
+    group_id: str | None = None
+    role_id: str | None = None
+    targets: dict[str, list[str]] | None = None
+    inherited: bool = False
+
+    def kinds(self) -> list[dict[str, object]]:
+        """Return the filters of kinds and targets, one for each query that is needed."""
+        if self.targets is None:
+            return [{'kind': list(BELOW.values())}] if self.inherited else [{}]
+        return [{'kind': kind, 'target_id': ids} for kind, ids in self.targets.items()
+                if ids and (not self.inherited or kind in BELOW.values())]
+
+
+def given(connection: sa.Connection, wanted: Wanted, limit: int) -> list[Assignment]:
+    """Return the assignments as they were given, at most ``limit``."""
+    actors: dict[str, object] = {}
+    if wanted.user_id or wanted.group_id:
+        actors = {'actor': 'user' if wanted.user_id else 'group', 'actor_id': wanted.user_id or wanted.group_id}
+    role = {'role_id': wanted.role_id} if wanted.role_id else {}
+    return [row for kinds in wanted.kinds()
+            for row in assignments.rows(connection, limit=limit, **actors, **kinds, **role)][:limit]  # type: ignore[arg-type]
+
+
+def effective(connection: sa.Connection, wanted: Wanted, limit: int) -> list[Effect]:
+    """Return the assignments as they work, each once, at most ``limit``."""
+    found: dict[tuple[str, ...], Effect] = {}
+    expansion = _Expansion(connection, limit, assignments.inferences(connection))
+    for each in _sources(connection, wanted, limit):
+        for effect in expansion.effects(each, wanted):
+            found.setdefault(effect[:4], effect)
+            if len(found) >= limit:
+                return list(found.values())
+    return list(found.values())
+
+
+def _sources(connection: sa.Connection, wanted: Wanted, limit: int) -> Iterator[Assignment]:
+    """Yield what was given to the user or anybody, on what was asked for or above it."""
+    for kinds in _above(connection, wanted).kinds():
+        if wanted.user_id:
+            yield from assignments.of_user(connection, wanted.user_id, limit, **kinds)
+        else:
+            yield from assignments.rows(connection, limit=limit, **kinds)  # type: ignore[arg-type]
+
+
+def _above(connection: sa.Connection, wanted: Wanted) -> Wanted:
+    """Return what to read: a role on a project may be given on its domain or on a project above it."""
+    if wanted.targets is None or not (asked := wanted.targets.get('project')):
+        return wanted
+    rows = connection.execute(sa.select(projects.c.domain_id).where(projects.c.id.in_(asked)).distinct())
+    above = {each for project in asked for each in assignments.ancestors(connection, project)}
+    return Wanted(wanted.user_id, wanted.group_id, wanted.role_id, {
+        'project': asked, BELOW['domain']: list(rows.scalars()), BELOW['project']: sorted(above)}, wanted.inherited)
+
+
+@dataclass
+class _Expansion:
+    """Turns assignments into effects; what several need is read once."""
+
+    connection: sa.Connection
+    limit: int
+    implied: dict[str, set[str]]
+    _members: dict[str, list[str]] = field(default_factory=dict)
+    _below: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def effects(self, given: Assignment, wanted: Wanted) -> Iterator[Effect]:
+        """Yield what an assignment gives, of what is asked for."""
+        kind = 'project' if given.kind in BELOW.values() else given.kind
+        users = self._users(given) if wanted.user_id is None else [wanted.user_id]
+        asked = None if wanted.targets is None else set(wanted.targets.get(kind, ()))
+        targets = [target for target in self._targets(given) if asked is None or target in asked]
+        roles = [role for role in self._roles(given.role_id) if wanted.role_id in (None, role)]
+        return (Effect(user, kind, target, role, given) for user in users for target in targets for role in roles)
+
+    def _users(self, given: Assignment) -> list[str]:
+        if given.actor == 'user':
+            return [given.actor_id]
+        if given.actor_id not in self._members:
+            query = sa.select(group_members.c.user_id).where(group_members.c.group_id == given.actor_id)
+            self._members[given.actor_id] = list(self.connection.execute(
+                query.order_by(group_members.c.user_id).limit(self.limit)).scalars())
+        return self._members[given.actor_id]
+
+    def _targets(self, given: Assignment) -> list[str]:
+        if given.kind not in BELOW.values():
+            return [given.target_id]
+        key = (given.kind, given.target_id)
+        if key not in self._below:
+            if given.kind == BELOW['domain']:
+                rows = PROJECTS.all(self.connection, {'domain_id': given.target_id}, limit=self.limit)
+                self._below[key] = [row['id'] for row in rows]
+            else:
+                self._below[key] = assignments.descendants(self.connection, [given.target_id], self.limit)
+        return self._below[key]
+
+    def _roles(self, role_id: str) -> list[str]:
+        found, new = {role_id}, {role_id}
+        while new:
+            new = set().union(*(self.implied.get(role, set()) for role in new)) - found
+            found |= new
+        return [role_id, *sorted(found - {role_id})]
