@@ -105,6 +105,10 @@ def _identity(parser: argparse.ArgumentParser) -> None:
                                 description='Sign tokens with the next key. Tokens that are out stay valid. Do it on '
                                             'one identity daemon and copy the key repository to the others.')
     action.set_defaults(run=rotate_keys)
+    action = actions.add_parser('rotate-credential-keys', help='encrypt credentials with a new key',
+                                description='Encrypt the credentials that users keep with a new key. Do it on one '
+                                            'identity daemon and copy the key repository to the others at once.')
+    action.set_defaults(run=rotate_credential_keys)
 
 
 def _endpoint(text: str) -> tuple[str, str]:
@@ -185,6 +189,21 @@ def rotate_keys(conf: Any, arguments: argparse.Namespace) -> None:
     from compute.builtin.identity.keys import KeyRepository
     keys = KeyRepository(conf.identity.key_repository, conf.identity.token_lifetime)
     print(f'tokens are signed with key {keys.rotate()} from now on')
+
+
+def rotate_credential_keys(conf: Any, arguments: argparse.Namespace) -> None:
+    """Encrypt the credentials anew."""
+    from compute.builtin.identity.credential_keys import CredentialKeys
+    from compute.builtin.identity.db.kept import reseal
+    from compute.cmd.stores import named
+    store, = named('identity')
+    database, keys = store.open(conf), CredentialKeys(conf.identity.key_repository)
+    try:
+        reseal(database, keys)  # a rotation that was broken off may have left rows of an older key
+        keys.add()
+        print(f'{reseal(database, keys)} credentials are encrypted with a new key')
+    finally:
+        database.dispose()
 
 
 def migrate_data(conf: Any, arguments: argparse.Namespace) -> int:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
-import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,10 +18,9 @@ from keystonemiddleware import auth_token
 from compute.exception import Unauthorized
 from compute.rest.tokens import TokenChecker
 from tests.api.identity.cloud import ADMIN, SERVICE, Cloud
+from tests.functional.openstack_shell import Shell
 from tests.ports import free_ports
 from tests.waiting import LONG, wait_until
-
-OPENSTACK = shutil.which('openstack', path=f'{pathlib.Path(sys.executable).parent}:{os.environ["PATH"]}')
 
 
 @pytest.fixture
@@ -99,17 +94,19 @@ def _accepts(checker: TokenChecker, token: str) -> bool:
         return False
 
 
-@pytest.mark.skipif(OPENSTACK is None, reason='the openstack command is not installed')
-def test_openstack_command(cloud: Cloud) -> None:
-    def run(line: str, **changes: str) -> Any:
-        environ = {'PATH': os.environ['PATH'], 'HOME': os.environ.get('HOME', '/'), 'OS_AUTH_URL': f'{cloud.url}/v3',
+@pytest.fixture
+def run(cloud: Cloud) -> Iterator[Shell]:
+    """The openstack command as the administrator."""
+    pytest.importorskip('openstackclient')
+    shell = Shell({'PATH': os.environ['PATH'], 'HOME': os.environ.get('HOME', '/'), 'OS_AUTH_URL': f'{cloud.url}/v3',
                    'OS_USERNAME': 'admin', 'OS_PASSWORD': ADMIN, 'OS_PROJECT_NAME': 'admin',
                    'OS_USER_DOMAIN_NAME': 'Default', 'OS_PROJECT_DOMAIN_NAME': 'Default',
-                   'OS_IDENTITY_API_VERSION': '3', **changes}
-        done = subprocess.run([str(OPENSTACK), *line.split()], env=environ, capture_output=True, text=True,
-                              timeout=LONG)
-        assert done.returncode == 0, f'{line}: {done.stderr}'
-        return json.loads(done.stdout) if '-f json' in line else None
+                   'OS_IDENTITY_API_VERSION': '3'})
+    yield shell
+    shell.close()
+
+
+def test_openstack_command(run: Shell) -> None:
     assert run('project create web -f json')['domain_id'] == 'default'
     assert run('user create --password dave --project web dave -f json')['name'] == 'dave'
     run('role add --user dave --project web member')
@@ -124,3 +121,44 @@ def test_openstack_command(cloud: Cloud) -> None:
                                                    'PROJECT_DOMAIN_NAME')}}
     assert run('token issue -f json', **credential)['project_id'] == made['Project ID']
     assert {item['Service Type'] for item in run('endpoint list -f json')} == {'identity', 'compute', 'volumev3'}
+
+
+def test_openstack_command_for_groups_and_credentials(run: Shell) -> None:
+    """Groups, inherited roles, tags, credentials and EC2 keys."""
+    run('project create web')
+    run('user create --password dave --project web dave')
+    run('role add --user dave --project web member')
+    dave = {'OS_USERNAME': 'dave', 'OS_PASSWORD': 'dave', 'OS_PROJECT_NAME': 'web'}
+    assert run('group create --description d devs -f json')['domain_id'] == 'default'
+    run('group add user devs dave')
+    run('group contains user devs dave')
+    assert [item['Name'] for item in run('group list --user dave -f json')] == ['devs']
+    assert [item['Name'] for item in run('user list --group devs -f json')] == ['dave']
+    run('project create --parent web below')
+    run('role add --group devs --project web reader')
+    run('role add --group devs --project web --inherited member')
+    run('role add --user dave --domain default --inherited service')
+    given = run('role assignment list --names --group devs -f json')
+    assert {(item['Role'], item['Group'], item['Inherited']) for item in given} == {
+        ('reader', 'devs@Default', False), ('member', 'devs@Default', True)}
+    working = run('role assignment list --names --effective --user dave --project below -f json')
+    assert {(item['Role'], item['User']) for item in working} == {
+        ('member', 'dave@Default'), ('reader', 'dave@Default'), ('service', 'dave@Default')}
+    assert run('token issue -f json', **{**dave, 'OS_PROJECT_NAME': 'below'})['project_id']
+    run('role remove --group devs --project web --inherited member')
+    run('group remove user devs dave')
+    run('project set --tag blue --tag green web')
+    assert sorted(run('project show web -f json')['tags']) == ['blue', 'green']
+    assert [item['Name'] for item in run('project list --tags blue,green -f json')] == ['web']
+    kept = run('credential create --type cert --project web dave a-certificate -f json')
+    assert kept['blob'] == 'a-certificate' and run(f'credential show {kept["id"]} -f json')['type'] == 'cert'
+    run(f'credential set --user dave --type cert --data other {kept["id"]}')
+    assert run('credential list -f json')[0]['Data'] == 'other'
+    run(f'credential delete {kept["id"]}')
+    key = run('ec2 credentials create -f json', **dave)
+    assert run(f'ec2 credentials show {key["access"]} -f json', **dave)['secret'] == key['secret']
+    assert [item['Access'] for item in run('ec2 credentials list -f json', **dave)] == [key['access']]
+    run(f'ec2 credentials delete {key["access"]}', **dave)
+    run('region create --description d north')
+    run('region set --description e north')
+    assert run('trust list -f json', **dave) == []

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from oslo_config import cfg
 from sqlalchemy import Connection
 
+from compute.builtin.identity.credential_keys import CredentialKeys
 from compute.builtin.identity.db import revocations
 from compute.builtin.identity.keys import KeyRepository
 from compute.builtin.identity.passwords import Passwords
@@ -24,6 +25,7 @@ class Identity:
         self.options = conf.identity
         self.database = Database(conf.database.identity_connection, conf.database)
         self.keys = repository(conf)
+        self.credential_keys = CredentialKeys(conf.identity.key_repository)
         self.passwords = Passwords(conf.identity.password_hash_rounds)
         self.local = LocalSource(self)
         self.checker = TokenChecker(conf, self.local, fresh=True)

@@ -62,7 +62,8 @@ def prove(app: Identity, identity: dict[str, Any], address: str) -> Proof:
     demand_enabled(app, first.user)
     methods = tuple(dict.fromkeys(method for proof in proofs for method in proof.methods))
     return Proof(first.user, methods, next((proof.parent for proof in proofs if proof.parent), None),
-                 next((proof.credential for proof in proofs if proof.credential), None))
+                 next((proof.credential for proof in proofs if proof.credential), None),
+                 next((proof.pair for proof in proofs if proof.pair), None))
 
 
 def by_password(app: Identity, data: dict[str, Any], address: str) -> Proof:
@@ -79,7 +80,7 @@ def by_token(app: Identity, data: dict[str, Any], address: str) -> Proof:
         credential = app.read(CREDENTIALS.get, claims.credential.id) if claims.credential else None
     except NotFound as error:
         raise refuse('%s', error.message) from None
-    return Proof(user, (*claims.methods, 'token'), claims, credential)
+    return Proof(user, (*claims.methods, 'token'), claims, credential, claims.pair)
 
 
 def by_credential(app: Identity, data: dict[str, Any], address: str) -> Proof:

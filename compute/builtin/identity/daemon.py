@@ -47,9 +47,10 @@ class IdentityDaemon:
             conf.health.interval)
 
     def prepare(self) -> None:
-        """Bring the schema up to date and make the signing keys if there are none."""
+        """Bring the schema up to date, and make the keys of tokens and credentials if there are none."""
         upgrade(self.app.database, VERSIONS, VERSION_TABLE)
         self.app.keys.ensure()
+        self.app.credential_keys.ensure()
 
     def endpoints(self) -> list[Any]:
         """Return no RPC endpoints."""

@@ -75,9 +75,9 @@ def catalog_of(app: Identity, claims: Claims) -> list[dict[str, Any]]:
     return app.read(catalog.catalog, claims.user.id, claims.project.id if claims.project else None)
 
 
-def iso(seconds: int) -> str:
+def iso(seconds: int, micro: int = 0) -> str:
     """Return a time as Keystone writes it."""
-    return datetime.fromtimestamp(seconds, UTC).strftime('%Y-%m-%dT%H:%M:%S.000000Z')
+    return datetime.fromtimestamp(seconds, UTC).strftime(f'%Y-%m-%dT%H:%M:%S.{micro:06d}Z')
 
 
 def _placed(place: Place) -> dict[str, Any]:

@@ -59,16 +59,16 @@ class KeyRepository:
         with self._locked():
             for name in (_PRIMARY, _STAGED):
                 if not (self._folder / name).exists():
-                    _write(self._folder / name, _private_pem(Ed25519PrivateKey.generate()))
+                    write_private(self._folder / name, _private_pem(Ed25519PrivateKey.generate()))
 
     def rotate(self) -> str:
         """Let the staged key sign from now on, stage a new one, drop what nothing needs; return the signer's id."""
         self.ensure()
         with self._locked():
             old = _read_private(self._folder / _PRIMARY).public_key()
-            _write(self._folder / f'{key_id(old)}.pub', _public_pem(old))
+            write_private(self._folder / f'{key_id(old)}.pub', _public_pem(old))
             os.replace(self._folder / _STAGED, self._folder / _PRIMARY)
-            _write(self._folder / _STAGED, _private_pem(Ed25519PrivateKey.generate()))
+            write_private(self._folder / _STAGED, _private_pem(Ed25519PrivateKey.generate()))
             for path in self._folder.glob('*.pub'):
                 if path.stat().st_mtime < time.time() - self._keep:
                     path.unlink()
@@ -91,8 +91,8 @@ class KeyRepository:
                     self._loaded, self._stamp = self._load(), stamp
             return self._loaded
         except (OSError, ValueError) as error:
-            raise Unavailable(f'The key repository {self._folder} cannot be read: {error}',
-                              code='no_signing_keys') from error
+            LOG.error('the key repository %s cannot be read: %s', self._folder, error)
+            raise Unavailable('The keys that sign tokens cannot be read', code='no_signing_keys') from error
 
     def _load(self) -> _Keys:
         signer = _read_private(self._folder / _PRIMARY)
@@ -126,7 +126,8 @@ def _jwk(kid: str, key: Ed25519PublicKey) -> dict[str, str]:
     return {'kty': 'OKP', 'crv': 'Ed25519', 'alg': ALGORITHM, 'use': 'sig', 'kid': kid, 'x': x}
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
+    """Replace a file by one that only this user may read. A crash leaves the old or the new content."""
     partial = path.with_suffix('.new')
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

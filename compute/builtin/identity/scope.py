@@ -11,7 +11,7 @@ from compute.builtin.identity.authenticate import Proof, find_domain, refuse
 from compute.builtin.identity.db import assignments
 from compute.builtin.identity.db.nouns import DOMAINS, PROJECTS, Row
 from compute.exception import Forbidden, Unauthorized
-from compute.rest.claims import Named, Place
+from compute.rest.claims import Claims, Named, Place
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ def scope_of(connection: sa.Connection, proof: Proof, asked: Any) -> Scope:
     """
     if proof.credential is not None:
         return _credential_scope(connection, proof, asked)
+    if proof.parent is not None and proof.pair is not None:
+        return _pair_scope(connection, proof.user, proof.parent, asked)
     if asked is None:
         return _default_scope(connection, proof.user)
     if asked == 'unscoped' or 'unscoped' in asked:
@@ -82,11 +84,24 @@ def _default_scope(connection: sa.Connection, user: Row) -> Scope:
         return Scope()
 
 
+def _pair_scope(connection: sa.Connection, user: Row, parent: Claims, asked: Any) -> Scope:
+    """Return the scope of a token made from one that was got with an EC2 key: the same project."""
+    own = parent.project.id if parent.project else ''
+    project = _asked_project(connection, asked) if asked is not None else PROJECTS.find(connection, id=own)
+    if project is None or project['id'] != own:
+        raise Forbidden('An EC2 key is for one project; another scope cannot be asked for with it.')
+    return _project_scope(connection, user, project)
+
+
+def _asked_project(connection: sa.Connection, asked: Any) -> Row | None:
+    return _find_project(connection, asked['project']) if asked != 'unscoped' and 'project' in asked else None
+
+
 def _credential_scope(connection: sa.Connection, proof: Proof, asked: Any) -> Scope:
     assert proof.credential is not None
     credential = proof.credential
     if asked is not None:
-        project = _find_project(connection, asked['project']) if 'project' in asked and asked != 'unscoped' else None
+        project = _asked_project(connection, asked)
         if proof.parent is None or project is None or project['id'] != credential['project_id']:
             raise Forbidden('An application credential is for one project; another scope cannot be asked for with it.')
     scope = _project_scope(connection, proof.user, PROJECTS.find(connection, id=credential['project_id']))

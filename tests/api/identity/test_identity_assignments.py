@@ -61,8 +61,8 @@ def test_as_given(filled: Site) -> None:
 def test_as_it_works(filled: Site) -> None:
     of_zoe = f'user.id={filled.user}&effective'
     assert brief(filled, of_zoe) == [
-        ('zoe', 'guests', 'reader'), ('zoe', 'leaf', '+member'), ('zoe', 'leaf', '+reader'), ('zoe', 'leaf', '+service'),
-        ('zoe', 'system', 'reader'), ('zoe', 'top', '+service'), ('zoe', 'top', 'reader')]
+        ('zoe', 'guests', 'reader'), ('zoe', 'leaf', '+member'), ('zoe', 'leaf', '+reader'),
+        ('zoe', 'leaf', '+service'), ('zoe', 'system', 'reader'), ('zoe', 'top', '+service'), ('zoe', 'top', 'reader')]
     assert brief(filled, f'scope.project.id={filled.leaf}&effective') == [
         ('zoe', 'leaf', '+member'), ('zoe', 'leaf', '+reader'), ('zoe', 'leaf', '+service')]
     assert brief(filled, f'scope.domain.id={filled.domain}&effective') == [('zoe', 'guests', 'reader')]
@@ -71,8 +71,8 @@ def test_as_it_works(filled: Site) -> None:
     assert brief(filled, f'{of_zoe}&scope.OS-INHERIT:inherited_to=projects&scope.project.id={filled.top}') == [
         ('zoe', 'top', '+service')]
     assert brief(filled, f'scope.project.id={filled.top}&include_subtree&effective') == [
-        ('zoe', 'leaf', '+member'), ('zoe', 'leaf', '+reader'), ('zoe', 'leaf', '+service'), ('zoe', 'top', '+service'),
-        ('zoe', 'top', 'reader')]
+        ('zoe', 'leaf', '+member'), ('zoe', 'leaf', '+reader'), ('zoe', 'leaf', '+service'),
+        ('zoe', 'top', '+service'), ('zoe', 'top', 'reader')]
     everything = brief(filled, 'effective')
     assert ('admin', 'admin', 'reader') in everything and len(everything) == len(set(everything))
 
@@ -91,7 +91,8 @@ def test_subtree(filled: Site) -> None:
 
 
 def test_links_say_where_it_comes_from(filled: Site) -> None:
-    item, = ask(filled, f'user.id={filled.user}&scope.project.id={filled.leaf}&effective&role.id={filled.roles["member"]}')
+    item, = ask(filled, f'user.id={filled.user}&scope.project.id={filled.leaf}&effective'
+                        f'&role.id={filled.roles["member"]}')
     assert item == {'user': {'id': filled.user}, 'role': {'id': filled.roles['member']},
                     'scope': {'project': {'id': filled.leaf}, 'OS-INHERIT:inherited_to': 'projects'},
                     'links': {'assignment': f'{LINK}/OS-INHERIT/projects/{filled.top}/groups/{filled.group}/roles/'

@@ -92,6 +92,7 @@ def test_role_lost(cloud: Cloud, alice: str) -> None:
 
 @pytest.mark.parametrize('body', [
     {'roles': [{'name': 'admin'}]}, {'expires_at': '2001-01-01T00:00:00'}, {'expires_at': 'soon'},
+    {'expires_at': '0001-01-01T00:00:00+14:00'}, {'expires_at': '9999-12-31T23:59:59-14:00'}, {'name': 'x' * 256},
     {'access_rules': [{'path': '/v2.1/servers', 'method': 'GET', 'service': 'compute'}]}, {'name': ''}])
 def test_bad_ones(cloud: Cloud, alice: str, body: dict[str, Any]) -> None:
     assert _make(cloud, alice, **body).status_code == 400
@@ -116,3 +117,41 @@ def test_token_ends_with_the_credential(cloud: Cloud, alice: str) -> None:
     made = _make(cloud, alice, expires_at=soon.strftime('%Y-%m-%dT%H:%M:%S'))
     expires = datetime.fromisoformat(cloud.login(_with(made)).json['token']['expires_at'])
     assert abs((expires - soon).total_seconds()) <= 1
+
+
+def test_roles_are_those_the_user_has_now(cloud: Cloud, alice: str) -> None:
+    """A role that was given after the login may be asked for; one that was taken away may not."""
+    path = f'/v3/projects/{cloud.send("GET", "/v3/auth/projects", token=_login(cloud)).json["projects"][0]["id"]}'
+    manager = f'{path}/users/{alice}/roles/{cloud.ids["roles"]["manager"]}'
+    token = _login(cloud)
+    assert cloud.send('PUT', manager, token=cloud.admin).status_code == 204
+    assert [role['name'] for role in _make(cloud, alice, token)['roles']] == ['member', 'reader'], 'of the token'
+    made = _make(cloud, alice, token, name='second', roles=[{'name': 'manager'}])
+    assert [role['name'] for role in made['roles']] == ['manager']
+    assert [role['name'] for role in cloud.login(_with(made)).json['token']['roles']] == ['manager', 'member', 'reader']
+    narrow = _make(cloud, alice, token, name='narrow', roles=[{'name': 'reader'}], unrestricted=True)
+    wider = _make(cloud, alice, cloud.token(_with(narrow)), name='wider', roles=[{'name': 'member'}])
+    assert [role['name'] for role in wider['roles']] == ['member'], 'as Keystone: an unrestricted one may do that'
+
+
+def test_roles_of_a_group_count(cloud: Cloud, alice: str) -> None:
+    group = cloud.make('groups', 'group', name='devs')['id']
+    project_id = cloud.make('projects', 'project', name='web')['id']
+    for path in (f'/v3/groups/{group}/users/{alice}',
+                 f'/v3/projects/{project_id}/groups/{group}/roles/{cloud.ids["roles"]["member"]}'):
+        assert cloud.send('PUT', path, token=cloud.admin).status_code == 204
+    made = _make(cloud, alice, cloud.token(password('alice', 'alice'), project('web')))
+    token = cloud.token(_with(made))
+    cloud.send('DELETE', f'/v3/groups/{group}/users/{alice}', token=cloud.admin)
+    assert not cloud.alive(token) and cloud.login(_with(made)).status_code == 401
+
+
+@pytest.mark.parametrize(('given', 'shown'), [
+    ('2099-01-02T03:04:05.678901', '2099-01-02T03:04:05.678901'), ('2099-01-02T03:04:05', '2099-01-02T03:04:05.000000'),
+    ('2099-01-02T03:04:05.000007Z', '2099-01-02T03:04:05.000007'),
+    ('2099-01-02T05:04:05.5+02:00', '2099-01-02T03:04:05.500000')])
+def test_expiry_keeps_microseconds(cloud: Cloud, alice: str, given: str, shown: str) -> None:
+    made = _make(cloud, alice, expires_at=given)
+    assert made['expires_at'] == shown and 'expires_micro' not in made
+    path = f'/v3/users/{alice}/application_credentials/{made["id"]}'
+    assert cloud.send('GET', path, token=_login(cloud)).json['application_credential']['expires_at'] == shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from compute.builtin.identity.db import assignments, nouns
@@ -28,6 +28,8 @@ from compute.rest.claims import Claims
 from compute.rest.fields import ListOf, OneOf, Required, fields
 from compute.rest.op import Body, Op, Resource
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
 _PATH = '/users/{user_id}/application_credentials'
 _ONE = _PATH + '/{credential_id}'
 _ROLE = OneOf((fields(id=Required(ID), name={}, domain_id={}), fields(name=Required(NAME), domain_id={})))
@@ -52,8 +54,9 @@ def shown(call: Call, row: Row) -> Row:
     roles = call.app.read(assignments.named, set(row['roles']))
     found = member(call, f'/users/{row["user_id"]}/application_credentials', row,
                    roles=[role._asdict() for role in roles],
-                   expires_at=None if row['expires_at'] is None else iso(row['expires_at']).removesuffix('Z'))
-    for name in ('options', 'domain_id'):
+                   expires_at=None if row['expires_at'] is None else iso(
+                       row['expires_at'], row['expires_micro'] or 0).removesuffix('Z'))
+    for name in ('options', 'domain_id', 'expires_micro'):
         found.pop(name, None)
     return {**found, 'system': None}
 
@@ -71,14 +74,14 @@ def show(call: Call) -> dict[str, Any]:
 
 
 def create(call: Call) -> dict[str, Any]:
-    """Make a credential for the project of the caller's token, with some of the roles of that token."""
+    """Make a credential for the project of the caller's token, with roles that the user has there."""
     claims = _unrestricted(call)
     if claims.project is None:
         raise Forbidden('An application credential is for a project; this token has none.')
     secret = call.body.get('secret') or secrets.token_urlsafe(64)
     values = {'user_id': claims.user.id, 'project_id': claims.project.id, 'name': call.body['name'],
-              'description': call.body.get('description'), 'roles': _roles(call, claims),
-              'unrestricted': bool(call.body.get('unrestricted')), 'expires_at': _expiry(call.body.get('expires_at')),
+              'description': call.body.get('description'), 'roles': _roles(call, claims, claims.project.id),
+              'unrestricted': bool(call.body.get('unrestricted')), **_expiry(call.body.get('expires_at')),
               'secret_hash': call.app.passwords.hash(secret)}
     row = call.app.write(lambda db: nouns.CREDENTIALS.insert(db, values))
     return {'application_credential': {**shown(call, row), 'secret': secret}}
@@ -98,13 +101,19 @@ def _unrestricted(call: Call) -> Claims:
     claims: Claims = call.app.checker.claims(call.context.auth_token)
     if claims.credential and claims.credential.restricted:
         raise Forbidden('A restricted application credential can neither make nor delete application credentials.')
+    if claims.pair:
+        raise Forbidden('A token that was got with an EC2 key can neither make nor delete application credentials.')
     return claims
 
 
-def _roles(call: Call, claims: Claims) -> list[str]:
-    """Return the ids of the roles that were asked for; all of the token where none were."""
+def _roles(call: Call, claims: Claims, project_id: str) -> list[str]:
+    """Return the ids of the roles that were asked for; all of the token where none were.
+
+    They are compared with the roles that the user has on the project now, not with those of the token.
+    """
     asked = call.body.get('roles') or [{'id': role.id} for role in claims.roles]
-    held = {role.id: role.id for role in claims.roles} | {role.name: role.id for role in claims.roles}
+    roles = call.app.read(assignments.roles_on, claims.user.id, 'project', project_id).roles
+    held = {role.name: role.id for role in roles} | {role.id: role.id for role in roles}
     found = []
     for role in asked:
         key = role.get('id') or role['name']
@@ -114,17 +123,21 @@ def _roles(call: Call, claims: Claims) -> list[str]:
     return sorted(set(found))
 
 
-def _expiry(text: str | None) -> int | None:
+def _expiry(text: str | None) -> Row:
+    """Return the columns of an expiry. :raises Invalid: it is no time, or in the past."""
     if text is None:
-        return None
+        return {'expires_at': None, 'expires_micro': None}
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise Invalid(f'expires_at is {text!r}; it takes a time such as 2030-12-31T23:59:59') from None
-    seconds = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
-    if seconds <= time.time():
+        raise Invalid(f'expires_at is {text[:50]!r}; it takes a time such as 2030-12-31T23:59:59.000000') from None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    if when <= datetime.fromtimestamp(time.time(), UTC):
         raise Invalid(f'expires_at is {text!r}, which is in the past')
-    return seconds
+    seconds = (when - _EPOCH) // timedelta(seconds=1)
+    if seconds > _LAST:
+        raise Invalid(f'expires_at is {text[:50]!r}; the last time is that of the end of the year 9999')
+    return {'expires_at': seconds, 'expires_micro': when.microsecond}
 
 
 APPLICATION_CREDENTIALS = Resource('application_credentials', (
