@@ -57,7 +57,8 @@ def _drop(url: str) -> None:
 
 
 for _module in (test_identity_assignments, test_identity_credentials, test_identity_ec2, test_identity_groups,
-                test_identity_idempotency, test_identity_kept, test_identity_lockout, test_identity_nouns, test_identity_revocation, test_identity_tags):
+                test_identity_idempotency, test_identity_kept, test_identity_lockout, test_identity_nouns,
+                test_identity_revocation, test_identity_tags):
     _name = _module.__name__.rpartition('_')[2]  # some tests of different modules have the same name
     globals().update({f'test_{_name}_{name.removeprefix("test_")}': item for name, item in vars(_module).items()
                       if name.startswith('test_')})
