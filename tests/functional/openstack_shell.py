@@ -36,7 +36,7 @@ class Shell:
         """End the client."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.close()
-        self._process.wait(60)
+        self._process.wait()
         self._process.stdout.close()
 
 

@@ -20,7 +20,7 @@ from compute.rest.tokens import TokenChecker
 from tests.api.identity.cloud import ADMIN, SERVICE, Cloud
 from tests.functional.openstack_shell import Shell
 from tests.ports import free_ports
-from tests.waiting import LONG, wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from compute.builtin.identity.db import attempts
 from compute.builtin.identity.db.attempts import Denied, Reservation, network_of
 from tests.api.identity.cloud import ADMIN, SERVICE, Cloud, password
+from tests.waiting import LONG
 
 LIMIT = 3
 
@@ -38,7 +39,7 @@ class Held:
             self.checked += 1
             if self.checked >= self._places:
                 self.full.set()
-        assert self.go.wait(60)
+        assert self.go.wait(LONG)
         return secret == self._right
 
 
@@ -69,7 +70,7 @@ def test_many_guesses_at_once_with_the_right_one_among_them(cloud: Cloud) -> Non
     cloud.daemon.app.passwords = held  # type: ignore[assignment]
     with ThreadPoolExecutor(30) as pool:
         first = [pool.submit(cloud.login, password('alice', f'wrong{number}')) for number in range(LIMIT)]
-        assert held.full.wait(60)
+        assert held.full.wait(LONG)
         others = [pool.submit(cloud.login, password('alice', guess)) for guess in ['x', 'y', 'alice', 'z'] * 5]
         held.go.set()
         statuses = [answer.result().status_code for answer in [*first, *others]]
@@ -82,7 +83,7 @@ def test_as_many_right_logins_at_once_as_one_likes(cloud: Cloud) -> None:
     cloud.daemon.app.passwords = held  # type: ignore[assignment]
     with ThreadPoolExecutor(12) as pool:
         logins: list[Future[Any]] = [pool.submit(cloud.login, password('alice', 'alice')) for _ in range(12)]
-        assert held.full.wait(60)
+        assert held.full.wait(LONG)
         held.go.set()
         assert [login.result().status_code for login in logins] == [201] * 12
 
@@ -170,10 +171,10 @@ def _second_while_the_first_is_open(cloud: Cloud, first: Callable[[sa.Connection
         got = first(connection)
         if not thread.ident:
             thread.start()
-        assert begun.wait(60)
+        assert begun.wait(LONG)
         return got
     got = app.write(whole)
-    thread.join(60)
+    thread.join(LONG)
     return got, done[0]
 
 
@@ -248,3 +249,14 @@ def test_exempt_users_and_no_limit(cloud: Cloud) -> None:
     ('unix:', 'unix'), ('', ''), ('x' * 99, 'x' * 64)])
 def test_what_is_counted_together(address: str, counted: str) -> None:
     assert network_of(address) == counted
+
+
+def test_behind_a_proxy_the_address_that_it_saw_counts(cloud: Cloud) -> None:
+    """What a client itself writes in front of it changes nothing."""
+    for number in range(LIMIT):
+        cloud.address = f'10.0.0.{number}, 203.0.113.9'
+        assert cloud.login(password('admin', 'guess')).status_code == 401
+    cloud.address = '10.9.9.9, 203.0.113.9'
+    assert cloud.login(password('admin', ADMIN)).status_code == 401
+    cloud.address = '203.0.113.9, 198.51.100.1'
+    assert cloud.login(password('admin', ADMIN)).status_code == 201
