@@ -18,7 +18,7 @@ OPTS = [
                     'be able to read it. Rotate with "compute-manage identity rotate-keys".'),
     cfg.IntOpt('token_lifetime', default=14400, min=60, max=604800,
                help='Seconds for which a token is valid. A token made from another token ends with that one.'),
-    cfg.IntOpt('list_limit', default=10000, min=1,
+    cfg.IntOpt('list_limit', default=10000, min=1, max=20000,
                help='Items of one answer at most. A longer list is cut, says "truncated" and has a link to the next '
                     'page, where it has pages.'),
     cfg.IntOpt('password_hash_rounds', default=12, min=4, max=31,

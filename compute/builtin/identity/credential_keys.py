@@ -34,7 +34,8 @@ class CredentialKeys:
         self._loaded: MultiFernet | None = None
 
     def ensure(self) -> None:
-        """Make a key if there is none. The folder exists, see ``KeyRepository.ensure``."""
+        """Make a key if there is none."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked():
             if not self._file.exists():
                 write_private(self._file, Fernet.generate_key() + b'\n')

@@ -127,11 +127,17 @@ def _jwk(kid: str, key: Ed25519PublicKey) -> dict[str, str]:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace a file by one that only this user may read. A crash leaves the old or the new content."""
+    """Replace a file by one that only its owner may read: the owner of the folder, if root writes it.
+
+    A crash leaves the old or the new content.
+    """
     partial = path.with_suffix('.new')
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, 'wb') as file:
+        if os.geteuid() == 0:
+            folder = path.parent.stat()
+            os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

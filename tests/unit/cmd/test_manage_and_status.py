@@ -138,6 +138,12 @@ def test_keys_rotate(control: Control) -> None:
     assert keys[0] != keys[1] and 'tokens are signed with key' in keys[0]
 
 
+def test_credentials_are_encrypted_anew(control: Control) -> None:
+    assert control.run('manage', 'db', 'sync', '--store', 'identity').returncode == 0
+    done = control.run('manage', 'identity', 'rotate-credential-keys')
+    assert done.returncode == 0 and done.stdout == '0 credentials are encrypted with a new key\n', done.stderr
+
+
 @pytest.mark.parametrize('words', [(), ('db',), ('db', 'sync', '--store', 'nonsense'), ('identity', 'nonsense'),
                                    ('identity', 'bootstrap', '--endpoint', 'image')])
 def test_a_wrong_command_line_is_refused(control: Control, words: tuple[str, ...]) -> None:

@@ -75,13 +75,16 @@ def _sources(connection: sa.Connection, wanted: Wanted, limit: int) -> Iterator[
 
 
 def _above(connection: sa.Connection, wanted: Wanted) -> Wanted:
-    """Return what to read: a role on a project may be given on its domain or on a project above it."""
+    """Return what to read: a role on a project may be given on its domain or on a project above it.
+
+    The projects that are asked for are one, or one and those below it.
+    """
     if wanted.targets is None or not (asked := wanted.targets.get('project')):
         return wanted
-    rows = connection.execute(sa.select(projects.c.domain_id).where(projects.c.id.in_(asked)).distinct())
-    above = {each for project in asked for each in assignments.ancestors(connection, project)}
+    rows = connection.execute(sa.select(projects.c.domain_id).where(projects.c.id == asked[0]))
     return Wanted(wanted.user_id, wanted.group_id, wanted.role_id, {
-        'project': asked, BELOW['domain']: list(rows.scalars()), BELOW['project']: sorted(above)}, wanted.inherited)
+        'project': asked, BELOW['domain']: list(rows.scalars()),
+        BELOW['project']: [*assignments.ancestors(connection, asked[0]), *asked]}, wanted.inherited)
 
 
 @dataclass

@@ -11,7 +11,17 @@ from compute.builtin.identity.db.nouns import Row
 from compute.builtin.identity.db.removal import remove_role
 from compute.builtin.identity.db.revocations import revoke
 from compute.builtin.identity.db.tables import implied_roles
-from compute.builtin.identity.resources.shapes import NAME, OPTIONS, TEXT, filters_of, listing_query, member, page
+from compute.builtin.identity.resources.shapes import (
+    ID,
+    NAME,
+    OPTIONS,
+    TEXT,
+    filters_of,
+    listing,
+    listing_query,
+    member,
+    page,
+)
 from compute.exception import Conflict, Forbidden, Invalid, NotFound
 from compute.rest.call import Call
 from compute.rest.claims import is_role_name
@@ -38,7 +48,9 @@ def shown(call: Call, row: Row) -> Row:
 
 
 def index(call: Call) -> dict[str, Any]:
-    """List roles."""
+    """List roles. None belongs to a domain."""
+    if 'domain_id' in call.query:
+        return listing(call, 'roles', _PATH, [])
     return page(call, nouns.ROLES, _PATH, 'roles', filters_of(call), shown)
 
 
@@ -154,7 +166,7 @@ def _inference(named: dict[str, Row], prior: str, implied: list[str]) -> dict[st
 
 
 ROLES = Resource('roles', (
-    Op('GET', _PATH, index, policy='identity:list_roles', query=listing_query(name=NAME)),
+    Op('GET', _PATH, index, policy='identity:list_roles', query=listing_query(name=NAME, domain_id=ID)),
     Op('POST', _PATH, create, policy='identity:create_role', status=201, body=_CREATE),
     Op('GET', _ONE, show, policy='identity:get_role', loads=load),
     Op('PATCH', _ONE, update, policy='identity:update_role', loads=load, body=_UPDATE),

@@ -80,3 +80,13 @@ def test_unreadable(folder: pathlib.Path, content: bytes | None, caplog: pytest.
     with pytest.raises(Unavailable) as caught:
         keys.sign({})
     assert str(folder) not in caught.value.message and str(folder) in caplog.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root can give a file to another')
+def test_what_root_writes_belongs_to_the_owner_of_the_folder(folder: pathlib.Path) -> None:
+    keys = KeyRepository(str(folder), 3600)
+    keys.ensure()
+    os.chown(folder, 4711, 4712)
+    keys.rotate()
+    found = (folder / 'staged.pem').stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (4711, 4712, 0o600)
