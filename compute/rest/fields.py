@@ -19,7 +19,8 @@ from compute.exception import Invalid
 from compute.rest.patterns import STRICT
 from compute.rest.versions import NEWEST, OLDEST, Version, Window, window
 
-_SECRET = ('password', 'adminPass', 'admin_pass', 'secret', 'original_password', 'private_key', 'token')
+_SECRET = ('password', 'adminPass', 'admin_pass', 'secret', 'original_password', 'private_key', 'token',
+           'blob')
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ from keystoneauth1 import session
 from keystoneauth1.identity import v3
 from keystonemiddleware import auth_token
 
+from compute.builtin.identity.db.nouns import ROLES
 from compute.exception import Unauthorized
+from compute.rest.middleware.context import MakeContext
 from compute.rest.tokens import TokenChecker
-from tests.api.identity.cloud import ADMIN, SERVICE, Cloud
+from tests.api.identity.cloud import ADMIN, SERVICE, Cloud, password, project
 from tests.functional.openstack_shell import Shell
 from tests.ports import free_ports
 from tests.waiting import wait_until
@@ -69,6 +71,31 @@ def test_keystonemiddleware(cloud: Cloud, admin: session.Session) -> None:
     assert ask('nonsense').status_code == 401
     cloud.send('DELETE', '/v3/auth/tokens', token=token, X_Subject_Token=token)
     assert ask(token).status_code == 401
+
+
+def test_a_role_with_a_comma_is_one_role_behind_keystonemiddleware(cloud: Cloud) -> None:
+    """Such a role cannot be made here any more; another Keystone may have one."""
+    user, target = cloud.member('eve')
+    role = cloud.daemon.app.write(lambda connection: ROLES.insert(connection, {'name': 'x,admin'}))['id']
+    cloud.send('PUT', f'/v3/projects/{target}/users/{user}/roles/{role}', token=cloud.admin)
+    seen: dict[str, Any] = {}
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        seen.update(environ)
+        start_response('200 OK', [])
+        return []
+    middleware = auth_token.AuthProtocol(MakeContext(app), {
+        'auth_type': 'password', 'auth_url': f'{cloud.url}/v3', 'username': 'compute', 'password': SERVICE,
+        'user_domain_name': 'Default', 'project_name': 'service', 'project_domain_name': 'Default',
+        'www_authenticate_uri': cloud.url, 'token_cache_time': -1, 'oslo_config_project': 'compute'})
+    for header in ('X-Auth-Token', 'X-Storage-Token'):
+        token = cloud.token(password('eve', 'eve'), project('eve-project'))
+        seen.clear()
+        webob.Request.blank('/', headers={header: token}).get_response(middleware)
+        assert 'x,admin' in seen['HTTP_X_ROLES'], 'so the header reads'
+        context = seen['compute.context']
+        assert context.roles == ['member', 'reader', 'x,admin'] and not context.is_admin
+        assert context.auth_token == token
 
 
 def test_checker_of_another_daemon(cloud: Cloud, admin: session.Session) -> None:

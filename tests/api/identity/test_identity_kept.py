@@ -153,6 +153,12 @@ def test_application_credentials_reach_their_project_only(cloud: Cloud) -> None:
     assert json.loads(made['blob'])['app_cred_id']
 
 
+def test_no_refusal_shows_the_text(cloud: Cloud) -> None:
+    cloud.member()
+    for body in ({'blob': 'hush' * 5000}, {'blob': ['hush']}, {'blob': 'hush', 'type': 5}, {'blob': 'hush', 'type': ''}):
+        assert 'hush' not in keep(cloud, login(cloud), 400, **body)
+
+
 def test_they_go_with_their_user_and_project(cloud: Cloud) -> None:
     user_id, project_id = cloud.member()
     token = login(cloud)

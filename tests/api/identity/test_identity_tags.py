@@ -23,6 +23,9 @@ def test_all_together_and_one_by_one(cloud: Cloud) -> None:
     for _ in range(2):
         added = cloud.send('PUT', f'{path}/new', token=token)
         assert added.status_code == 201 and added.headers['Location'].endswith(f'{path}/new')
+    cat = cloud.send('PUT', f'{path}/%E7%8C%AB', token=token)
+    assert cat.headers['Location'].endswith(f'{path}/%E7%8C%AB'), 'headers hold no other letters'
+    assert cloud.send('DELETE', f'{path}/%E7%8C%AB', token=token).status_code == 204
     assert cloud.send('DELETE', f'{path}/b', token=token).status_code == 204
     assert cloud.send('DELETE', f'{path}/b', token=token).status_code == 404
     assert cloud.send('GET', path.removesuffix('/tags'), token=token).json['project']['tags'] == ['A', 'ä b', 'new']

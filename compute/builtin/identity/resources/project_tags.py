@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from compute.builtin.identity.db import nouns, tags
 from compute.builtin.identity.resources.projects import load
@@ -57,7 +58,7 @@ def add(call: Call) -> Reply:
             raise Invalid(f'Project {call.target["id"]} has {len(known)} tags; the limit is {_MOST}')
         tags.write(db, call.target['id'], [*known, tag])
     call.app.write(change)
-    return Reply(None, headers={'Location': call.link(f'/projects/{call.target["id"]}/tags/{tag}')})
+    return Reply(None, headers={'Location': call.link(f'/projects/{call.target["id"]}/tags/{quote(tag, safe="")}')})
 
 
 def remove(call: Call) -> None:
