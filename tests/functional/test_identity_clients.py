@@ -186,6 +186,9 @@ def test_openstack_command_for_groups_and_credentials(run: Shell) -> None:
     assert run(f'ec2 credentials show {key["access"]} -f json', **dave)['secret'] == key['secret']
     assert [item['Access'] for item in run('ec2 credentials list -f json', **dave)] == [key['access']]
     run(f'ec2 credentials delete {key["access"]}', **dave)
+    run('role create --domain default builder')
+    assert [item['Name'] for item in run('role list --domain default -f json')] == ['builder']
+    assert 'builder' not in {item['Name'] for item in run('role list -f json')}
     run('region create --description d north')
     run('region set --description e north')
     assert run('trust list -f json', **dave) == []

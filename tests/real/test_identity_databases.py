@@ -17,6 +17,7 @@ from compute.builtin.identity.db.tables import metadata
 from tests.api.identity import (
     test_identity_assignments,
     test_identity_credentials,
+    test_identity_domain_roles,
     test_identity_ec2,
     test_identity_groups,
     test_identity_idempotency,
@@ -30,7 +31,7 @@ from tests.api.identity.cloud import Cloud
 
 alice = test_identity_credentials.alice
 limit = test_identity_lockout.limit
-keys = test_identity_ec2.keys
+keys, ruled = test_identity_ec2.keys, test_identity_domain_roles.ruled
 site, filled = test_identity_groups.site, test_identity_assignments.filled
 
 
@@ -56,9 +57,10 @@ def _drop(url: str) -> None:
     engine.dispose()
 
 
-for _module in (test_identity_assignments, test_identity_credentials, test_identity_ec2, test_identity_groups,
-                test_identity_idempotency, test_identity_kept, test_identity_lockout, test_identity_nouns,
-                test_identity_revocation, test_identity_tags):
+for _module in (
+        test_identity_assignments, test_identity_credentials, test_identity_domain_roles, test_identity_ec2,
+        test_identity_groups, test_identity_idempotency, test_identity_kept, test_identity_lockout,
+        test_identity_nouns, test_identity_revocation, test_identity_tags):
     _name = _module.__name__.rpartition('_')[2]  # some tests of different modules have the same name
     globals().update({f'test_{_name}_{name.removeprefix("test_")}': item for name, item in vars(_module).items()
                       if name.startswith('test_')})

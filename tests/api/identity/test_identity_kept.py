@@ -155,7 +155,8 @@ def test_application_credentials_reach_their_project_only(cloud: Cloud) -> None:
 
 def test_no_refusal_shows_the_text(cloud: Cloud) -> None:
     cloud.member()
-    for body in ({'blob': 'hush' * 5000}, {'blob': ['hush']}, {'blob': 'hush', 'type': 5}, {'blob': 'hush', 'type': ''}):
+    for body in ({'blob': 'hush' * 5000}, {'blob': ['hush']}, {'blob': 'hush', 'type': 5},
+                 {'blob': 'hush', 'type': ''}):
         assert 'hush' not in keep(cloud, login(cloud), 400, **body)
 
 

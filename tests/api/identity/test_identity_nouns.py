@@ -230,11 +230,3 @@ def test_the_storage_token_is_used_as_it_was_checked(cloud: Cloud) -> None:
     one = f'{path}/{made.json["application_credential"]["id"]}'
     assert cloud.send('DELETE', one, X_Storage_Token=token).status_code == 204
     assert cloud.send('GET', '/v3/auth/catalog', X_Storage_Token='nonsense').status_code == 401
-
-
-def test_no_role_belongs_to_a_domain(cloud: Cloud) -> None:
-    token = cloud.admin
-    assert cloud.send('GET', '/v3/roles?domain_id=default', token=token).json['roles'] == []
-    assert len(cloud.send('GET', '/v3/roles', token=token).json['roles']) == 5
-    answer = cloud.send('POST', '/v3/roles', {'role': {'name': 'x', 'domain_id': 'default'}}, token)
-    assert answer.status_code == 400 and 'domain_id' in answer.json['error']['message']

@@ -162,10 +162,10 @@ def roles_on(connection: sa.Connection, user_id: str, kind: str, target_id: str)
 
 
 def named(connection: sa.Connection, role_ids: set[str]) -> list[Named]:
-    """Return the roles of these ids that exist, by name."""
+    """Return the roles of these ids that exist, by name. Those of a domain are left out: they only imply others."""
     if not role_ids:
         return []
-    found = ROLES.all(connection, {'id': role_ids})
+    found = ROLES.all(connection, {'id': role_ids, 'domain_id': None})
     return sorted((Named(role['id'], role['name']) for role in found), key=lambda role: role.name)
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from compute.builtin.identity.db import assignments
 from compute.builtin.identity.db.assignments import BELOW, Assignment
 from compute.builtin.identity.db.nouns import PROJECTS
-from compute.builtin.identity.db.tables import group_members, projects
+from compute.builtin.identity.db.tables import group_members, projects, roles
 
 
 class Effect(NamedTuple):
@@ -56,7 +56,8 @@ def given(connection: sa.Connection, wanted: Wanted, limit: int) -> list[Assignm
 def effective(connection: sa.Connection, wanted: Wanted, limit: int) -> list[Effect]:
     """Return the assignments as they work, each once, at most ``limit``."""
     found: dict[tuple[str, ...], Effect] = {}
-    expansion = _Expansion(connection, limit, assignments.inferences(connection))
+    of_domains = set(connection.execute(sa.select(roles.c.id).where(roles.c.domain_id.is_not(None))).scalars())
+    expansion = _Expansion(connection, limit, assignments.inferences(connection), of_domains)
     for each in _sources(connection, wanted, limit):
         for effect in expansion.effects(each, wanted):
             found.setdefault(effect[:4], effect)
@@ -89,11 +90,12 @@ def _above(connection: sa.Connection, wanted: Wanted) -> Wanted:
 
 @dataclass
 class _Expansion:
-    """Turns assignments into effects; what several need is read once."""
+    """Turns assignments into effects; what several need is read once. ``hidden`` roles are those of domains."""
 
     connection: sa.Connection
     limit: int
     implied: dict[str, set[str]]
+    hidden: set[str]
     _members: dict[str, list[str]] = field(default_factory=dict)
     _below: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
@@ -103,8 +105,8 @@ class _Expansion:
         users = self._users(given) if wanted.user_id is None else [wanted.user_id]
         asked = None if wanted.targets is None else set(wanted.targets.get(kind, ()))
         targets = [target for target in self._targets(given) if asked is None or target in asked]
-        roles = [role for role in self._roles(given.role_id) if wanted.role_id in (None, role)]
-        return (Effect(user, kind, target, role, given) for user in users for target in targets for role in roles)
+        wants = [role for role in self._roles(given.role_id) if wanted.role_id in (None, role)]
+        return (Effect(user, kind, target, role, given) for user in users for target in targets for role in wants)
 
     def _users(self, given: Assignment) -> list[str]:
         if given.actor == 'user':
@@ -132,4 +134,4 @@ class _Expansion:
         while new:
             new = set().union(*(self.implied.get(role, set()) for role in new)) - found
             found |= new
-        return [role_id, *sorted(found - {role_id})]
+        return [role for role in [role_id, *sorted(found - {role_id})] if role not in self.hidden]

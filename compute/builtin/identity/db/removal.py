@@ -59,7 +59,10 @@ def _forget_project(connection: sa.Connection, project_id: str) -> None:
 
 
 def remove_domain(connection: sa.Connection, domain_id: str) -> None:
-    """Delete a domain with its users, groups and projects. :raises Forbidden: it is enabled, or the default domain."""
+    """Delete a domain with its users, groups, roles and projects.
+
+    :raises Forbidden: it is enabled, or the default domain.
+    """
     domain = DOMAINS.get(connection, domain_id)
     if domain_id == DEFAULT_DOMAIN:
         raise Forbidden('The default domain cannot be deleted.')
@@ -69,6 +72,8 @@ def remove_domain(connection: sa.Connection, domain_id: str) -> None:
         remove_user(connection, user['id'])
     for group in GROUPS.all(connection, {'domain_id': domain_id}):
         remove_group(connection, group['id'])
+    for role in ROLES.all(connection, {'domain_id': domain_id}):
+        remove_role(connection, role['id'])
     for project in PROJECTS.all(connection, {'domain_id': domain_id}):
         _forget_project(connection, project['id'])
     assignments.remove(connection, kind=['domain', BELOW['domain']], target_id=domain_id)

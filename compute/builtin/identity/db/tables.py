@@ -64,7 +64,9 @@ group_members = sa.Table(
     sa.Column('group_id', sa.ForeignKey(groups.c.id), primary_key=True, index=True),
     mysql_charset='utf8mb4', mysql_engine='InnoDB')
 
-roles = _entity('identity_roles', sa.Column('name', _NAME, nullable=False, unique=True))
+# A role of a domain is never in a token; it implies others. Names are unique over all domains.
+roles = _entity('identity_roles', sa.Column('name', _NAME, nullable=False, unique=True),
+                sa.Column('domain_id', _ID, index=True))
 
 implied_roles = sa.Table(
     'identity_implied_roles', metadata,

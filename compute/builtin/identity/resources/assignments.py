@@ -108,7 +108,7 @@ class _Names:
     def __init__(self, db: sa.Connection, mentioned: list[dict[str, str]]) -> None:
         self._rows = {word: _by_id(db, noun, {ids[word] for ids in mentioned if word in ids})
                       for word, noun in _NOUNS.items() if word != 'domain'}
-        domains = {row['domain_id'] for rows in self._rows.values() for row in rows.values() if 'domain_id' in row}
+        domains = {row['domain_id'] for rows in self._rows.values() for row in rows.values() if row.get('domain_id')}
         self._rows['domain'] = _by_id(db, nouns.DOMAINS, domains | {
             ids['domain'] for ids in mentioned if 'domain' in ids})
 
@@ -116,7 +116,7 @@ class _Names:
         """Return id, name and domain."""
         row = self._rows[word].get(row_id, {'name': ''})  # deleted between two reads
         found = {'id': row_id, 'name': row['name']}
-        if 'domain_id' in row:
+        if row.get('domain_id'):
             found['domain'] = self.of('domain', row['domain_id'])
         return found
 

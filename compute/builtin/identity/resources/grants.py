@@ -11,7 +11,7 @@ from compute.builtin.identity.db.nouns import Noun, Row
 from compute.builtin.identity.db.revocations import revoke
 from compute.builtin.identity.resources import roles
 from compute.builtin.identity.resources.shapes import listing
-from compute.exception import NotFound
+from compute.exception import Forbidden, NotFound
 from compute.rest.call import Call
 from compute.rest.op import Op, Resource
 
@@ -48,9 +48,9 @@ class _Grants:
         row = call.app.read(noun.get, call.path['target_id']) if noun else {'id': assignments.SYSTEM}
         actor = call.app.read(_ACTORS[self.actor].get, call.path['actor_id'])
         domain = row['id'] if self.target == 'domain' else row.get('domain_id')
-        # A role of a domain's reader is to see its own domain: both ends must lie there.
+        # The right of a domain's reader is to see its own domain: both ends must lie there.
         return {'where': {'actor': self.actor, 'actor_id': actor['id'], 'kind': self.kind, 'target_id': row['id']},
-                **({'domain_id': domain} if domain == actor['domain_id'] else {})}
+                'target_domain': domain, **({'domain_id': domain} if domain == actor['domain_id'] else {})}
 
     def ops(self) -> tuple[Op, ...]:
         """Return the operations."""
@@ -80,7 +80,12 @@ def check(call: Call) -> None:
 
 def put(call: Call) -> None:
     """Give a role; giving it again changes nothing."""
-    call.app.write(lambda db: assignments.grant(db, _assignment(call, nouns.ROLES.get(db, call.path['role_id']))))
+    def give(db: Any) -> None:
+        role = nouns.ROLES.get(db, call.path['role_id'])
+        if role['domain_id'] not in (None, call.target['target_domain']):
+            raise Forbidden(f'Role {role["id"]} is of domain {role["domain_id"]} and cannot be given outside of it.')
+        assignments.grant(db, _assignment(call, role))
+    call.app.write(give)
 
 
 def delete(call: Call) -> None:

@@ -17,7 +17,6 @@ from compute.builtin.identity.resources.shapes import (
     OPTIONS,
     TEXT,
     filters_of,
-    listing,
     listing_query,
     member,
     page,
@@ -31,7 +30,8 @@ from compute.rest.op import Body, Op, Resource
 _PATH = '/roles'
 _ONE = '/roles/{role_id}'
 _IMPLIED = '/roles/{role_id}/implies/{implied_id}'
-_FIELDS: dict[str, Any] = {'description': TEXT, 'options': OPTIONS, 'domain_id': {'type': 'null'}}
+_FIELDS: dict[str, Any] = {'description': TEXT, 'options': OPTIONS,
+                           'domain_id': {'type': ['string', 'null'], 'maxLength': 64}}
 _CREATE = Body('role', fields(_FIELDS, name=Required(NAME), extra=True))
 _UPDATE = Body('role', fields(_FIELDS, name=NAME, extra=True))
 
@@ -44,14 +44,12 @@ def load(call: Call) -> Row:
 
 def shown(call: Call, row: Row) -> Row:
     """Return a role as answers have it."""
-    return member(call, _PATH, row, domain_id=None)
+    return member(call, _PATH, row)
 
 
 def index(call: Call) -> dict[str, Any]:
-    """List roles. None belongs to a domain."""
-    if 'domain_id' in call.query:
-        return listing(call, 'roles', _PATH, [])
-    return page(call, nouns.ROLES, _PATH, 'roles', filters_of(call), shown)
+    """List the roles of no domain, or those of one."""
+    return page(call, nouns.ROLES, _PATH, 'roles', {'domain_id': None, **filters_of(call)}, shown)
 
 
 def show(call: Call) -> dict[str, Any]:
@@ -64,6 +62,8 @@ def create(call: Call) -> dict[str, Any]:
     values = _accepted(call)
 
     def store(db: Any) -> Row:
+        if values.get('domain_id'):
+            nouns.DOMAINS.get(db, values['domain_id'])
         _demand_new_name(db, values)
         return nouns.ROLES.insert(db, values)
     return {'role': shown(call, call.app.write(store))}
@@ -72,6 +72,8 @@ def create(call: Call) -> dict[str, Any]:
 def update(call: Call) -> dict[str, Any]:
     """Change a role; a new name ends the tokens that carry the old one."""
     changes = _accepted(call)
+    if changes.pop('domain_id', call.target['domain_id']) != call.target['domain_id']:
+        raise Invalid(f'domain_id cannot be changed; it is {call.target["domain_id"]}')
 
     def change(db: Any) -> Row:
         _demand_new_name(db, changes, call.target['id'])
@@ -121,6 +123,9 @@ def put_implied(call: Call) -> dict[str, Any]:
         implied = nouns.ROLES.get(db, call.path['implied_id'])
         if implied['name'] == 'admin':
             raise Forbidden('The role admin cannot be implied by another.')
+        if implied['domain_id'] not in (None, call.target['domain_id']):
+            raise Forbidden(f'Role {implied["id"]} is of domain {implied["domain_id"]} and cannot be implied outside '
+                            'of it.')
         if prior in assignments.with_implied(db, {implied['id']}):
             raise Invalid(f'Role {implied["id"]} implies role {prior} already; a circle is not possible')
         if implied['id'] not in assignments.inferences(db).get(prior, ()):
@@ -141,7 +146,7 @@ def delete_implied(call: Call) -> None:
 
 
 def _accepted(call: Call) -> Row:
-    values = {name: value for name, value in nouns.ROLES.accepted(call.body).items() if name != 'domain_id'}
+    values = nouns.ROLES.accepted(call.body)
     if 'name' in values and not is_role_name(values['name']):
         raise Invalid(f'name is {values["name"]!r}: the name of a role has no comma, no control character and no '
                       'whitespace at its ends, because names of roles are sent in a list with commas')

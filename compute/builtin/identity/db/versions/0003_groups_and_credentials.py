@@ -1,4 +1,4 @@
-"""Groups and their roles, tags of projects one a row, credentials, counts of attempts, microseconds of an expiry."""
+"""Groups and their roles, roles of domains, tags of projects one a row, credentials, counts of attempts."""
 
 from typing import Any
 
@@ -43,6 +43,8 @@ def _groups() -> None:
         sa.Column('role_id', sa.String(64), sa.ForeignKey('identity_roles.id'), primary_key=True),
         sa.Index('ix_identity_group_assignments_role_id', 'role_id'),
         sa.Index('ix_identity_group_assignments_target_id', 'target_id'), **_ENGINE)
+    op.add_column('identity_roles', sa.Column('domain_id', sa.String(64)))
+    op.create_index('ix_identity_roles_domain_id', 'identity_roles', ['domain_id'])
 
 
 def _project_tags() -> None:
