@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 T = TypeVar('T')
 LOG = logging.getLogger(__name__)
 EVENTLET, THREADING = 'eventlet', 'threading'
-_ANSWERED = 3  # in eventlet's state of a connection, after address, socket and state: when it was taken or answered
 _backend: str | None = None
 
 
@@ -89,6 +88,17 @@ def spawn(function: Callable[..., Any], *args: Any, name: str | None = None, **k
     thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
     return thread
+
+
+def spawn_light(function: Callable[..., Any], *args: Any) -> None:
+    """Run ``function`` in a thread of which nothing is known afterwards: a green one is made at a tenth of the cost. It
+    must catch what it raises.
+    """
+    if is_green():
+        import eventlet
+        eventlet.spawn_n(function, *args)
+    else:
+        threading.Thread(target=function, args=args, daemon=True).start()
 
 
 def all_at_once(functions: list[Callable[[], Any]], *, name: str) -> None:
@@ -266,133 +276,3 @@ class Periodic:
 def _expected(error: Exception) -> bool:
     from compute import exception
     return isinstance(error, exception.ComputeError)
-
-
-class GreenHttp:
-    """Serves HTTP on a listening socket with eventlet's protocol. The loop that accepts is ours: it can be ended while
-    the socket stays open and the requests of open connections go on.
-    """
-
-    _MOST_CONNECTIONS = 4000
-
-    def __init__(self, app: Callable[..., Any], listener: Any, size: int) -> None:
-        from eventlet import semaphore, wsgi
-        room = semaphore.Semaphore(size)
-
-        class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]
-            def handle_one_response(self) -> None:
-                with room:
-                    super().handle_one_response()
-                self.conn_state[_ANSWERED] = time.monotonic()
-
-            def get_environ(self) -> dict[str, Any]:
-                environ: dict[str, Any] = super().get_environ()
-                if 'content-type' not in self.headers:
-                    environ['CONTENT_TYPE'] = ''  # or it would be what mails without one are: text/plain
-                headers = [name for name in environ if name.startswith(('HTTP_', 'CONTENT_'))]
-                return {**environ, **{name: _one_line(environ[name]) for name in headers}}
-        self._server = wsgi.Server(listener, listener.getsockname(), app, log=_NullLog(), log_output=False,
-                                   max_http_version='HTTP/1.1', keepalive=True, socket_timeout=120,
-                                   url_length_limit=16384, debug=False, protocol=Protocol)
-        self._listener = listener
-        self._idle = wsgi.STATE_IDLE
-        # Taken before accepting: a connection for which there is no room waits in the kernel, for another process.
-        self._room = semaphore.Semaphore(self._MOST_CONNECTIONS)
-        self._connections: dict[int, list[Any]] = {}
-        self._acceptor: Any = None
-
-    def start(self) -> None:
-        """Begin to accept."""
-        import eventlet
-        self._acceptor = eventlet.spawn(self._accept)
-
-    def refuse(self, empty: bool) -> None:
-        """Accept no more; with ``empty`` after all that wait already."""
-        self._acceptor.kill()
-        until = time.monotonic() + 1
-        for _ in range(512 if empty else 0):
-            try:
-                connection, address = self._listener.fd.accept()
-            except BlockingIOError:
-                return
-            except OSError:  # no descriptor is left, say
-                if time.monotonic() > until:
-                    return
-                time.sleep(0.05)
-                continue
-            self._room.acquire(blocking=False)
-            self._begin(type(self._listener)(connection), address)
-
-    def last_answers(self) -> None:
-        """Make every further answer the last one of its connection."""
-        self._server.keepalive = False
-
-    def busy(self) -> int:
-        """Return how many requests run, or have come and were not read yet: this process may have had no time."""
-        return sum(1 for _, connection, state, _ in list(self._connections.values())
-                   if state != self._idle or _readable(connection))
-
-    def connections(self) -> int:
-        """Return how many connections are open."""
-        return len(self._connections)
-
-    def close_idle(self, age: float) -> None:
-        """Close connections on which nothing runs and nothing has come, and which were not used for ``age`` seconds."""
-        from eventlet import greenio
-        for _, connection, state, answered in list(self._connections.values()):
-            if state == self._idle and answered < time.monotonic() - age and not _readable(connection):
-                greenio.shutdown_safe(connection)
-
-    def end(self) -> None:
-        """Nothing is to be given up: what serves a connection ends with it."""
-
-    def _accept(self) -> None:
-        while True:
-            self._room.acquire()
-            try:
-                connection, address = self._listener.accept()
-            except OSError as error:
-                self._room.release()
-                LOG.warning('a connection could not be accepted: %s', error)
-                time.sleep(0.1)
-                continue
-            self._begin(connection, address)
-
-    def _begin(self, connection: Any, address: Any) -> None:
-        import eventlet
-        connection.settimeout(120)
-        state = self._connections[id(connection)] = [address, connection, self._idle, time.monotonic()]
-        eventlet.spawn_n(self._serve, state)
-
-    def _serve(self, state: list[Any]) -> None:
-        from eventlet import greenio
-        connection = state[1]
-        try:
-            self._server.process_request(state)
-        except Exception:
-            LOG.debug('a connection of %s broke', state[0], exc_info=True)
-        finally:
-            del self._connections[id(connection)]
-            self._room.release()
-            greenio.shutdown_safe(connection)
-            connection.close()
-
-
-def _one_line(value: str) -> str:
-    """Undo the folding of a header."""
-    return ' '.join(line.strip(' \t') for line in value.splitlines()) if '\n' in value or '\r' in value else value
-
-
-def _readable(connection: Any) -> bool:
-    try:
-        return bool(connection.fd.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-    except OSError:
-        return False
-
-
-class _NullLog:
-    def write(self, text: str) -> None:
-        """Drop what eventlet's server says of each connection: the request log says it better."""
-
-    def flush(self) -> None:
-        """Nothing is kept."""

@@ -5,8 +5,8 @@ within this time is told to connect anew. Then no connection is taken any more, 
 on which nothing came in all this time are closed, each at a moment at which it is seen that nothing has come.
 
 The listening socket may be given by systemd or by a supervising parent (``inherited``). Then it outlives this process:
-what is not accepted here waits for the next one, and nothing is refused while a daemon is restarted. Green threads use
-eventlet's protocol (``concurrency.GreenHttp``), native ones cheroot.
+what is not accepted here waits for the next one, and nothing is refused while a daemon is restarted. ``http_green`` and
+``http_threads`` serve connections; what they have in common is in ``http``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from compute import concurrency
+from compute.http.rules import Rules
+from compute.http_green import GreenHttp
+from compute.http_threads import ThreadedHttp
 
 PARENT = 'COMPUTE_SUPERVISOR'
 OWN = 'COMPUTE_SUPERVISOR_PORTS'  # whose sockets end with the parent: each process takes all that wait at its end
@@ -29,6 +32,7 @@ _LOOK = 0.05
 _FRESH = 0.5  # seconds in which who just connected, or got an answer, may ask
 _LAST = 1.0  # seconds for what runs when a server is to end soon
 _BACKLOG = 512
+_RULES = Rules()
 _given: dict[int, int] | None = None
 
 
@@ -88,7 +92,7 @@ def _waits(listener: socket.socket) -> bool:
 
 
 class Backend(Protocol):
-    """What serves connections: eventlet's protocol or cheroot."""
+    """What serves connections, on green or on native threads."""
 
     def start(self) -> None:
         """Begin to accept."""
@@ -112,11 +116,8 @@ class Backend(Protocol):
         """Give up what serves connections; those that are left may be cut off."""
 
 
-def _backend(app: Callable[..., Any], listener: socket.socket, size: int) -> Backend:
-    if concurrency.is_green():
-        return concurrency.GreenHttp(app, listener, size)
-    from compute.http_threads import ThreadedHttp
-    return ThreadedHttp(app, listener, size)
+def _backend(app: Callable[..., Any], listener: socket.socket, size: int, rules: Rules) -> Backend:
+    return (GreenHttp if concurrency.is_green() else ThreadedHttp)(app, listener, size, rules)
 
 
 class HttpServer:
@@ -125,13 +126,13 @@ class HttpServer:
     Clients may connect from then on; they are answered after ``start``.
     """
 
-    def __init__(self, app: Callable[..., Any], host: str, port: int, size: int) -> None:
+    def __init__(self, app: Callable[..., Any], host: str, port: int, size: int, rules: Rules = _RULES) -> None:
         given = inherited(host, port)
         self.given = given is not None
         self._listener = given or listen(host, port)
         self.port = self._listener.getsockname()[1]
         self.shared = self.given and str(self.port) not in os.environ.get(OWN, '').split(',')
-        self._backend = _backend(app, self._listener, size)
+        self._backend = _backend(app, self._listener, size, rules)
         self._started = self._refuses = False
         self._told = 0.0  # when answers began to be the last ones
         self._once = threading.Lock()

@@ -1,201 +1,375 @@
-"""HTTP on native threads: cheroot, with a listening socket that it is given and an end in steps.
+"""HTTP on native threads: one thread watches all connections, a bounded pool runs the application.
 
-See ``http_server.Backend``. What cheroot lacks for that is done in the subclasses below, which know two of its inner
-parts: the connection manager and its selector.
+The watching thread reads what comes, whenever it comes, and hands a request on when it is complete. It sends what a
+client does not take at once. So a slow client costs memory and a descriptor, never a thread. Streamed requests have
+threads of their own. See ``http_server.Backend``.
 """
 
 from __future__ import annotations
 
 import logging
+import queue
 import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections import defaultdict, deque
 from typing import Any
 
-from cheroot import connections, wsgi
-from cheroot.server import HTTPConnection
-
 from compute import concurrency
+from compute.http import connection as connections
+from compute.http.connection import LINGER, Connection, Connections
+from compute.http.exchange import Wsgi, closing, refusal
+from compute.http.head import Refused
+from compute.http.reader import Request
+from compute.http.rules import Rules
 
 LOG = logging.getLogger(__name__)
-_IDLE_TIMEOUT = 120
-_BACKLOG = 512
 _MOST_THREADS = 30
-_MOST_KEPT = 4000
-_LARGEST_HEADERS = 65536
-_LOOK = 0.05  # seconds between two looks for what is idle, at the end
+_BACKLOG = 512
+_PIECE = 65536
+_LOOK, _LAST_LOOK = 0.5, 0.05  # seconds between two looks for what is late, and at the end
+_IN, _OUT = select.EPOLLIN | select.EPOLLONESHOT, select.EPOLLOUT | select.EPOLLONESHOT
+_Work = tuple[Connection, Request]
 
 
 class ThreadedHttp:
-    """A bounded pool of threads, and one thread that watches connections between requests."""
+    """Serves a WSGI application on a listening socket."""
 
-    def __init__(self, app: Callable[..., Any], listener: socket.socket, size: int) -> None:
-        self._server = Server(app, listener, size)
+    def __init__(self, app: Wsgi, listener: socket.socket, size: int, rules: Rules) -> None:
+        self._app, self._listener, self._rules = app, listener, rules
+        self._port = listener.getsockname()[1]
+        self._size = min(size, _MOST_THREADS)
+        self._open = Connections(rules)
+        self._numbers: dict[int, Connection] = {}
+        self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._streams: dict[str, Streams] = defaultdict(lambda: Streams(rules.streams, self._serve))
+        self._epoll = select.epoll()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._again: deque[Connection] = deque()  # they have a part of the next request already
+        self._draining = self._refuses = self._ended = self._watches = False
+        self._idle_age: float | None = None
+        self._looked = 0.0
+        # Held while a connection is taken: nobody sees the moment when it is neither the kernel's nor ours.
+        self._door = threading.Lock()
 
     def start(self) -> None:
         """Begin to accept."""
-        self._server.prepare()
         # Another process may take the connection that woke this one: accept must not wait for the next.
-        self._server.socket.setblocking(False)
-        concurrency.spawn(self._server.serve, name='http')
+        self._listener.setblocking(False)
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self._epoll.register(self._wake_in.fileno(), select.EPOLLIN)
+        with self._door:
+            if not self._refuses:
+                self._epoll.register(self._listener.fileno(), select.EPOLLIN | select.EPOLLEXCLUSIVE)
+                self._watches = True
+        for number in range(self._size):
+            concurrency.spawn(self._run, name=f'http-{number}')
+        concurrency.spawn(self._watch, name='http')
 
     def refuse(self, empty: bool) -> None:
-        """Accept no more; with ``empty`` after all that wait already."""
-        self._server.refuse(empty)
-
-    def last_answers(self) -> None:
-        """Let no connection be kept."""
-        self._server.draining = True
-
-    def busy(self) -> int:
-        """Return how many requests run, wait for a thread, or have come and were not read yet."""
-        return self._server.busy()
-
-    def connections(self) -> int:
-        """Return how many connections are open: between requests, and in threads."""
-        return len(self._server.open)
-
-    def close_idle(self, age: float) -> None:
-        """Let the loop close connections on which nothing runs and nothing has come for ``age`` seconds."""
-        self._server.idle_age = age
-
-    def end(self) -> None:
-        """End the threads; one that is stuck is left, and not waited for."""
-        patience = 0.1 if self.busy() else 3
-        self._server.socket = None  # so that it does not connect to the port to wake itself
-        concurrency.spawn(self._server.stop, name='http-stop').join(patience)
-
-
-class Connection(HTTPConnection):  # type: ignore[misc]
-    """A connection that the server knows of until it is closed."""
-
-    def close(self) -> None:
-        """Close it."""
-        try:
-            super().close()
-        finally:
-            self.server.open.discard(self)
-
-
-class Connections(connections.ConnectionManager):  # type: ignore[misc]
-    """The loop that accepts and watches what is idle. What it accepts is known to the server at once."""
-
-    _selector: Any
-
-    def __init__(self, server: Any) -> None:
-        super().__init__(server)
-        self._select = self._selector.select
-        self._selector.select = self.select
-
-    def select(self, timeout: float | None = None) -> Any:
-        """Wait for requests. At the end what is idle is closed first: here, as only this thread may forget one."""
-        if self.server.idle_age is not None:
-            for descriptor, connection in list(self._selector.connections):
-                if (connection is not self.server and connection.last_used < time.time() - self.server.idle_age
-                        and not _readable(connection.socket)):
-                    self._selector.unregister(descriptor)
-                    connection.close()
-        return self._select(timeout=_LOOK if self.server.draining else timeout)
-
-    def _from_server_socket(self, server_socket: Any) -> Any:
-        with self.server.door:
-            return None if self.server.refuses else self.accepted(server_socket)
-
-    def accepted(self, server_socket: Any) -> Any:
-        """Return a connection that waits, or None."""
-        connection = super()._from_server_socket(server_socket)  # type: ignore[misc]
-        if connection is not None:
-            self.server.open.add(connection)
-        return connection
-
-    def idle(self) -> set[Any]:
-        """Return the connections on which nothing came since the last answer."""
-        return {each for _, each in list(self._selector.connections)
-                if each is not self.server and not _readable(each.socket)}
-
-    def forget_listener(self) -> None:
-        """Wait for no new connections."""
-        self._selector.unregister(self.server.socket.fileno())
-
-
-class Server(wsgi.Server):  # type: ignore[misc]
-    """Serves a socket that is bound already."""
-
-    _connections: Any
-    ConnectionClass = Connection
-    keep_alive_conn_limit = _MOST_KEPT
-    max_request_header_size = _LARGEST_HEADERS
-
-    def __init__(self, app: Callable[..., Any], listener: socket.socket, size: int) -> None:
-        super().__init__(listener.getsockname()[:2], app, numthreads=min(size, _MOST_THREADS), max=size,
-                         timeout=_IDLE_TIMEOUT, request_queue_size=_BACKLOG, shutdown_timeout=1)
-        self._given = listener
-        self.draining = self.refuses = False
-        self.idle_age: float | None = None
-        self.open: set[Connection] = set()
-        # Held while a connection is taken: nobody sees the moment when it is neither the kernel's nor ours.
-        self.door = threading.Lock()
-
-    def bind(self, family: int, type: int, proto: int = 0) -> Any:
-        """Take the socket as bound."""
-        self.socket = self._given
-        return self._given
-
-    def prepare(self) -> None:
-        """Make everything ready to accept."""
-        super().prepare()
-        self._connections._selector.close()
-        self._connections = Connections(self)
-
-    @property
-    def can_add_keepalive_connection(self) -> bool:
-        """Tell whether a connection may stay open after an answer."""
-        return not self.draining and bool(super().can_add_keepalive_connection)
-
-    def process_conn(self, conn: Any) -> None:
-        """Give a connection to a thread: a new one only when something has come, or it would hold the thread."""
-        if not hasattr(conn, 'is_known'):
-            conn.is_known = True
-            if not _readable(conn.socket):
-                self._connections.put(conn)
-                return
-        super().process_conn(conn)
-
-    def busy(self) -> int:
-        """Return on how many connections something has come that is not answered."""
-        return len(set(self.open) - self._connections.idle())
-
-    def refuse(self, empty: bool) -> None:
-        """Accept no more; with ``empty`` after all that wait already. The loop goes on for open connections."""
-        with self.door:
-            self.refuses = True
-        self._connections.forget_listener()
+        """Accept no more; with ``empty`` after all that wait already. Open connections go on."""
+        with self._door:
+            self._refuses = True
+            self._unwatch()
         until = time.monotonic() + 1
         for _ in range(_BACKLOG if empty else 0):
-            if not _readable(self.socket):
-                return
             try:
-                connection = self._connections.accepted(self.socket)
+                if not self._accept_one():
+                    return
             except OSError:  # no descriptor is left, say
                 if time.monotonic() > until:
                     return
                 time.sleep(0.05)
-                continue
-            if connection is not None:
-                self.process_conn(connection)
 
-    def error_log(self, msg: str = '', level: int = logging.INFO, traceback: bool = False) -> None:
-        """Say what cheroot says in our log; that a client went away is of no interest."""
-        LOG.log(level if level > logging.WARNING else logging.DEBUG, '%s', msg, exc_info=traceback)
+    def last_answers(self) -> None:
+        """Make every further answer the last one of its connection."""
+        self._draining = True
+        self._wake()
+
+    def busy(self) -> int:
+        """Return how many requests run, wait for a thread, or have come and were not read yet."""
+        return self._open.busy()
+
+    def connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self._open)
+
+    def close_idle(self, age: float) -> None:
+        """Let the watching thread close connections on which nothing runs and nothing has come for ``age`` seconds."""
+        self._idle_age = age
+        self._wake()
+
+    def end(self) -> None:
+        """End the threads; one that is stuck is left, and not waited for."""
+        self._ended = True
+        for _ in range(self._size):
+            self._work.put(None)
+        self._wake()
+
+    # -- the watching thread --
+
+    def _watch(self) -> None:
+        while not self._ended:
+            for number, event in self._epoll.poll(_LAST_LOOK if self._draining else _LOOK):
+                self._handle(number, event)
+            while self._again:
+                self._advance(self._again.popleft())
+            now = time.monotonic()
+            if now - self._looked >= (_LAST_LOOK if self._draining else _LOOK) or self._idle_age is not None:
+                self._looked = now
+                self._look(now)
+        for connection in self._open.all():
+            self._close(connection)
+        for each in (self._epoll, self._wake_in, self._wake_out):
+            each.close()
+
+    def _handle(self, number: int, event: int) -> None:
+        if number == self._wake_in.fileno():
+            self._drop_wakes()
+        elif (connection := self._numbers.get(number)) is None:
+            self._accept()
+        elif not connection.busy:
+            try:
+                self._continue(connection, event)
+            except OSError as error:
+                LOG.debug('a connection of %s broke: %s', connection.address, error)
+                self._close(connection)
+
+    def _drop_wakes(self) -> None:
+        try:
+            self._wake_in.recv(4096)
+        except BlockingIOError:
+            return
+
+    def _accept(self) -> None:
+        for _ in range(_BACKLOG):
+            try:
+                with self._door:
+                    if self._refuses or not self._accept_one():
+                        return
+            except OSError as error:
+                LOG.warning('a connection could not be accepted: %s', error)
+                time.sleep(0.1)
+                return
+
+    def _accept_one(self) -> bool:
+        """Take a connection that waits; False if there is none. :raises OSError: it cannot be taken."""
+        try:
+            sock, client = self._listener.accept()
+        except BlockingIOError:
+            return False
+        sock.setblocking(False)
+        connection = self._open.open(sock, client, self._port)
+        if connection is not None:
+            self._numbers[connection.number] = connection
+            self._epoll.register(connection.number, _IN)
+        return True
+
+    def _unwatch(self) -> None:
+        if self._watches:
+            self._watches = False
+            self._epoll.unregister(self._listener.fileno())
+
+    def _continue(self, connection: Connection, event: int) -> None:
+        """Go on with what a connection waited for. :raises OSError: it is broken."""
+        if connection.out is not None:
+            self._send_more(connection)
+            return
+        try:
+            data = connection.socket.recv(_PIECE)
+        except BlockingIOError:
+            self._arm(connection, _IN)
+            return
+        if connection.lingers:
+            if data:
+                self._arm(connection, _IN)
+            else:
+                self._close(connection)
+        elif data:
+            connection.reader.feed(data, time.monotonic())
+            self._advance(connection)
+        else:
+            self._give_up(connection, late=False)
+
+    def _advance(self, connection: Connection) -> None:
+        """Hand a request on if it is complete."""
+        try:
+            request = connection.reader.take(time.monotonic())
+        except Refused as error:
+            self._refuse_request(connection, error)
+            return
+        if request is not None:
+            self._hand_on(connection, request)
+            return
+        if connection.reader.interim:
+            connection.socket.send(connection.reader.interim)
+            connection.reader.interim = b''
+        self._arm(connection, _IN)
+
+    def _hand_on(self, connection: Connection, request: Request) -> None:
+        connection.busy = True
+        if request.streamed:
+            self._streams[request.environ['REQUEST_METHOD']].submit(connection, request)
+        else:
+            self._work.put((connection, request))
+
+    def _give_up(self, connection: Connection, late: bool) -> None:
+        """End a connection whose client sends no more, or too slowly; a request with half a body is still answered."""
+        try:
+            request = connection.reader.give_up(late, time.monotonic())
+        except Refused as error:
+            self._refuse_request(connection, error)
+            return
+        if request is None:
+            self._close(connection)
+        else:
+            self._hand_on(connection, request)
+
+    def _refuse_request(self, connection: Connection, error: Refused) -> None:
+        self._send(connection, refusal(error).data, keep=False, lingers=True)
+
+    def _look(self, now: float) -> None:
+        """Give up what is late, and close what is idle at the end."""
+        for connection in self._open.all():
+            try:
+                self._look_at(connection, now)
+            except OSError:
+                self._close(connection)
+        if self._idle_age is not None:
+            age, self._idle_age = self._idle_age, None
+            for connection in self._open.idle(age):
+                self._close(connection)
+
+    def _look_at(self, connection: Connection, now: float) -> None:
+        if connection.busy:
+            return
+        if connection.out is not None:
+            late = now >= connection.out_began + self._rules.grace + connection.sent / max(self._rules.least_rate, 1)
+            if late:
+                self._close(connection)
+        elif connection.lingers:
+            if now > connection.lingers:
+                self._close(connection)
+        elif now >= connection.reader.expires():
+            self._give_up(connection, late=True)
+
+    # -- the pool --
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            self._serve(*work)
+
+    def _serve(self, connection: Connection, request: Request) -> None:
+        try:
+            connections.make_ready(connection, request, self._rules)
+            answer = connections.run(self._app, request, lambda: self._draining)
+            unread = connections.is_unread(request)
+            if answer.chunks is None and not request.streamed:
+                self._send(connection, answer.data, answer.keep, unread)
+                return
+            with closing(answer):
+                keep = connections.send_streamed(connection, request, answer, self._rules)
+            connection.socket.setblocking(False)
+            self._send(connection, b'', keep, unread)
+        except OSError as error:
+            LOG.debug('a connection of %s broke: %s', connection.address, error)
+            self._close(connection)
+        except Exception:
+            LOG.exception('a connection of %s broke', connection.address)
+            self._close(connection)
+
+    def _send(self, connection: Connection, data: bytes, keep: bool, lingers: bool) -> None:
+        """Send what is taken at once; the watching thread sends the rest. :raises OSError: the connection is broken."""
+        connection.keep, connection.unread = keep, lingers
+        sent = 0
+        if data:
+            try:
+                sent = connection.socket.send(data)
+            except BlockingIOError:
+                sent = 0
+        if sent == len(data):
+            self._finish(connection)
+            return
+        connection.out, connection.sent, connection.out_began = memoryview(data)[sent:], sent, time.monotonic()
+        connection.busy = False
+        self._arm(connection, _OUT)
+
+    def _send_more(self, connection: Connection) -> None:
+        assert connection.out is not None
+        try:
+            sent = connection.socket.send(connection.out)
+        except BlockingIOError:
+            sent = 0
+        connection.sent += sent
+        connection.out = connection.out[sent:]
+        if connection.out:
+            self._arm(connection, _OUT)
+            return
+        connection.out = None
+        self._finish(connection)
+
+    def _finish(self, connection: Connection) -> None:
+        """Wait for the next request of a connection, or end it."""
+        if not connection.keep:
+            if connection.unread:
+                connection.lingers = time.monotonic() + LINGER
+                connections.shut(connection.socket, socket.SHUT_WR)
+                connection.busy = False
+                self._arm(connection, _IN)
+            else:
+                self._close(connection)
+            return
+        connection.reader.served(time.monotonic())
+        again = bool(connection.reader.buffer)
+        connection.busy = False  # from here on the watching thread may close it
+        if again:
+            self._again.append(connection)
+            self._wake()
+        else:
+            self._arm(connection, _IN)
+
+    def _arm(self, connection: Connection, events: int) -> None:
+        """Let the watching thread know of the next event."""
+        try:
+            self._epoll.modify(connection.number, events)
+        except (OSError, ValueError):
+            self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        if not connection.closed and self._numbers.get(connection.number) is connection:
+            del self._numbers[connection.number]
+        self._open.close(connection)  # epoll forgets what is closed
+
+    def _wake(self) -> None:
+        try:
+            self._wake_out.send(b'x')
+        except OSError:
+            return
 
 
-def _readable(sock: Any) -> bool:
-    """Tell whether something came, or the other end closed; False for what we closed ourselves."""
-    poller = select.poll()  # not select: there may be more than a thousand descriptors
-    try:
-        poller.register(sock, select.POLLIN)
-    except ValueError:
-        return False
-    return bool(poller.poll(0))
+class Streams:
+    """Threads for streamed requests, at most so many at once; further requests wait."""
+
+    def __init__(self, most: int, serve: Any) -> None:
+        self._most, self._serve = most, serve
+        self._running = 0
+        self._waiting: deque[_Work] = deque()
+        self._lock = threading.Lock()
+
+    def submit(self, connection: Connection, request: Request) -> None:
+        """Serve a request as soon as a thread is free."""
+        with self._lock:
+            if self._running >= self._most:
+                self._waiting.append((connection, request))
+                return
+            self._running += 1
+        concurrency.spawn(self._run, (connection, request), name='http-stream')
+
+    def _run(self, work: _Work | None) -> None:
+        while work is not None:
+            self._serve(*work)
+            with self._lock:
+                work = self._waiting.popleft() if self._waiting else None
+                self._running -= work is None

@@ -24,10 +24,12 @@ import compute
 from compute import concurrency, exception, lag, memory, metrics, metrics_shared, signals, supervisor, tracing
 from compute.configure import configure
 from compute.health import DOWN, Finding, Report, merged, release, samples
+from compute.http.rules import MAX_BODY, Rules
 from compute.http_server import HttpServer
 from compute.notifier import Notifier, replaces
 from compute.rest.admin import Admin
 from compute.rest.door import Door
+from compute.rest.middleware.size_limit import body_limit
 from compute.rpc.transport import Rpc
 
 LOG = logging.getLogger(__name__)
@@ -101,7 +103,8 @@ class Service:
         """Say how we are, before anything that may have to wait."""
         options = self.conf.health
         if options.listen_port:
-            self._admin = HttpServer(Admin(self.report), options.listen_host, options.listen_port, _ADMINS)
+            self._admin = HttpServer(Admin(self.report), options.listen_host, options.listen_port, _ADMINS,
+                                     Rules.of(self.conf.http, MAX_BODY))
             self._admin.start()
 
     def _bind(self, served: Served) -> Served:
@@ -109,7 +112,8 @@ class Service:
         if daemon.name is not None:
             host, port = daemon.listen()
             served.door = Door(lambda: self.health() or ['it is starting'])
-            served.http = HttpServer(served.door, host, port, self.conf.http_pool_size)
+            rules = Rules.of(self.conf.http, body_limit(self.conf), getattr(daemon, 'is_stream', None))
+            served.http = HttpServer(served.door, host, port, self.conf.http_pool_size, rules)
         return served
 
     def _start_all(self) -> None:

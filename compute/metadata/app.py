@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from compute import exception
 from compute.db import injected_files, instances
+from compute.http.reader import REFUSAL
 from compute.metadata import documents, identity
 from compute.objects import guest_documents
 from compute.objects.instance import Instance
@@ -49,6 +50,8 @@ class Metadata:
         return [body]
 
     def _answer(self, environ: dict[str, Any]) -> tuple[int, bytes, str]:
+        if (refusal := environ.get(REFUSAL)) is not None:
+            raise refusal
         method, path = environ['REQUEST_METHOD'], environ.get('PATH_INFO', '/')
         uuid, project = identity.caller(environ, self._options.shared_secret)
         instance = self._instance(uuid)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import pathlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import webob
-from cheroot import wsgi
 from keystoneauth1 import session
 from keystoneauth1.identity import v3
 from keystonemiddleware import auth_token
 
 from compute.builtin.identity.db.nouns import ROLES
 from compute.exception import Unauthorized
+from compute.http_server import HttpServer
 from compute.rest.middleware.context import MakeContext
 from compute.rest.tokens import TokenChecker
 from tests.api.identity.cloud import ADMIN, SERVICE, Cloud, password, project
@@ -30,13 +29,10 @@ def cloud(tmp_path: pathlib.Path) -> Iterator[Cloud]:
     """Identity on a free port."""
     port, = free_ports(1)
     made = Cloud(tmp_path, f'http://127.0.0.1:{port}')
-    server = wsgi.Server(('127.0.0.1', port), made.wsgi, numthreads=4)
-    server.prepare()
-    thread = threading.Thread(target=server.serve, daemon=True)
-    thread.start()
+    server = HttpServer(made.wsgi, '127.0.0.1', port, 4)
+    server.start()
     yield made
     server.stop()
-    thread.join(120)
     made.daemon.stop()
 
 

@@ -73,6 +73,11 @@ class ImageDaemon:
         from compute.rest.tokens import TokenChecker
         return TokenChecker(self._conf)
 
+    @staticmethod
+    def is_stream(environ: dict[str, Any]) -> bool:
+        """Tell whether a request moves the data of an image."""
+        return environ['PATH_INFO'].endswith('/file')
+
     def listen(self) -> tuple[str, int]:
         """Return host and port."""
         return str(self._options.listen_host), int(self._options.listen_port)

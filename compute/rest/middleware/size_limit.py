@@ -1,18 +1,26 @@
-"""Lets requests whose size is known and small pass by oslo.middleware's limiter, which costs as much as they do."""
+"""Says how large the body of a request may be. The kernel keeps to it when it reads, and refuses in the API's form."""
 
 from __future__ import annotations
 
 from typing import Any
 
+MAX_BODY = 'compute.max_body'
+
+
+def body_limit(conf: Any) -> int:
+    """Return ``[oslo_middleware] max_request_body_size``, an option of oslo.middleware."""
+    from oslo_middleware import opts
+    for group, options in opts.list_opts_sizelimit():
+        conf.register_opts(options, group=group)
+    return int(conf.oslo_middleware.max_request_body_size)
+
 
 class SizeLimit:
-    """``limiter`` stands before ``app``: it refuses what is too large, and counts what does not tell its size."""
+    """Puts the limit into ``environ['compute.max_body']``."""
 
-    def __init__(self, app: Any, limiter: Any, largest: int) -> None:
-        self._app, self._limiter, self._largest = app, limiter, largest
+    def __init__(self, app: Any, largest: int) -> None:
+        self._app, self._largest = app, largest
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        length = environ.get('CONTENT_LENGTH') or '0'
-        known = 'HTTP_TRANSFER_ENCODING' not in environ and length.isascii() and length.isdigit()
-        small = known and int(length) <= self._largest
-        return (self._app if small else self._limiter)(environ, start_response)
+        environ[MAX_BODY] = self._largest
+        return self._app(environ, start_response)

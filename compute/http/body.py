@@ -1,0 +1,108 @@
+"""Take the body of a request out of what came: of a known length, or in chunks (RFC 9112, section 7.1)."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+_SIZE = re.compile(rb'([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?')
+_TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*")
+_LONGEST_LINE, _MOST_TRAILERS = 1024, 64
+
+
+class Malformed(Exception):
+    """The chunks of a body are not of the form that they must have."""
+
+
+class Decoder(Protocol):
+    """Takes a body out of a buffer."""
+
+    done: bool
+
+    def decode(self, buffer: bytearray) -> bytes:
+        """Remove what belongs to the body from the buffer and return its content. :raises Malformed:"""
+
+
+class Length:
+    """A body of ``length`` bytes."""
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+        self.done = not length
+
+    def decode(self, buffer: bytearray) -> bytes:
+        """Return what is there, up to the end of the body."""
+        taken = bytes(buffer[:self._left])
+        del buffer[:len(taken)]
+        self._left -= len(taken)
+        self.done = not self._left
+        return taken
+
+
+class Chunked:
+    """A body in chunks. Extensions and trailers are read and dropped."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self._left = 0  # of the chunk that is being read
+        self._ends = False  # the CR LF after a chunk comes next
+        self._last = False  # trailers come next
+        self._trailers = 0
+
+    def decode(self, buffer: bytearray) -> bytes:
+        """Return the content that is there. :raises Malformed:"""
+        parts: list[bytes] = []
+        while not self.done and self._step(buffer, parts):
+            pass
+        return b''.join(parts)
+
+    def _step(self, buffer: bytearray, parts: list[bytes]) -> bool:
+        """Do what can be done with the buffer; False when more must come first."""
+        if self._left:
+            parts.append(bytes(buffer[:self._left]))
+            del buffer[:len(parts[-1])]
+            self._left -= len(parts[-1])
+            self._ends = not self._left
+            return self._ends
+        if self._ends:
+            if len(buffer) < 2:
+                return False
+            if buffer[:2] != b'\r\n':
+                raise Malformed('a chunk is longer than it says')
+            del buffer[:2]
+            self._ends = False
+            return True
+        line = _line(buffer)
+        if line is None:
+            return False
+        if self._last:
+            self._trailer(line)
+        else:
+            self._begin(line)
+        return True
+
+    def _begin(self, line: bytes) -> None:
+        found = _SIZE.fullmatch(line)
+        if found is None:
+            raise Malformed('the size of a chunk is no hexadecimal number')
+        self._left = int(found.group(1), 16)
+        self._last = not self._left
+
+    def _trailer(self, line: bytes) -> None:
+        self._trailers += 1
+        if not line:
+            self.done = True
+        elif self._trailers > _MOST_TRAILERS or not _TRAILER.fullmatch(line):
+            raise Malformed('what follows the last chunk is no header, or there are too many')
+
+
+def _line(buffer: bytearray) -> bytes | None:
+    """Remove a line from the buffer and return it without its end; None while it has none."""
+    end = buffer.find(b'\r\n', 0, _LONGEST_LINE + 2)
+    if end < 0:
+        if len(buffer) > _LONGEST_LINE or b'\n' in buffer:
+            raise Malformed('a line between chunks is too long, or does not end with CR LF')
+        return None
+    line = bytes(buffer[:end])
+    del buffer[:end + 2]
+    return line

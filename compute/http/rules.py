@@ -1,0 +1,86 @@
+"""The limits of an HTTP server: sizes, times, rates and numbers of connections."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from compute.exception import Invalid
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+MAX_HEAD, MAX_LINE = 65536, 16384
+MAX_BODY = 114688
+
+
+def no_stream(environ: dict[str, Any]) -> bool:
+    """Say that no request is streamed."""
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a server grants to clients. Times are seconds, rates bytes per second.
+
+    :param grace: time that a client has before ``least_rate`` counts; the window over which ``stream_rate`` is
+        measured.
+    :param max_body: bytes of a body that is read before the application runs. A larger one is refused.
+    :param is_stream: tells whether a request's body or answer may be of any size. Such a request runs in a pool of its
+        own (``streams`` for each method), and the application reads its body while it comes.
+    :param exempt: networks to which ``per_address`` does not apply.
+    """
+
+    header_timeout: float = 20.0
+    body_timeout: float = 60.0
+    idle_timeout: float = 120.0
+    grace: float = 10.0
+    least_rate: int = 1000
+    stream_rate: int = 10000
+    streams: int = 50
+    max_body: int = MAX_BODY
+    connections: int = 4000
+    per_address: int = 1000
+    exempt: tuple[Network, ...] = ()
+    is_stream: Callable[[dict[str, Any]], bool] = field(default=no_stream)
+
+    @classmethod
+    def of(cls, options: Any, max_body: int, is_stream: Callable[[dict[str, Any]], bool] | None = None) -> Rules:
+        """Read the ``[http]`` group. :raises Invalid: an address that is none."""
+        try:
+            exempt = tuple(ipaddress.ip_network(text, strict=False) for text in options.proxy_addresses)
+        except ValueError as error:
+            raise Invalid(f'[http] proxy_addresses: {error}') from None
+        return cls(header_timeout=options.header_timeout, body_timeout=options.body_timeout,
+                   least_rate=options.least_rate, stream_rate=options.stream_least_rate, streams=options.streams,
+                   connections=options.max_connections, per_address=options.max_connections_per_address,
+                   exempt=exempt, max_body=max_body, is_stream=is_stream or no_stream)
+
+
+class Addresses:
+    """Counts the open connections of each client address."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._most, self._exempt = rules.per_address, rules.exempt
+        self._open: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def admit(self, address: str) -> bool:
+        """Count one more connection, unless the address has as many as it may."""
+        with self._lock:
+            if self._most and self._open[address] >= self._most and not self._is_exempt(address):
+                return False
+            self._open[address] += 1
+            return True
+
+    def release(self, address: str) -> None:
+        """Count one connection less."""
+        with self._lock:
+            self._open[address] -= 1
+            if self._open[address] <= 0:
+                del self._open[address]
+
+    def _is_exempt(self, address: str) -> bool:
+        return any(ipaddress.ip_address(address) in network for network in self._exempt)

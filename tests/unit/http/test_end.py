@@ -1,0 +1,123 @@
+"""What a server still owes an answer to when it stops."""
+
+from __future__ import annotations
+
+import errno
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+from compute import http_server
+from compute.http_threads import ThreadedHttp
+from tests.unit.http.serving import GET, Application, Start, answer, ask, asked, connect, eventually
+
+
+def test_a_connection_that_was_taken_and_says_nothing_yet_is_waited_for(start: Start) -> None:
+    server = start()
+    server.shared = True
+    with connect(server) as client, ThreadPoolExecutor(1) as ending:
+        eventually(lambda: server._backend.connections() == 1)
+        ended = ending.submit(server.drain, 10, time.monotonic() + 20)
+        eventually(lambda: server._backend._draining)
+        client.sendall(GET)
+        status, headers, _ = answer(client)
+        assert (status, headers['connection']) == (200, 'close')
+        assert ended.result(20)
+
+
+def test_a_request_that_came_and_is_not_read_is_busy(start: Start) -> None:
+    server = start(begins=False)
+    with connect(server) as client:
+        client.sendall(GET)
+        sock, address = server._listener.accept()
+        connection = server._backend._open.open(sock, address, server.port)
+        eventually(lambda: not connection.is_idle())
+        assert server._backend.busy() == 1
+        server._backend._open.close(connection)
+
+
+def test_what_is_idle_is_not_busy_and_is_closed_at_the_end(start: Start) -> None:
+    server = start()
+    with connect(server) as client:
+        client.sendall(GET)
+        assert answer(client)[0] == 200
+        eventually(lambda: not server._backend.busy())
+        assert server._backend.connections() == 1
+        assert server.drain(0.1, time.monotonic() + 20)
+        assert client.recv(1) == b''
+    assert server._backend.connections() == 0
+
+
+def test_a_connection_that_was_just_answered_is_kept_a_moment(start: Start) -> None:
+    """Its answer began before the stop, and did not say that it is the last."""
+    server = start()
+    with connect(server) as client, connect(server) as other:
+        for each in (client, other):
+            each.sendall(GET)
+            assert answer(each)[0] == 200
+        server._backend.close_idle(100)
+        assert ask(server)[0] == 200
+        assert [each.closed for each in server._backend._open.all()][:2] == [False, False]
+        eventually(lambda: all(each.is_idle() for each in server._backend._open.all()))
+        for each in server._backend._open.all():
+            each.reader.since = -1000
+        server._backend.close_idle(100)
+        assert [client.recv(1), other.recv(1)] == [b'', b'']
+
+
+def test_requests_that_run_are_answered_at_the_end(start: Start, application: Application) -> None:
+    server = start()
+    with connect(server) as client, ThreadPoolExecutor(1) as ending:
+        client.sendall(asked('GET', '/wait'))
+        assert application.reached.acquire(timeout=20)
+        ended = ending.submit(server.drain, 0.1, time.monotonic() + 20)
+        eventually(lambda: server._backend._draining)
+        application.go.set()
+        status, headers, _ = answer(client)
+        assert (status, headers['connection']) == (200, 'close') and ended.result(20)
+
+
+def test_who_came_before_a_server_answered_at_all_is_answered_at_its_end(start: Start) -> None:
+    server = start(begins=False)
+    with connect(server) as client:
+        client.sendall(GET)
+        eventually(lambda: http_server._waits(server._listener))
+        assert server.drain(1, time.monotonic() + 20)
+        assert answer(client)[0] == 200
+
+
+def test_who_waits_at_the_end_is_taken_although_there_was_no_descriptor(start: Start) -> None:
+    server = start(begins=False)
+    backend, failed = server._backend, []
+
+    class Listener:
+        """The listening socket, of which one accept fails."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(server._listener, name)
+
+        def accept(self) -> Any:
+            if not failed:
+                failed.append(True)
+                raise OSError(errno.EMFILE, 'no descriptor')
+            return server._listener.accept()
+    with connect(server) as client:
+        client.sendall(GET)
+        eventually(lambda: http_server._waits(server._listener))
+        backend._listener = Listener()
+        if isinstance(backend, ThreadedHttp):
+            server._listener.setblocking(False)
+        server._started = True
+        backend.refuse(empty=True)
+        assert backend.connections() == 1 and failed
+
+
+def test_many_connections_are_kept(start: Start) -> None:
+    server = start()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(server)) for _ in range(20)]
+        for client in clients * 2:
+            client.sendall(GET)
+            assert 'connection' not in answer(client)[1]
+        assert server._backend.connections() == 20
