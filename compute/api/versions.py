@@ -45,12 +45,12 @@ def _media_types(name: str) -> list[dict[str, str]]:
 def show_own(call: Call) -> Any:
     """Show the version under whose prefix the request came."""
     name = 'v2.0' if call.base_url.endswith('/v2') else 'v2.1'
-    return {'version': document(name, call.bookmark_url)}
+    return {'version': document(name, call.root_url)}
 
 
 def show(call: Call) -> Any:
     """Show a version by its name."""
-    return {'version': document(call.path['id'], call.bookmark_url)}
+    return {'version': document(call.path['id'], call.root_url)}
 
 
 RESOURCE = Resource('versions', (

@@ -19,6 +19,15 @@ def workers() -> cfg.IntOpt:
                       'without losing a request. Each needs memory and database connections of its own.')
 
 
+def public_endpoint(port: int) -> cfg.URIOpt:
+    """Return the option of REST daemons with the URL under which clients know them."""
+    return cfg.URIOpt('public_endpoint', default=None, schemes=['http', 'https'], sample_default=f'https://cloud.example:{port}',
+                      help='URL with which links in answers begin (scheme, host, port and the path that a proxy puts '
+                           'before this API, without a version). Without it links begin with what the request says: '
+                           'its Host, or the X-Forwarded-* headers of a proxy if [oslo_middleware] '
+                           'enable_proxy_headers_parsing is set.')
+
+
 def modules() -> list[Any]:
     """Return the modules of all groups."""
     return [importlib.import_module(f'{__name__}.{name}') for name in GROUPS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oslo_config import cfg
 
-from compute.conf import workers
+from compute.conf import public_endpoint, workers
 
 GROUP = cfg.OptGroup('api', title='Compute API')
 
@@ -12,6 +12,7 @@ OPTS = [
     cfg.StrOpt('listen_host', default='0.0.0.0', help='Address on which the Compute API listens.'),
     cfg.PortOpt('listen_port', default=8774, help='Port on which the Compute API listens.'),
     workers(),
+    public_endpoint(8774),
     cfg.IntOpt('max_limit', default=1000, min=1, help='''
 Items in one page of a list. A client that asks for more gets this many and a link to the next page.
 '''),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oslo_config import cfg
 
-from compute.conf import workers
+from compute.conf import public_endpoint, workers
 
 GROUP = cfg.OptGroup('identity', title='Built-in identity')
 
@@ -12,6 +12,7 @@ OPTS = [
     cfg.StrOpt('listen_host', default='0.0.0.0', help='Address on which compute-identity serves HTTP.'),
     cfg.PortOpt('listen_port', default=5000, help='Port on which compute-identity serves HTTP.'),
     workers(),
+    public_endpoint(5000),
     cfg.StrOpt('key_repository', default='/var/lib/compute/identity-keys',
                help='Folder with the keys that sign tokens, made at the first start, readable for the daemon only. '
                     'Several identity daemons need the same content; it holds private keys, so no other daemon should '

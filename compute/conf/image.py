@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oslo_config import cfg
 
-from compute.conf import workers
+from compute.conf import public_endpoint, workers
 
 GROUP = cfg.OptGroup('image', title='Built-in image daemon', help='''
 compute-image speaks the Image API v2 (as Glance does) and keeps the data of images as files. Nothing of this group is
@@ -15,6 +15,7 @@ OPTS: list[cfg.Opt] = [
     cfg.HostAddressOpt('listen_host', default='0.0.0.0', help='Address on which compute-image listens.'),
     cfg.PortOpt('listen_port', default=9292, help='Port on which compute-image listens.'),
     workers(),
+    public_endpoint(9292),
     cfg.StrOpt('store_path', default='/var/lib/compute/images', help='''
 Directory with the data of all images. Several image daemons may share one database only if they share this directory
 too (for example over NFS with working locks): each of them cleans up after uploads that nobody continues.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oslo_config import cfg
 
-from compute.conf import workers
+from compute.conf import public_endpoint, workers
 
 GROUP = cfg.OptGroup('network', title='Built-in network', help='''
 The daemon compute-network, which serves the Network API v2.0. Its agents on the hosts have a group of their own,
@@ -17,6 +17,7 @@ OPTS: list[cfg.Opt] = [
     cfg.HostAddressOpt('listen_host', default='127.0.0.1', help='Address at which the Network API listens.'),
     cfg.PortOpt('listen_port', default=9696, help='Port at which the Network API listens.'),
     workers(),
+    public_endpoint(9696),
     cfg.IntOpt('max_limit', default=1000, min=1, help='''
 Most items that one page of a list has, and the size of a page where the client does not say. A client that follows the
 links gets everything.

@@ -14,9 +14,10 @@ from paste import deploy
 
 from compute.rest.middleware.auth import Authenticate
 from compute.rest.middleware.context import MakeContext
+from compute.rest.middleware.public_url import CheckForwarded, KeepPeer, PublicUrl
 from compute.rest.middleware.request_id import RequestId
 from compute.rest.middleware.request_log import RequestLog
-from compute.rest.middleware.size_limit import SizeLimit
+from compute.rest.middleware.size_limit import SizeLimit, body_limit
 from compute.rest.middleware.trace import TraceRequest
 
 Wsgi = Callable[[dict[str, Any], Any], Any]
@@ -87,29 +88,33 @@ def cors_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], 
     from oslo_middleware import CORS
 
     def make(app: Wsgi) -> Wsgi:
-        cors = CORS(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
+        cors = CORS(app, _lent[global_conf['handle']].conf)
         return cors if cors.allowed_origins else app
     return make
 
 
 def proxy_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
-    """Honours X-Forwarded-* of a proxy in front if ``[oslo_middleware] enable_proxy_headers_parsing`` says so."""
+    """Settles the URL that links begin with: ``public_endpoint`` of the API, or what a proxy in front says.
+
+    X-Forwarded-* are heeded if ``[oslo_middleware] enable_proxy_headers_parsing`` says so.
+    """
     from oslo_middleware import HTTPProxyToWSGI
+    conf = _lent[global_conf['handle']].conf
+    group = {'compute': 'api'}.get(_api(global_conf), _api(global_conf))
+    public = getattr(getattr(conf, group, None), 'public_endpoint', None)
 
     def make(app: Wsgi) -> Wsgi:
-        proxy = HTTPProxyToWSGI(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
-        return proxy if proxy._conf_get('enable_proxy_headers_parsing') else app
+        app = PublicUrl(app, public) if public else app
+        proxy = HTTPProxyToWSGI(CheckForwarded(app), conf)
+        proxy.conf.update(local)
+        return KeepPeer(proxy) if proxy._conf_get('enable_proxy_headers_parsing') else app
     return make
 
 
 def sizelimit_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
-    """Refuses bodies over ``[oslo_middleware] max_request_body_size`` before they are read."""
-    from oslo_middleware import RequestBodySizeLimiter
-
-    def make(app: Wsgi) -> Wsgi:
-        limiter = RequestBodySizeLimiter(app, {**local, 'oslo_config_config': _lent[global_conf['handle']].conf})
-        return SizeLimit(app, limiter, limiter._conf_get('max_request_body_size'))
-    return make
+    """Says that bodies may have ``[oslo_middleware] max_request_body_size`` bytes, image data excepted."""
+    largest = int(local.get('max_request_body_size') or body_limit(_lent[global_conf['handle']].conf))
+    return lambda app: SizeLimit(app, largest)
 
 
 def healthcheck_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:

@@ -17,6 +17,7 @@ import jsonschema
 
 from compute.exception import Invalid
 from compute.rest.patterns import STRICT
+from compute.rest.quoting import short, shortened
 from compute.rest.versions import NEWEST, OLDEST, Version, Window, window
 
 _SECRET = ('password', 'adminPass', 'admin_pass', 'secret', 'original_password', 'private_key', 'token',
@@ -218,15 +219,27 @@ class Validator:
     def _explain(self, error: jsonschema.ValidationError) -> str:
         if not error.absolute_path:
             return _safe(error.message, error)
-        path = '.'.join(str(part) for part in error.absolute_path)
-        name = str(error.absolute_path[-1])
+        path = '.'.join(short(part) for part in error.absolute_path)
+        name = short(error.absolute_path[-1])
         if any(word in path for word in _SECRET):
             return f'Invalid input for {self._what} {name}. The value is not shown; it must fit {_rule(error)}'
         if isinstance(error.instance, dict | list) and any(word in str(error.instance) for word in _SECRET):
             return f'Invalid input for {self._what} {path}. {_safe(error.message, error)}'
-        value = str(error.instance)
-        shown = value if len(value) <= 200 else value[:200] + '...'
-        return f'Invalid input for {self._what} {path}. Value: {shown}. {_safe(error.message, error)}'
+        return f'Invalid input for {self._what} {path}: {_reason(error)}. Value: {short(error.instance)}'
+
+
+def _reason(error: jsonschema.ValidationError) -> str:
+    """Return what is wrong with a value, without the value."""
+    if error.validator in ('maxLength', 'maxItems'):
+        unit = 'characters' if error.validator == 'maxLength' else 'items'
+        return f'it is too long ({len(error.instance)} {unit}, the limit is {error.validator_value})'
+    said = error.message.removeprefix(repr(error.instance))
+    return _cut(f'it {said.strip()}' if said != error.message else said, error)
+
+
+def _cut(message: str, error: jsonschema.ValidationError) -> str:
+    message = shortened(message, [error.instance])
+    return message if len(message) <= 500 else message[:500] + '...'
 
 
 def _rule(error: jsonschema.ValidationError) -> str:
@@ -241,4 +254,4 @@ def _safe(message: str, error: jsonschema.ValidationError) -> str:
             return f'Additional properties are not allowed ({", ".join(map(repr, extra))} unexpected)'
         if error.validator != 'required':
             return f'the value must fit {_rule(error)}'
-    return message if len(message) <= 500 else message[:500] + '...'
+    return _cut(message, error)

@@ -11,7 +11,7 @@ import logging
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import orjson
 import webob
@@ -19,17 +19,21 @@ import webob.exc
 
 from compute import context as ctx
 from compute.exception import ComputeError, Forbidden, Gone, Invalid, NotBuilt, NotFound, TooLarge, Unauthorized
+from compute.http.reader import REFUSAL
 from compute.rest import encoded_path, idempotency
 from compute.rest.call import Call
 from compute.rest.errors import Shape
+from compute.rest.middleware.size_limit import MAX_BODY
 from compute.rest.op import Op, Resource
 from compute.rest.policy import Policy
+from compute.rest.quoting import shortened
 from compute.rest.reply import Reply, Stream
 from compute.rest.router import Place, Router
 from compute.rest.versions import NEWEST, Negotiation, Version
 
 LOG = logging.getLogger(__name__)
 _DEEPEST = 64
+_BODY = 'compute.body'  # in the WSGI environment: the body, parsed
 _NUL = re.compile(rb'(?<!\\)(?:\\\\)*\\u0000')
 _PROJECT = re.compile(r'^/([0-9a-f-]{32,36})(/.*)$')
 _UNSEEN = 'An unexpected error prevented the server from fulfilling your request; it is in the log under {request_id}.'
@@ -90,13 +94,15 @@ class Kernel:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         if environ.get('HTTP_TRANSFER_ENCODING', '').lower() == 'chunked':
-            # Both servers end a chunked body themselves, which webob believes only when it is told.
+            # Servers end a chunked body themselves, which webob believes only when it is told.
             environ['wsgi.input_terminated'] = True
             environ.pop('CONTENT_LENGTH', None)
         request = webob.Request(environ)
         version: Version | None = None
         try:
             version = self.api.versions.choose(request.headers) if self.api.versions else self.api.version
+            if (refusal := environ.get(REFUSAL)) is not None:
+                raise refusal
             response = self._serve(request, version)
         except ComputeError as error:
             response = self._fault(request, error)
@@ -115,7 +121,7 @@ class Kernel:
             self.api.policy.settle_admin(context, self.api.admin)
         context = context or _unknown(request.environ)
         _demand_text(request)
-        path = self._path(request, context)
+        path, project = self._path(request, context)
         found = None if '\0' in path else self._router.match(path)  # no database takes it, so nothing has that name
         if found is None:
             _demand_token(request, known)
@@ -132,6 +138,8 @@ class Kernel:
             op = _operation(place, request.method, version)
         _demand_token(request, known or op.public)
         call = self._call(request, op, version, context, parts)
+        call.bookmark_url = f'{call.root_url}{project}'
+        call.base_url = f'{call.root_url}{self.api.prefix}{project}'
         if op.gone:
             raise Gone(f'{op.path} was removed from this API.')
         if op.planned:
@@ -159,9 +167,10 @@ class Kernel:
             return self._respond(request, call, again(call, request_id) if again else None)
         work = idempotency.Work(lambda: self._do(call, request, data), lambda error: self._fault(request, error),
                                 rebuild if again else None)
-        return answers.once(idempotency.claim(request, call.context, call.version, self.api.max_body, data), work)
+        return answers.once(idempotency.claim(request, call.context, call.version, self._limit(request), data), work)
 
-    def _path(self, request: webob.Request, context: ctx.RequestContext) -> str:
+    def _path(self, request: webob.Request, context: ctx.RequestContext) -> tuple[str, str]:
+        """Return the path below version and project, and the part of the URL that names the project."""
         path = encoded_path.matchable(request.environ, request.path_info)
         path = (path if self.api.exact else path.rstrip('/')) or '/'
         if self.api.project_in_path and (match := _PROJECT.match(path)):
@@ -170,16 +179,15 @@ class Kernel:
                 if context.project_id and project != context.project_id:
                     raise Invalid(f"Malformed request URL: URL's project_id '{project}' doesn't match "
                                   f"Context's project_id '{context.project_id}'")
-                return match.group(2)
-        return path
+                return match.group(2), f'/{project}'
+        return path, ''
 
     def _call(self, request: webob.Request, op: Op, version: Version, context: ctx.RequestContext,
               parts: dict[str, str]) -> Call:
         call = Call(self.api.app, op, version, context, self.api.policy)
         call.path, call.headers = encoded_path.plain(parts), request.headers
         call.address = request.environ.get('REMOTE_ADDR') or ''
-        call.bookmark_url = request.application_url.removesuffix(self.api.prefix)  # what a proxy puts before it stays
-        call.base_url = f'{call.bookmark_url}{self.api.prefix}'
+        call.root_url = request.application_url.removesuffix(self.api.prefix)  # what a proxy puts before it stays
         call.url = request.path_url
         return call
 
@@ -220,11 +228,16 @@ class Kernel:
         kind = request.content_type or 'application/json'
         if kind != 'application/json' and not kind.endswith(('+json', '-json-patch')):
             raise BadMedia(f'Unsupported Content-Type {kind}: this API reads application/json')
-        if (request.content_length or 0) > self.api.max_body:
-            raise TooLarge(f'The body has {request.content_length} bytes; the limit is {self.api.max_body}')
-        raw = request.body_file.read(self.api.max_body + 1)
-        if len(raw) > self.api.max_body:
-            raise TooLarge(f'The body is larger than the limit of {self.api.max_body} bytes')
+        limit = self._limit(request)
+        if (request.content_length or 0) > limit:
+            raise TooLarge(f'The body has {request.content_length} bytes; the limit is {limit}')
+        try:
+            raw = request.body_file.read(limit + 1)
+        except OSError as error:
+            LOG.info('the body of %s %s broke off: %s', request.method, request.path, error)
+            raise Invalid('The body of the request broke off', code='body_broken_off') from None
+        if len(raw) > limit:
+            raise TooLarge(f'The body has {len(raw)} bytes or more; the limit is {limit}')
         if b'\\u0000' in raw and _NUL.search(raw):  # no database takes it
             raise Invalid('The body has a NUL character (\\u0000) in it')
         try:
@@ -233,7 +246,12 @@ class Kernel:
             raise Invalid(f'Malformed request body: {error}', code='malformed_json') from None
         if raw.count(b'[') + raw.count(b'{') > _DEEPEST and _is_deep(data):
             raise Invalid(f'The body is nested deeper than {_DEEPEST} levels')
+        request.environ[_BODY] = data
         return data
+
+    def _limit(self, request: webob.Request) -> int:
+        """Return how many bytes a body may have."""
+        return int(request.environ.get(MAX_BODY, self.api.max_body))
 
     @staticmethod
     def _respond(request: webob.Request, call: Call, answer: Any) -> webob.Response:
@@ -256,7 +274,8 @@ class Kernel:
 
     def _fault(self, request: webob.Request, error: ComputeError) -> webob.Response:
         status = error.status
-        body = self.api.shape(status, error.message, error)
+        message = shortened(error.message, _sent(request)) if status < 500 else error.message
+        body = self.api.shape(status, message, error)
         if status == 413 and 'overLimit' in body:
             body['overLimit']['retryAfter'] = '0'
         headers = {'Content-Type': 'application/json'}
@@ -269,6 +288,13 @@ class Kernel:
         if status >= 500:
             LOG.warning('%s %s: %s %s', request.method, request.path, status, error.message)
         return webob.Response(status=status, body=orjson.dumps(body), headerlist=list(headers.items()))
+
+
+def _sent(request: webob.Request) -> list[Any]:
+    """Return what the caller sent and a message may quote."""
+    environ = request.environ
+    return [*environ.get('PATH_INFO', '').split('/'), *(part for pair in parse_qsl(environ.get('QUERY_STRING', ''))
+                                                        for part in pair), environ.get(_BODY)]
 
 
 def _is_deep(data: Any) -> bool:

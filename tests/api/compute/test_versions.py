@@ -46,6 +46,23 @@ def test_links_behind_a_proxy_that_adds_a_path(api: ComputeApi, path: str, links
     assert all(each.startswith('http://cloud/compute/') for each in found)
 
 
+@pytest.mark.parametrize('prefix', ['/v2', '/v2.1'])
+@pytest.mark.parametrize('project', ['', '/0123456789abcdef0123456789abcdef', '/01234567-89ab-cdef-0123-456789abcdef'])
+def test_links_keep_the_project_of_the_url(api: ComputeApi, prefix: str, project: str) -> None:
+    token = f'root:{project[1:] or "p0"}:admin'
+    for number in ('1', '2'):
+        api('POST', '/flavors', {'flavor': {'id': number, 'name': number, 'ram': 64, 'vcpus': 1, 'disk': 1}},
+            token=ADMIN, status=200)
+    for path, query in (('/flavors', '?limit=1'), ('/flavors/detail', '?limit=1')):
+        answer = api('GET', f'{prefix}{project}{path}{query}', prefix='', token=token, status=200)
+        assert [link['href'] for link in answer['flavors'][0]['links']] == [
+            f'http://localhost{prefix}{project}/flavors/1', f'http://localhost{project}/flavors/1']
+        assert answer['flavors_links'] == [
+            {'rel': 'next', 'href': f'http://localhost{prefix}{project}{path}{query}&marker=1'}]
+    document = api('GET', f'{prefix}{project}/versions/v2.1', prefix='', token=None, status=200)['version']
+    assert document['links'][0]['href'] == 'http://localhost/v2.1/'
+
+
 def test_choices_elsewhere(api: ComputeApi) -> None:
     answer = api('GET', '/servers', prefix='', token=None, status=300)
     assert [choice['links'][0]['href'] for choice in answer['choices']] == [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import logging
 from typing import Any
 
 import orjson
@@ -11,7 +14,8 @@ from oslo_config import cfg
 from oslo_policy import policy as oslo_policy
 
 from compute import context as ctx
-from compute.exception import Conflict, NotFound, Unauthorized, Unavailable
+from compute.exception import Conflict, Invalid, NotFound, Unauthorized, Unavailable
+from compute.http.reader import REFUSAL
 from compute.rest.errors import compute_shape, identity_shape, image_shape, network_shape
 from compute.rest.fields import ListOf, Required, Since, Until, fields
 from compute.rest.kernel import Api, Kernel
@@ -69,6 +73,50 @@ def kernel() -> Kernel:
                       compute_shape, '/v2.1', negotiation, project_in_path=True, max_body=200))
 
 
+def test_the_limit_of_a_body_is_what_the_pipeline_says(kernel: Kernel) -> None:
+    request = webob.Request.blank('/things', method='POST', environ={'compute.max_body': 20})
+    request.body, request.content_type = b'{"thing": {"name": "aaaaaaaa"}}', 'application/json'
+    request.environ['compute.context'] = ctx.RequestContext(user_id='u', project_id='p')
+    answer = request.get_response(kernel)
+    assert answer.status_int == 413
+    assert answer.json['overLimit']['message'] == 'The body has 31 bytes; the limit is 20'
+
+
+def test_what_the_server_refuses_is_refused_in_the_shape_of_the_api(kernel: Kernel) -> None:
+    request = webob.Request.blank('/things', method='POST', environ={
+        REFUSAL: Invalid('The body broke off: 3 of 5 bytes have come', code='body_broken_off')})
+    answer = request.get_response(kernel)
+    assert (answer.status_int, answer.json['badRequest']['reason']) == (400, 'body_broken_off')
+
+
+class Broken:
+    """A body whose client is gone."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Fail as servers do."""
+        raise OSError('the client is gone')
+
+
+def test_a_body_that_breaks_off_is_a_bad_request(kernel: Kernel, caplog: pytest.LogCaptureFixture) -> None:
+    request = webob.Request.blank('/things', method='POST', environ={
+        'wsgi.input': Broken(), 'CONTENT_LENGTH': '50', 'CONTENT_TYPE': 'application/json',
+        'compute.context': ctx.RequestContext(user_id='u', project_id='p')})
+    with caplog.at_level(logging.INFO):
+        assert request.get_response(kernel).status_int == 400
+    assert {record.levelno for record in caplog.records} == {logging.INFO}
+
+
+@pytest.mark.parametrize(('method', 'path', 'body'), [
+    ('POST', '/things', {'thing': {'name': ['x' * 5000]}}), ('POST', '/things', {'thing': {'x' * 5000: 1}}),
+    ('POST', '/things', {'thing': {'name': 10 ** 4000}}), ('POST', '/things/known/action', {'x' * 5000: 1}),
+    ('GET', f'/things?{"x" * 5000}=1', None), ('GET', f'/things?name=1&{"%C3%A9" * 500}=1', None)])
+def test_a_message_quotes_little_of_a_value(kernel: Kernel, method: str, path: str, body: Any) -> None:
+    raw = json.dumps(body).encode() if body else None
+    message = send(Kernel(dataclasses.replace(kernel.api, max_body=20000)), method, path, raw, '2.80').json[
+        'badRequest']['message']
+    assert len(message) < 250, message
+
+
 def send(kernel: Kernel, method: str, path: str, body: Any = None, version: str | None = None, *,
          token: bool = True, roles: tuple[str, ...] = ('member',), **headers: str) -> webob.Response:
     request = webob.Request.blank(path, method=method, headers=headers)
@@ -88,7 +136,7 @@ def send(kernel: Kernel, method: str, path: str, body: Any = None, version: str 
     ('POST', '/things', {'thing': {'name': 'a', 'description': 'b'}}, '2.19', 201, 'description'),
     ('POST', '/things', {'thing': {'name': 'a'}}, None, 200, 'new'),
     ('POST', '/things', {'thing': {}}, None, 400, "'name' is a required property"),
-    ('POST', '/things', {'thing': {'name': 3}}, None, 400, 'thing.name. Value: 3'),
+    ('POST', '/things', {'thing': {'name': 3}}, None, 400, "thing.name: it is not of type 'string'. Value: 3"),
     ('POST', '/things', b'{', None, 400, 'Malformed request body'),
     ('POST', '/things', {'thing': {'name': 'x' * 300}}, None, 413, 'limit'),
     ('GET', '/things?name=a&other=1', None, '2.74', 200, '"name":"a"'),

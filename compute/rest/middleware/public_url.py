@@ -1,0 +1,85 @@
+"""Settle under which URL clients know this API: links are made of the scheme, the host and the prefix found here."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from compute.exception import Invalid
+from compute.http.head import is_host
+from compute.http.reader import REFUSAL
+
+Wsgi = Callable[[dict[str, Any], Any], Any]
+_PREFIX = re.compile(r"(?:/[0-9A-Za-z._~!$&'()*+,;=:@%-]+)*/?")
+_PEER = 'compute.peer'
+
+
+class PublicUrl:
+    """Uses ``url`` (``[api] public_endpoint`` and the like), whatever Host or a proxy says."""
+
+    def __init__(self, app: Wsgi, url: str) -> None:
+        parts = urlsplit(url)
+        self._app, self._scheme, self._host, self._prefix = app, parts.scheme, parts.netloc, parts.path.rstrip('/')
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        environ['wsgi.url_scheme'], environ['HTTP_HOST'] = self._scheme, self._host
+        environ['SCRIPT_NAME'] = self._prefix
+        return self._app(environ, start_response)
+
+
+class KeepPeer:
+    """Stands before what reads X-Forwarded-* and remembers the address of the peer for ``CheckForwarded``."""
+
+    def __init__(self, app: Wsgi) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        environ[_PEER] = environ.get('REMOTE_ADDR', '')
+        return self._app(environ, start_response)
+
+
+class CheckForwarded:
+    """Stands behind what reads X-Forwarded-* and lets nothing but a scheme, a host, a path and an address through.
+
+    A proxy that passes on what a client wrote into these headers must not let it write links.
+    """
+
+    def __init__(self, app: Wsgi) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        environ['wsgi.url_scheme'] = scheme = _first(environ['wsgi.url_scheme']).lower()
+        prefix = environ.get('SCRIPT_NAME', '')
+        environ['SCRIPT_NAME'] = prefix.rstrip('/')
+        if 'HTTP_HOST' in environ:
+            environ['HTTP_HOST'] = _first(environ['HTTP_HOST'])
+        environ['REMOTE_ADDR'] = _address(environ.get('REMOTE_ADDR', '')) or environ.get(_PEER, '')
+        if scheme not in ('http', 'https'):
+            environ['wsgi.url_scheme'] = 'http'
+            environ.setdefault(REFUSAL, Invalid('The forwarded scheme is neither http nor https'))
+        if not is_host(environ.get('HTTP_HOST', 'none')):
+            environ['HTTP_HOST'] = 'invalid'
+            environ.setdefault(REFUSAL, Invalid('The forwarded host is no name or address with an optional port'))
+        if not _PREFIX.fullmatch(prefix):
+            environ['SCRIPT_NAME'] = ''
+            environ.setdefault(REFUSAL, Invalid('The forwarded prefix is no path'))
+        return self._app(environ, start_response)
+
+
+def _first(text: str) -> str:
+    """Return the first of several values, which the outermost proxy gave."""
+    return text.partition(',')[0].strip().strip('"')
+
+
+def _address(text: str) -> str | None:
+    """Return the client's address: the last of several, since those before it are what the client wrote itself."""
+    last = text.rpartition(',')[2].strip().strip('"')
+    if match := re.fullmatch(r'\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+', last):
+        last = match.group(1) or match.group(2)
+    try:
+        return str(ipaddress.ip_address(last))
+    except ValueError:
+        return None
