@@ -24,8 +24,14 @@ OPTS = [
     cfg.IntOpt('max_overflow', default=10, min=0, help='Further connections under load, closed when idle.'),
     cfg.IntOpt('pool_timeout', default=30, min=1,
                help='Seconds to wait for a free connection before the request fails with 503.'),
-    cfg.IntOpt('query_timeout', default=60, min=1,
+    cfg.IntOpt('query_timeout', default=30, min=1,
                help='Seconds that one statement may take (MariaDB and PostgreSQL) before it is given up.'),
+    cfg.IntOpt('lock_timeout', default=10, min=1,
+               help='Seconds that one statement waits for a lock of another transaction (MariaDB and PostgreSQL).'),
+    cfg.FloatOpt('retry_time', default=10.0, min=0,
+                 help='Seconds after which a transaction is not tried again (max_retries), and for which one waits for '
+                      'the other writers of its process (SQLite). The request then fails with 503. One that meets a '
+                      'database which hangs fails after query_timeout; while it hangs, most fail at once.'),
     cfg.IntOpt('idle_transaction_timeout', default=10, min=1,
                help='Seconds after which MariaDB or PostgreSQL ends a transaction in which nothing was asked: a '
                     'process that is paused in the middle of one (a suspended machine, a debugger) would keep its rows '

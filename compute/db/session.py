@@ -23,6 +23,7 @@ from sqlalchemy import event, exc
 from sqlalchemy.engine import Connection, make_url
 
 from compute import exception, health, metrics
+from compute.db import faults
 
 T = TypeVar('T')
 LOG = logging.getLogger(__name__)
@@ -30,13 +31,7 @@ _writers: dict[str, Any] = {}
 _writers_guard = threading.Lock()
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
 _LATER = 'compute.later'
-_LOST_RACE = ('deadlock', 'lock wait timeout', 'database is locked', 'database table is locked',
-              'could not serialize access', 'try restarting transaction', 'record has changed since last read',
-              # InnoDB undoes the whole transaction in a deadlock; leaving a savepoint of it says this instead.
-              'savepoint sa_savepoint')
-_LOST_CONNECTION = ('lost connection', 'gone away', "can't connect", 'connection refused', 'connection reset',
-                    'broken pipe', 'network error', 'server closed the connection', 'shutting down', 'starting up',
-                    'shutdown', 'too many connections', 'interfaceerror', 'packet sequence', 'create a connection')
+_UNHURRIED = 86400  # seconds that a change of a schema waits for a lock
 
 
 class Lead:
@@ -65,6 +60,7 @@ class Database:
         # SQLite has one writer; waiting here is fair and green, waiting inside the C library is neither.
         self._writer = _writer_of(str(self.url.database)) if self.kind == 'sqlite' else None
         self._leads = threading.local()
+        self._breaker = faults.Breaker()
         _databases.add(self)
 
     def transaction(self, function: Callable[[Connection], T]) -> T:
@@ -123,7 +119,7 @@ class Database:
                 return time.perf_counter() - begin
             except exc.TimeoutError as error:
                 raise exception.Unavailable('The database has no free connection', code='database_busy') from error
-            except exc.SQLAlchemyError as error:
+            except (exc.SQLAlchemyError, *faults.UNWRAPPED) as error:
                 if last:
                     raise exception.Unavailable('The database does not answer', code='database_unavailable') from error
         raise AssertionError('unreachable')
@@ -167,8 +163,8 @@ class Database:
                 later = connection.info.pop(_LATER, ())
                 commits = True
         except exc.DBAPIError as error:
-            if commits and _lost_connection(error):
-                raise _unsure(error) from error
+            if commits and faults.kind_of(error) == faults.LOST:
+                raise faults.unsure(error) from error
             raise
         if lead is not None:
             lead.done = True
@@ -181,35 +177,59 @@ class Database:
         if self._writer is None:
             yield
             return
-        with self._writer:
+        if not self._writer.acquire(timeout=self._options.retry_time):
+            raise faults.busy('Another transaction of this process has been writing to the database for too long')
+        try:
             yield
+        finally:
+            self._writer.release()
 
     def _retried(self, kind: str, attempt: Callable[[], T]) -> T:
         with metrics.Timer('compute_database_seconds', self.name, kind):
             return self._attempts(attempt)
 
     def _attempts(self, attempt: Callable[[], T]) -> T:
+        self._breaker.admit()
+        begin = time.monotonic()
         for number in range(self._retries + 1):
             try:
-                return attempt()
-            except (exc.OperationalError, exc.InternalError, exc.InterfaceError, exc.DatabaseError) as error:
-                if isinstance(error, exc.IntegrityError):
-                    raise
-                if _is_unfit(error):
-                    LOG.warning('the database refused a value: %s', error.orig)
-                    raise _unfit() from error
-                if not _transient(error):
-                    raise
-                if number == self._retries:
-                    raise _unavailable(error) from error
-                metrics.count('compute_database_retries_total', self.name, _kind_of(error))
-                LOG.debug('transaction tried again (%d): %s', number + 1, error.orig)
+                result = attempt()
+                self._breaker.succeeded()
+                return result
+            except (exc.InterfaceError, exc.DatabaseError, *faults.UNWRAPPED) as error:
+                self._judge(faults.wrapped(error), number, time.monotonic() - begin)
+                LOG.debug('transaction tried again (%d): %s', number + 1, error)
                 time.sleep(min(1.0, 0.01 * 2 ** number) * random.uniform(0.5, 1.5))
             except OverflowError as error:  # SQLite's driver: beyond 64 bits
-                raise _unfit() from error
+                raise faults.unfit() from error
             except exc.TimeoutError as error:
-                raise exception.Unavailable('The database has no free connection', code='database_busy') from error
+                raise faults.busy('The database has no free connection') from error
         raise AssertionError('unreachable')
+
+    def _judge(self, error: exc.DBAPIError, number: int, seconds: float) -> None:
+        """Return if the transaction is to be tried again.
+
+        :raises Invalid: a value cannot be stored. :raises Unavailable: it failed too often, for too long, or for a
+            reason that stays.
+        """
+        kind = faults.kind_of(error)
+        if isinstance(error, exc.IntegrityError) or kind in (faults.UNFIT, faults.OTHER):
+            self._breaker.succeeded()
+        if isinstance(error, exc.IntegrityError):
+            raise error
+        if kind == faults.UNFIT:
+            LOG.warning('the database refused a value: %s', error.orig)
+            raise faults.unfit() from error
+        if kind == faults.OTHER:
+            raise error
+        if kind == faults.READ_ONLY and self.kind != 'sqlite':
+            self.engine.dispose()  # after a failover these connections lead to the old primary
+        stays = kind in (faults.READ_ONLY, faults.FULL) and number > 0
+        if stays or number == self._retries or seconds > self._options.retry_time:
+            if kind == faults.LOST:
+                self._breaker.failed(seconds)
+            raise faults.unavailable(error) from error
+        metrics.count('compute_database_retries_total', self.name, kind)
 
 
 class _Unhurried:
@@ -217,7 +237,7 @@ class _Unhurried:
 
     def __init__(self, options: Any) -> None:
         self._options = options
-        self.query_timeout, self.max_retries = None, 0
+        self.query_timeout, self.max_retries, self.lock_timeout = None, 0, None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._options, name)
@@ -255,12 +275,14 @@ def _engine(url: sa.URL, options: Any, isolation: str = 'READ COMMITTED') -> sa.
         event.listen(engine, 'connect', _prepare_sqlite)
         return engine
     idle = options.idle_transaction_timeout
-    arguments: dict[str, Any] = {'timeout': options.query_timeout,
-                                 'startup_params': {'idle_in_transaction_session_timeout': f'{idle}s'}}
+    waits = options.lock_timeout or _UNHURRIED
+    arguments: dict[str, Any] = {'timeout': options.query_timeout, 'startup_params': {
+        'idle_in_transaction_session_timeout': f'{idle}s', 'lock_timeout': f'{waits}s'}}
     if kind == 'mysql':
-        arguments = {'connect_timeout': 10, 'read_timeout': options.query_timeout,
+        arguments = {'connect_timeout': min(10, options.query_timeout or 10), 'read_timeout': options.query_timeout,
                      'write_timeout': options.query_timeout, 'charset': 'utf8mb4',
-                     'init_command': f'/*M! SET SESSION idle_transaction_timeout={idle} */'}  # MySQL reads a comment
+                     'init_command': f'SET SESSION lock_wait_timeout={waits}, innodb_lock_wait_timeout={waits} '
+                                     f'/*M! , idle_transaction_timeout={idle} */'}  # MySQL reads a comment
     engine = sa.create_engine(
         url, pool_size=options.max_pool_size, max_overflow=options.max_overflow, pool_timeout=options.pool_timeout,
         pool_recycle=3600, isolation_level=isolation, connect_args=arguments, json_deserializer=orjson.loads,
@@ -301,49 +323,3 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     for pragma in ('journal_mode=WAL', 'synchronous=NORMAL', 'foreign_keys=ON', 'busy_timeout=1000',
                    'cache_size=-16000'):
         connection.execute(f'PRAGMA {pragma}')
-
-
-def _transient(error: exc.DBAPIError) -> bool:
-    return _lost_connection(error) or _says(error, _LOST_RACE)
-
-
-def _lost_connection(error: exc.DBAPIError) -> bool:
-    return error.connection_invalidated or _says(error, _LOST_CONNECTION)
-
-
-def _says(error: exc.DBAPIError, phrases: tuple[str, ...]) -> bool:
-    text = str(error.orig).lower()
-    return any(words in text for words in phrases)
-
-
-def _kind_of(error: exc.DBAPIError) -> str:
-    """Return why a transaction is tried again, as a label."""
-    text = str(error.orig).lower()
-    if error.connection_invalidated or any(words in text for words in _LOST_CONNECTION):
-        return 'connection'
-    return 'deadlock' if 'deadlock' in text or 'serialize' in text else 'busy'
-
-
-def _is_unfit(error: exc.DBAPIError) -> bool:
-    """Tell whether a value is of no use for its column: too large, too long, no such time (SQLSTATE 22)."""
-    details = getattr(error.orig, 'args', ())[:1]
-    state = str(details[0].get('C', '')) if details and isinstance(details[0], dict) else ''
-    return isinstance(error, exc.DataError) or state.startswith('22')
-
-
-def _unfit() -> exception.Invalid:
-    return exception.Invalid('A value of the request is too large or too long to be stored or looked for',
-                             code='value_out_of_range')
-
-
-def _unsure(error: exc.DBAPIError) -> exception.Unavailable:
-    LOG.error('the connection to the database was lost at a commit: %s', error.orig)
-    return exception.Unavailable('The connection to the database was lost at the last moment: what was asked for may '
-                                 'have been done, or not', code='database_unsure',
-                                 hint='see whether it was done before you ask again')
-
-
-def _unavailable(error: exc.DBAPIError) -> exception.Unavailable:
-    LOG.error('the database does not answer: %s', error.orig)
-    return exception.Unavailable('The database does not answer', code='database_unavailable',
-                                 hint='see whether the database server runs and has free connections')

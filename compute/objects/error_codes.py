@@ -153,6 +153,10 @@ WORK: dict[str, tuple[str, str]] = {
 DAEMONS: dict[str, tuple[str, str]] = {
     'database_unavailable': ('The database does not answer.', 'See whether its server runs.'),
     'database_busy': ('The database has no free connection.', 'Raise [database] max_overflow, or add daemons.'),
+    'database_read_only': ('The database takes no changes.',
+                           'See whether its server is a replica, or was the primary before a failover.'),
+    'database_full': ('The database has no space left.', 'Free space where its server keeps data.'),
+    'database_locked': ('Another transaction keeps rows or tables locked.', 'Look for one that does not end.'),
     'database_unsure': ('The connection was lost at the commit: it may have been done, or not.',
                         'Look before you send it again, or send it with an Idempotency-Key.'),
     'migration_locked': ('Another daemon brings the schema up to date.', 'Wait; then start it again.'),

@@ -19,7 +19,7 @@ from compute.objects.request_spec import RequestSpec, ServerGroup
 from compute.objects.value import now
 
 OPTIONS = types.SimpleNamespace(max_retries=20, max_pool_size=20, max_overflow=20, pool_timeout=30, query_timeout=60,
-                                idle_transaction_timeout=10)
+                                idle_transaction_timeout=10, lock_timeout=30, retry_time=60.0)
 
 
 def open_store(url: str) -> Database:
