@@ -43,12 +43,17 @@ def patch(backend: str | None = None) -> str:
     wanted = backend or os.environ.get('COMPUTE_CONCURRENCY', 'auto')
     if wanted not in (EVENTLET, THREADING, 'auto'):
         raise ValueError(f'COMPUTE_CONCURRENCY is {wanted!r}; it takes eventlet, threading or auto')
-    _backend = EVENTLET if wanted == 'auto' else wanted
+    _backend = automatic() if wanted == 'auto' else wanted
     if _backend == EVENTLET:
         _patch_eventlet()
     else:
         _choose_threads()
     return _backend
+
+
+def automatic() -> str:
+    """Return the mode where none is asked for: native threads from Python 3.13 on, which eventlet follows no longer."""
+    return THREADING if sys.version_info >= (3, 13) else EVENTLET
 
 
 def _choose_threads() -> None:
@@ -78,14 +83,38 @@ def is_green() -> bool:
     return _backend == EVENTLET
 
 
-def spawn(function: Callable[..., Any], *args: Any, name: str | None = None, **kwargs: Any) -> threading.Thread:
-    """Run ``function`` in a daemon thread that logs what it raises."""
-    def run() -> None:
+class Thread(threading.Thread):
+    """A daemon thread that can be waited for, for a time, in both modes.
+
+    With eventlet on Python 3.13 the ``join(timeout)`` of the standard library raises ``eventlet.timeout.Timeout`` when
+    the time is over, and that is no Exception.
+    """
+
+    def __init__(self, function: Callable[[], Any], name: str | None = None) -> None:
+        super().__init__(name=name, daemon=True)
+        self._function, self._ended = function, threading.Event()
+
+    def run(self) -> None:
+        """Call the function; what it raises is logged, whatever it is."""
         try:
-            function(*args, **kwargs)
-        except Exception:
-            LOG.exception('thread %s failed', name or function)
-    thread = threading.Thread(target=run, name=name, daemon=True)
+            self._function()
+        except BaseException:  # a thread that ended without a word would be missed by nobody
+            LOG.exception('thread %s failed', self.name)
+        finally:
+            self._ended.set()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the function has ended, ``timeout`` seconds at most."""
+        self._ended.wait(timeout)
+
+    def is_alive(self) -> bool:
+        """Tell whether it was started and its function has not ended."""
+        return self.ident is not None and not self._ended.is_set()
+
+
+def spawn(function: Callable[..., Any], *args: Any, name: str | None = None, **kwargs: Any) -> Thread:
+    """Run ``function`` in a daemon thread that logs what it raises."""
+    thread = Thread(lambda: function(*args, **kwargs), name or getattr(function, '__name__', None))
     thread.start()
     return thread
 
@@ -237,7 +266,7 @@ class Periodic:
         self._immediately = immediately
         self._stop = threading.Event()
         self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
 
     def start(self) -> Periodic:
         """Begin."""
@@ -264,7 +293,7 @@ class Periodic:
         while not self._stop.is_set():
             try:
                 self._function()
-            except Exception as error:
+            except BaseException as error:  # it goes on, whatever it is
                 LOG.warning('periodic task %s failed: %s', self.name, error, exc_info=not _expected(error))
             self._pause()
 
@@ -273,6 +302,6 @@ class Periodic:
         self._wake.clear()
 
 
-def _expected(error: Exception) -> bool:
+def _expected(error: BaseException) -> bool:
     from compute import exception
     return isinstance(error, exception.ComputeError)

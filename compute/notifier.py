@@ -1,15 +1,16 @@
-"""Tells systemd what a daemon does: ready (or waiting, and for what), alive, stopping."""
+"""Tells systemd what a daemon does: starting (and what it waits for), ready, alive, stopping."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import Any
 
 from compute import concurrency
 
-# Something that is not there yet often comes within this time; then READY means that the daemon serves.
-ANNOUNCE_AFTER = 10.0
+_LOOK = 0.2  # seconds between two looks whether it serves
+_EXTENDS = 60  # seconds for which systemd is to wait on, asked for again before they are over
 _STATUS_EVERY = 10.0
 REPLACES = 'COMPUTE_REPLACES'
 
@@ -26,7 +27,7 @@ class Notifier:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Say READY=1 once the daemon serves, or waits and says for what; feed the watchdog, if there is one."""
+        """Say READY=1 once the daemon serves and is well, and until then for what it waits; feed the watchdog."""
         interval = int(os.environ.get('WATCHDOG_USEC', '0')) / 1_000_000
         if interval:
             concurrency.Periodic(self._feed, interval / 3, name='watchdog', jitter=0).start()
@@ -38,16 +39,24 @@ class Notifier:
         send('STOPPING=1\nSTATUS=finishing what runs')
 
     def _follow(self) -> None:
-        self._service.serving.wait(None if replaces() else ANNOUNCE_AFTER)
-        if not self._stopped.is_set():
-            send('READY=1')
-        said = ''
+        said, ready, asked = '', False, float('-inf')
         while not self._stopped.is_set():
-            status = ' '.join('; '.join(self._service.health()).split())[:200] or 'serving'
-            if status != said and not self._stopped.is_set():
+            problems = self._service.health()
+            serves = self._service.serving.is_set()
+            status = ' '.join('; '.join(problems).split())[:200] or ('serving' if serves else 'it is starting')
+            ready_now = serves and not problems
+            if self._stopped.is_set():
+                return
+            if status != said:
                 send(f'STATUS={status}')
                 said = status
-            (self._stopped if self._service.serving.is_set() else self._service.serving).wait(_STATUS_EVERY)
+            if ready_now and not ready:
+                send('READY=1')
+                ready = True
+            elif not ready and time.monotonic() - asked > _EXTENDS / 2:
+                send(f'EXTEND_TIMEOUT_USEC={_EXTENDS * 1_000_000}')
+                asked = time.monotonic()
+            self._stopped.wait(_STATUS_EVERY if ready else _LOOK)
 
     def _feed(self) -> None:
         if not self._stopped.is_set():

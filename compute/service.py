@@ -83,7 +83,7 @@ class Service:
         self._stop = threading.Event()
         self._waits_for = ''
         self.serving = threading.Event()
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         self._unwatch: Callable[[], Any] = bool
 
     def begin(self) -> None:
@@ -111,7 +111,7 @@ class Service:
         daemon = served.daemon
         if daemon.name is not None:
             host, port = daemon.listen()
-            served.door = Door(lambda: self.health() or ['it is starting'])
+            served.door = Door(self.health)
             rules = Rules.of(self.conf.http, body_limit(self.conf), getattr(daemon, 'is_stream', None))
             served.http = HttpServer(served.door, host, port, self.conf.http_pool_size, rules)
         return served
@@ -124,7 +124,7 @@ class Service:
                     return
             lag.LAG.forget()
             self.serving.set()
-        except Exception as error:
+        except BaseException as error:  # also eventlet's Timeout: a daemon that is half started is of no use
             if self.stopping:  # what was being waited for was given up
                 LOG.debug('the start was broken off: %s', error)
                 return
@@ -165,10 +165,15 @@ class Service:
             [(daemon.topic, self.conf.host, daemon.endpoints())] if daemon.topic else [])
         assert self._rpc is not None
         servers = [self._rpc.server(topic, host, endpoints) for topic, host, endpoints in wanted]
+        failures: list[BaseException] = []
 
         def begin(server: Any) -> None:
-            server.start()
-            served.rpc.append(server)
+            try:
+                server.start()
+                served.rpc.append(server)
+            except BaseException as error:
+                failures.append(error)
+                raise
         threads = [concurrency.spawn(begin, server, name='rpc-start') for server in servers]
         since = time.monotonic()
         while any(thread.is_alive() for thread in threads) and not self._stop.is_set():
@@ -179,7 +184,7 @@ class Service:
             threads = [thread for thread in threads if thread.is_alive()] or threads[:1]
         self._waits_for = ''
         if len(served.rpc) < len(servers) and not self._stop.is_set():
-            raise exception.ComputeError('an RPC server could not be started; see the log')
+            raise exception.ComputeError(f'an RPC server could not be started: {(failures or ["see the log"])[0]}')
         return not self._stop.is_set()
 
     def _open(self, served: Served) -> None:
@@ -271,8 +276,9 @@ class Service:
 
     def health(self) -> list[str]:
         """Return what does not work, of all daemons."""
-        return self._own_problems() + [problem for served in self._served if served.prepared
-                                       for problem in served.daemon.health()]
+        problems = self._own_problems() + [problem for served in self._served if served.prepared
+                                           for problem in served.daemon.health()]
+        return problems or ([] if self.serving.is_set() else ['it is starting'])
 
     def _own_problems(self) -> list[str]:
         if self.stopping:

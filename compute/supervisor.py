@@ -35,6 +35,7 @@ _FIRST, _OUT_OF_THE_WAY = 3, 100
 Address = tuple[str, int]
 _LONG_LIFE = 10.0
 _LAST_PAUSE = 15.0
+_EXTENDS = 60  # seconds for which systemd is to wait on while the first processes start
 
 
 def is_child() -> bool:
@@ -93,7 +94,7 @@ class Supervisor:
         self._new: Child | None = None
         self._next_start = self._pause = 0.0
         self._watchdog = int(os.environ.get('WATCHDOG_USEC', '0')) / 1_000_000
-        self._fed = 0.0
+        self._fed, self._extended = 0.0, float('-inf')
 
     def run(self) -> int:
         """Keep the processes running until SIGTERM; return the exit status."""
@@ -227,6 +228,9 @@ class Supervisor:
         if ready >= self._count and not self._served:
             self._served = True
             notifier.send(f'READY=1\nSTATUS={ready} of {self._count} processes serve')
+        if not self._served and time.monotonic() - self._extended > _EXTENDS / 2:
+            self._extended = time.monotonic()
+            notifier.send(f'EXTEND_TIMEOUT_USEC={_EXTENDS * 1_000_000}')
         if self._watchdog and time.monotonic() - self._fed > self._watchdog / 3:
             self._fed = time.monotonic()
             notifier.send(f'WATCHDOG=1\nSTATUS={ready} of {self._count} processes serve')

@@ -72,6 +72,36 @@ def test_one_daemon_s_end_leaves_time_to_the_others_and_hinders_none(monkeypatch
     assert api > 0.5 and image > 0.5 and identity > 0.5
 
 
+class Died(BaseException):
+    """What is no Exception, as eventlet's Timeout."""
+
+
+class Half:
+    """A daemon whose start ends in something odd."""
+
+    name = topic = None
+
+    def prepare(self) -> None:
+        raise Died('out of time')
+
+    def health(self) -> list[str]:
+        return []
+
+
+def test_a_start_that_dies_ends_the_process_with_the_reason() -> None:
+    running = service.Service(SimpleNamespace(), [])
+    running._served.append(service.Served('half', Half()))
+    running._start_all()
+    assert isinstance(running.failure, Died) and running.stopping and not running.serving.is_set()
+
+
+def test_a_process_is_well_only_when_it_serves() -> None:
+    running = service.Service(SimpleNamespace(), [])
+    assert running.health() == ['it is starting']
+    running.serving.set()
+    assert running.health() == []
+
+
 @pytest.fixture
 def sick() -> Sick:
     return Sick()

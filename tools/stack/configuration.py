@@ -20,8 +20,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STANDARD_PORTS = {'identity': 5000, 'image': 9292, 'network': 9696, 'compute': 8774, 'metadata': 8775,
                   'broker': 15672, 'database': 13306, 'epmd': 14369, 'distribution': 35672,
-                  'conductor_health': 8781, 'scheduler_health': 8782, 'worker_health': 8783,
-                  'network-agent_health': 8784}
+                  'standalone_health': 8780, 'conductor_health': 8781, 'scheduler_health': 8782,
+                  'worker_health': 8783, 'network-agent_health': 8784}
 PASSWORDS = ('admin_password', 'demo_password', 'service_password', 'broker_password', 'database_password',
              'metadata_secret')
 SYSTEM_DATA = '/var/lib/compute'  # where the units of the daemons may write

@@ -1,4 +1,4 @@
-"""Waits until the daemons of a stack work: REST daemons say that they are well, and every host reports itself.
+"""Waits until the daemons of a stack work: all of them say that they are well, and every host reports itself.
 
 Fails at once, with the end of the log, when a daemon ends again and again.
 """
@@ -6,10 +6,13 @@ Fails at once, with the end of the log, when a daemon ends again and again.
 from __future__ import annotations
 
 import argparse
+import configparser
 import json
 import pathlib
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from typing import Any
 
 from report import Failed, until
@@ -32,6 +35,7 @@ class Waiter:
         rows = [*state['daemons'], *state['services']]
         self.problems = [f'{row.get("daemon") or row["binary"]} is {row["state"]}: {row["problems"] or "no report"}'
                          for row in rows if row['state'] != 'up']
+        self.problems += unwell(self.folder / 'etc')
         if len(state['hosts']) < self.hosts:
             self.problems.append(f'{len(state["hosts"])} of {self.hosts} hosts have reported')
         return not self.problems
@@ -57,6 +61,28 @@ class Waiter:
         if not done.stdout.strip():
             raise Failed(f'{command[0]}: {done.stderr.strip()[-500:]}')
         return done.stdout
+
+
+def unwell(folder: pathlib.Path) -> list[str]:
+    """Return what the daemons say that cannot work, conductors, workers and agents too: each has a health listener."""
+    found = []
+    for path in sorted(folder.glob('*.conf')):
+        parser = configparser.RawConfigParser(default_section='none', strict=False)
+        parser.read(path)
+        if port := parser.get('health', 'listen_port', fallback=''):
+            found += [f'{path.stem}: {problem}' for problem in _problems(f'http://127.0.0.1:{port}/healthcheck')]
+    return found
+
+
+def _problems(url: str) -> list[str]:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(url, timeout=10):
+            return []
+    except urllib.error.HTTPError as error:
+        return error.read().decode(errors='replace').splitlines()[1:] or [f'it answers {error.code}']
+    except OSError as error:
+        return [f'its health listener does not answer: {getattr(error, "reason", error)}']
 
 
 def main() -> int:
