@@ -184,7 +184,7 @@ class Service:
             threads = [thread for thread in threads if thread.is_alive()] or threads[:1]
         self._waits_for = ''
         if len(served.rpc) < len(servers) and not self._stop.is_set():
-            raise exception.ComputeError(f'an RPC server could not be started: {(failures or ["see the log"])[0]}')
+            raise exception.ComputeError(f'an RPC server could not be started: {failures[:1] or "see the log"}')
         return not self._stop.is_set()
 
     def _open(self, served: Served) -> None:

@@ -1,4 +1,4 @@
-"""500 connections with unfinished requests do not stop an HTTP server: prints how long other clients waited."""
+"""500 connections with unfinished requests do not stop an HTTP server; how long other clients wait."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.endurance.conftest import Figures
 from tests.functional.standalone import ROOT, wait_for
 from tests.ports import free_ports
 
@@ -51,7 +52,7 @@ def ask(port: int) -> float:
 
 
 @pytest.mark.parametrize('part', PARTS)
-def test_unfinished_requests_stop_nobody(port: int, part: str) -> None:
+def test_unfinished_requests_stop_nobody(port: int, part: str, figures: Figures) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * CONNECTIONS)), hard))
     alone = sorted(ask(port) for _ in range(ROUNDS))
@@ -61,7 +62,7 @@ def test_unfinished_requests_stop_nobody(port: int, part: str) -> None:
         for client in clients:
             client.sendall(PARTS[part])
         beside = sorted(ask(port) for _ in range(ROUNDS))
-        sys.stdout.write(f'\n{part}: median of {ROUNDS} requests alone {alone[ROUNDS // 2] * 1000:.1f} ms, beside '
-                         f'{CONNECTIONS} unfinished ones {beside[ROUNDS // 2] * 1000:.1f} ms, the slowest '
-                         f'{beside[-1] * 1000:.1f} ms: passed\n')
+        figures.note('median of a request alone [ms]', alone[ROUNDS // 2] * 1000)
+        figures.note(f'median beside {CONNECTIONS} unfinished ones [ms]', beside[ROUNDS // 2] * 1000)
+        figures.at_most(f'slowest of {ROUNDS} beside them [s]', beside[-1], 5.0)
     wait_for(lambda: ask(port) < 30, 30, 'an answer after they went')

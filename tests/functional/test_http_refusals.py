@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.functional.standalone import ADMIN_PASSWORD, Client, Standalone
+from tests.waiting import LONG
 
 PATHS = {'identity': '/v3/auth/tokens', 'image': '/v2/images', 'network': '/v2.0/networks', 'compute': '/v2.1/servers'}
 EVERYBODY = (*PATHS, 'metadata', 'health')
@@ -19,7 +20,7 @@ POST = b'POST %b HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n%b'
 
 def exchange(stack: Standalone, service: str, raw: bytes) -> tuple[int, bytes]:
     """Send bytes, and no more; return status and body of the answer."""
-    with socket.create_connection(('127.0.0.1', stack.ports[service]), timeout=30) as client:
+    with socket.create_connection(('127.0.0.1', stack.ports[service]), timeout=LONG) as client:
         client.sendall(raw)
         client.shutdown(socket.SHUT_WR)
         answer = b''.join(iter(lambda: client.recv(65536), b''))
@@ -60,7 +61,7 @@ def test_chunked_bodies_are_read(stack: Standalone, client: Client, service: str
     headers = {'X-Auth-Token': client._session.headers['X-Auth-Token'], 'Content-Type': 'application/json'}
     text = json.dumps(bodies[service]).encode()
     answer = requests.post(f'http://127.0.0.1:{stack.ports[service]}{path}', iter([text[:7], text[7:]]),
-                           headers=headers, timeout=30)
+                           headers=headers, timeout=LONG)
     assert answer.status_code in (200, 201), answer.text
 
 

@@ -21,6 +21,7 @@ from compute import conf as options
 from compute.db import faults
 from compute.db.session import Database
 from compute.exception import Unavailable
+from tests.waiting import LONG
 
 KINDS = {
     faults.READ_ONLY: [
@@ -165,15 +166,15 @@ def test_a_writer_of_this_process_that_does_not_end(database: Database, settings
 
     def stuck(connection: sa.Connection) -> None:
         entered.set()
-        assert go.wait(20)
+        assert go.wait(LONG)
     thread = threading.Thread(target=database.transaction, args=(stuck,))
     thread.start()
-    assert entered.wait(20)
+    assert entered.wait(LONG)
     with pytest.raises(Unavailable) as caught:
         database.transaction(insert)
     assert caught.value.code == 'database_busy'
     go.set()
-    thread.join(20)
+    thread.join(LONG)
 
 
 @pytest.mark.parametrize('url', ['mysql+pymysql://u:p@127.0.0.1:{}/d', 'postgresql+pg8000://u:p@127.0.0.1:{}/d'])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 from compute.exception import ComputeError
 from compute.http.reader import REFUSAL
 from compute.http_server import HttpServer
+from tests.waiting import LONG, wait_until
 
 SLOTS = 2
 GET = b'GET / HTTP/1.1\r\nHost: here\r\n\r\n'
@@ -42,7 +42,7 @@ class Application:
     def _body(self, environ: dict[str, Any], path: str) -> bytes:
         if path in ('/wait', '/file/wait'):
             self.reached.release()
-            assert self.go.wait(20)
+            assert self.go.wait(LONG)
         if path == '/environ':
             return json.dumps({name: value for name, value in environ.items() if isinstance(value, str)}).encode()
         if path in ('/echo', '/file'):
@@ -65,7 +65,7 @@ class Application:
 
 
 def connect(server: HttpServer) -> socket.socket:
-    return socket.create_connection(('127.0.0.1', server.port), timeout=20)
+    return socket.create_connection(('127.0.0.1', server.port), timeout=LONG)
 
 
 def asked(method: str, path: str, *headers: str, body: bytes = b'') -> bytes:
@@ -95,7 +95,4 @@ def ask(server: HttpServer, request: bytes = GET) -> tuple[int, dict[str, str], 
 
 
 def eventually(condition: Callable[[], Any]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end, 'it did not happen'
-        time.sleep(0.01)
+    wait_until(condition, 'it')

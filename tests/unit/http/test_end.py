@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from compute import http_server
 from compute.http_threads import ThreadedHttp
 from tests.unit.http.serving import GET, Application, Start, answer, ask, asked, connect, eventually
+from tests.waiting import LONG, deadline
 
 
 def test_a_connection_that_was_taken_and_says_nothing_yet_is_waited_for(start: Start) -> None:
@@ -18,12 +18,12 @@ def test_a_connection_that_was_taken_and_says_nothing_yet_is_waited_for(start: S
     server.shared = True
     with connect(server) as client, ThreadPoolExecutor(1) as ending:
         eventually(lambda: server._backend.connections() == 1)
-        ended = ending.submit(server.drain, 10, time.monotonic() + 20)
+        ended = ending.submit(server.drain, 10, deadline())
         eventually(lambda: server._backend._draining)
         client.sendall(GET)
         status, headers, _ = answer(client)
         assert (status, headers['connection']) == (200, 'close')
-        assert ended.result(20)
+        assert ended.result(LONG)
 
 
 def test_a_request_that_came_and_is_not_read_is_busy(start: Start) -> None:
@@ -44,7 +44,7 @@ def test_what_is_idle_is_not_busy_and_is_closed_at_the_end(start: Start) -> None
         assert answer(client)[0] == 200
         eventually(lambda: not server._backend.busy())
         assert server._backend.connections() == 1
-        assert server.drain(0.1, time.monotonic() + 20)
+        assert server.drain(0.1, deadline())
         assert client.recv(1) == b''
     assert server._backend.connections() == 0
 
@@ -70,12 +70,12 @@ def test_requests_that_run_are_answered_at_the_end(start: Start, application: Ap
     server = start()
     with connect(server) as client, ThreadPoolExecutor(1) as ending:
         client.sendall(asked('GET', '/wait'))
-        assert application.reached.acquire(timeout=20)
-        ended = ending.submit(server.drain, 0.1, time.monotonic() + 20)
+        assert application.reached.acquire(timeout=LONG)
+        ended = ending.submit(server.drain, 0.1, deadline())
         eventually(lambda: server._backend._draining)
         application.go.set()
         status, headers, _ = answer(client)
-        assert (status, headers['connection']) == (200, 'close') and ended.result(20)
+        assert (status, headers['connection']) == (200, 'close') and ended.result(LONG)
 
 
 def test_who_came_before_a_server_answered_at_all_is_answered_at_its_end(start: Start) -> None:
@@ -83,7 +83,7 @@ def test_who_came_before_a_server_answered_at_all_is_answered_at_its_end(start: 
     with connect(server) as client:
         client.sendall(GET)
         eventually(lambda: http_server._waits(server._listener))
-        assert server.drain(1, time.monotonic() + 20)
+        assert server.drain(1, deadline())
         assert answer(client)[0] == 200
 
 

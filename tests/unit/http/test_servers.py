@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tests.unit.http.serving import GET, SLOTS, Application, Start, answer, ask, asked, connect, eventually
+from tests.waiting import LONG
 
 # -- what costs no slot --
 
@@ -43,7 +44,7 @@ def test_a_stream_has_a_pool_of_its_own(start: Start, application: Application) 
     server = start(streams=1)
     with connect(server) as stuck, connect(server) as waits:
         stuck.sendall(asked('PUT', '/file/wait', 'Content-Length: 5'))
-        assert application.reached.acquire(timeout=20)
+        assert application.reached.acquire(timeout=LONG)
         waits.sendall(asked('PUT', '/file', 'Content-Length: 5', body=b'hello'))
         eventually(lambda: server._backend.busy() == 2)
         assert ask(server)[0] == 200, 'a slot is free'
@@ -59,7 +60,7 @@ def test_all_slots_are_used_and_no_more(start: Start, application: Application) 
         for client in clients:
             client.sendall(asked('GET', '/wait'))
         for _ in range(SLOTS):
-            assert application.reached.acquire(timeout=20)
+            assert application.reached.acquire(timeout=LONG)
         eventually(lambda: server._backend.busy() == SLOTS + 1)
         assert not application.reached.acquire(timeout=0.1)
         application.go.set()
@@ -188,7 +189,7 @@ def test_the_environment_is_that_of_wsgi(start: Start) -> None:
 
 def test_an_answer_of_unknown_length_comes_in_chunks(start: Start) -> None:
     server = start()
-    got = requests.get(f'http://127.0.0.1:{server.port}/pieces', timeout=20)
+    got = requests.get(f'http://127.0.0.1:{server.port}/pieces', timeout=LONG)
     assert (got.content, got.headers['Transfer-Encoding']) == (b'hello', 'chunked')
     with connect(server) as client:
         client.sendall(b'GET /pieces HTTP/1.0\r\n\r\n')
@@ -197,7 +198,7 @@ def test_an_answer_of_unknown_length_comes_in_chunks(start: Start) -> None:
 
 def test_an_answer_that_is_shorter_than_it_says_ends_its_connection(start: Start) -> None:
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        assert requests.get(f'http://127.0.0.1:{start().port}/short', timeout=20).content
+        assert requests.get(f'http://127.0.0.1:{start().port}/short', timeout=LONG).content
 
 
 @pytest.mark.parametrize('path', ['/broken', '/bad'])
