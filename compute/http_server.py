@@ -12,6 +12,7 @@ what is not accepted here waits for the next one, and nothing is refused while a
 from __future__ import annotations
 
 import os
+import resource
 import select
 import socket
 import threading
@@ -32,6 +33,7 @@ _LOOK = 0.05
 _FRESH = 0.5  # seconds in which who just connected, or got an answer, may ask
 _LAST = 1.0  # seconds for what runs when a server is to end soon
 _BACKLOG = 512
+_DESCRIPTORS = 65536
 _RULES = Rules()
 _given: dict[int, int] | None = None
 
@@ -85,6 +87,17 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.listen(_BACKLOG)
     return listener
+
+
+def allow_descriptors() -> None:
+    """Let this process have as many open files as it may have, up to what its unit of systemd allows.
+
+    Each connection is one; shells mostly give a process 1024.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _waits(listener: socket.socket) -> bool:

@@ -60,10 +60,7 @@ class ThreadedHttp:
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
         self._epoll.register(self._wake_in.fileno(), select.EPOLLIN)
-        with self._door:
-            if not self._refuses:
-                self._epoll.register(self._listener.fileno(), select.EPOLLIN | select.EPOLLEXCLUSIVE)
-                self._watches = True
+        self._watch_listener()
         for number in range(self._size):
             concurrency.spawn(self._run, name=f'http-{number}')
         concurrency.spawn(self._watch, name='http')
@@ -149,9 +146,10 @@ class ThreadedHttp:
                 with self._door:
                     if self._refuses or not self._accept_one():
                         return
-            except OSError as error:
+            except OSError as error:  # no descriptor is left, say: open connections go on meanwhile
                 LOG.warning('a connection could not be accepted: %s', error)
-                time.sleep(0.1)
+                with self._door:
+                    self._unwatch()
                 return
 
     def _accept_one(self) -> bool:
@@ -166,6 +164,12 @@ class ThreadedHttp:
             self._numbers[connection.number] = connection
             self._epoll.register(connection.number, _IN)
         return True
+
+    def _watch_listener(self) -> None:
+        with self._door:
+            if not (self._watches or self._refuses):
+                self._epoll.register(self._listener.fileno(), select.EPOLLIN | select.EPOLLEXCLUSIVE)
+                self._watches = True
 
     def _unwatch(self) -> None:
         if self._watches:
@@ -231,7 +235,7 @@ class ThreadedHttp:
         self._send(connection, refusal(error).data, keep=False, lingers=True)
 
     def _look(self, now: float) -> None:
-        """Give up what is late, and close what is idle at the end."""
+        """Give up what is late, close what is idle at the end, and accept again after a failure."""
         for connection in self._open.all():
             try:
                 self._look_at(connection, now)
@@ -241,6 +245,7 @@ class ThreadedHttp:
             age, self._idle_age = self._idle_age, None
             for connection in self._open.idle(age):
                 self._close(connection)
+        self._watch_listener()
 
     def _look_at(self, connection: Connection, now: float) -> None:
         if connection.busy:

@@ -25,7 +25,7 @@ from compute import concurrency, exception, lag, memory, metrics, metrics_shared
 from compute.configure import configure
 from compute.health import DOWN, Finding, Report, merged, release, samples
 from compute.http.rules import MAX_BODY, Rules
-from compute.http_server import HttpServer
+from compute.http_server import HttpServer, allow_descriptors
 from compute.notifier import Notifier, replaces
 from compute.rest.admin import Admin
 from compute.rest.door import Door
@@ -335,6 +335,7 @@ def main(names: list[str], program: str, argv: list[str] | None = None,
     for cls in map(load, names):
         if hasattr(cls, 'before_threads'):
             cls.before_threads(conf)
+    allow_descriptors()
     service = Service(conf, names)
     notify = Notifier(service)
     signals.obey(service.ask_to_stop, conf.mutate_config_files)

@@ -13,6 +13,23 @@ from tests.unit.http.serving import GET, Application, Start, answer, ask, asked,
 from tests.waiting import LONG, deadline
 
 
+class Failing:
+    """A listening socket of which one accept fails for each item of ``failures``."""
+
+    def __init__(self, listener: Any, failures: list[bool]) -> None:
+        self._listener, self._failures = listener, failures
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._listener, name)
+
+    def accept(self) -> Any:
+        """Accept, or fail."""
+        if self._failures:
+            self._failures.pop()
+            raise OSError(errno.EMFILE, 'no descriptor')
+        return self._listener.accept()
+
+
 def test_a_connection_that_was_taken_and_says_nothing_yet_is_waited_for(start: Start) -> None:
     server = start()
     server.shared = True
@@ -89,28 +106,17 @@ def test_who_came_before_a_server_answered_at_all_is_answered_at_its_end(start: 
 
 def test_who_waits_at_the_end_is_taken_although_there_was_no_descriptor(start: Start) -> None:
     server = start(begins=False)
-    backend, failed = server._backend, []
+    backend, failures = server._backend, [True]
 
-    class Listener:
-        """The listening socket, of which one accept fails."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(server._listener, name)
-
-        def accept(self) -> Any:
-            if not failed:
-                failed.append(True)
-                raise OSError(errno.EMFILE, 'no descriptor')
-            return server._listener.accept()
     with connect(server) as client:
         client.sendall(GET)
         eventually(lambda: http_server._waits(server._listener))
-        backend._listener = Listener()
+        backend._listener = Failing(server._listener, failures)
         if isinstance(backend, ThreadedHttp):
             server._listener.setblocking(False)
         server._started = True
         backend.refuse(empty=True)
-        assert backend.connections() == 1 and failed
+        assert backend.connections() == 1 and not failures
 
 
 def test_many_connections_are_kept(start: Start) -> None:
@@ -121,3 +127,18 @@ def test_many_connections_are_kept(start: Start) -> None:
             client.sendall(GET)
             assert 'connection' not in answer(client)[1]
         assert server._backend.connections() == 20
+
+
+def test_a_failure_to_accept_is_not_the_last_word(start: Start) -> None:
+    """No descriptor is left for a moment: open connections are served meanwhile, and then new ones again."""
+    server = start()
+    backend, failures = server._backend, [True]
+    with connect(server) as open_before:
+        open_before.sendall(GET)
+        assert answer(open_before)[0] == 200
+        backend._listener = Failing(server._listener, failures)
+        with connect(server) as client:
+            eventually(lambda: not failures)
+            for each in (open_before, client):
+                each.sendall(GET)
+                assert answer(each)[0] == 200
