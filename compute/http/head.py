@@ -88,7 +88,7 @@ def _set_target(environ: dict[str, Any], target: str) -> None:
     if target[0] != '/' and target != '*':
         raise Refused(400, 'The URL of the request does not begin with /')
     path, _, query = target.partition('?')
-    environ['QUERY_STRING'] = query
+    environ['REQUEST_URI'], environ['QUERY_STRING'] = target, query
     environ['PATH_INFO'] = unquote_to_bytes(path.encode('latin-1')).decode('latin-1') if '%' in path else path
 
 
