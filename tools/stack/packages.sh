@@ -2,7 +2,7 @@
 
 BASE_PACKAGES=(python3-venv python3-dev gcc pkg-config iproute2 openssh-client ca-certificates)
 REAL_PACKAGES=(libvirt-daemon-system libvirt-clients libvirt-dev qemu-system-x86 qemu-utils dnsmasq-base nftables
-    busybox-static dropbear-bin mtools dosfstools e2fsprogs fdisk lz4 cpio kmod syslinux syslinux-common iputils-ping)
+    busybox-static dropbear-bin mtools dosfstools e2fsprogs fdisk lz4 cpio xz-utils zstd binutils kmod syslinux syslinux-common iputils-ping)
 CLUSTER_PACKAGES=(rabbitmq-server mariadb-server)
 POLICY=/usr/sbin/policy-rc.d
 
