@@ -109,6 +109,12 @@ class Networks(Protocol):
     def port_status(self, context: RequestContext | None, port_id: str) -> str:
         """Return ``ACTIVE`` when the port is wired, else ``DOWN``, ``BUILD`` or ``ERROR``."""
 
+    def wiring_problem(self, port_id: str, host: str) -> str:
+        """Return why a port is not wired on its host, as its agent reported: of the port, else of the whole host.
+
+        Empty when nothing was reported, and where another network is used.
+        """
+
 
 class RestNetworks:
     """Over HTTP."""
@@ -229,6 +235,15 @@ class RestNetworks:
         """Return a port's status."""
         return str(self._get('port', port_id, context, fields=('id', 'status'))['status'])
 
+    def wiring_problem(self, port_id: str, host: str) -> str:
+        """Return what the agent of the host reported."""
+        port = self._get('port', port_id, None)
+        if problem := _problem(port):
+            return problem
+        agents = self._list('agents', None, {'binary': AGENT, 'host': host}, service=True)
+        problems = [str(problem) for agent in agents for problem in agent.get('configurations', {}).get('problems', ())]
+        return '; '.join(problems[:3])
+
     def _ports(self, context: RequestContext | None, device_id: str, **only: Sequence[str]) -> list[Json]:
         # Only the service user is told how a port is bound.
         ports = self._list('ports', context, {'device_id': device_id, **only}, service=True)
@@ -316,8 +331,16 @@ def _pluggable(port: Json) -> bool:
 
 def _binding_failed(port: Json, host: str) -> exception.Retry:
     return exception.Retry(f'Port {port["id"]} cannot be bound to host {host} (binding:vif_type is '
-                           f'{port.get("binding:vif_type")!r})', code='port_binding_failed',
+                           f'{port.get("binding:vif_type")!r}){_because(port)}', code='port_binding_failed',
                            hint=f'see whether the network agent of {host} lives')
+
+
+def _problem(port: Json) -> str:
+    return str((port.get('binding:vif_details') or {}).get('problem') or '')
+
+
+def _because(port: Json) -> str:
+    return f': {problem}' if (problem := _problem(port)) else ''
 
 
 def _safe(item_id: str) -> str:

@@ -91,7 +91,7 @@ class Create:
                 if not nic.active:  # one that is wired already is not announced again
                     expected.need(nic.port_id)
                 nics.append(dataclasses.replace(nic, tag=request.tag, owned=request.port_id is None))
-            expected.wait(options.vif_plug_timeout, job.check, self._look)
+            expected.wait(options.vif_plug_timeout, job.check, self._look, reason=self._reason)
         return tuple(dataclasses.replace(nic, active=True) for nic in nics)
 
     def _drop_surplus(self, job: Job, nics: tuple[Nic, ...]) -> None:
@@ -148,6 +148,14 @@ class Create:
             return self._networks.bind_port(None, request.port_id, **where)
         return self._networks.create_port(None, request.network_id or '', fixed_ip=request.fixed_ip,
                                           security_groups=instance.security_groups, **where)
+
+    def _reason(self, port_id: str) -> str:
+        """Return what the network service knows of a port that could not be wired."""
+        try:
+            return self._networks.wiring_problem(port_id, self._host)
+        except exception.ComputeError as error:
+            LOG.info('the network service does not say why port %s is not wired: %s', port_id, error.message)
+            return ''
 
     def _look(self, port_id: str) -> str | None:
         return {'ACTIVE': 'completed', 'ERROR': 'failed'}.get(self._networks.port_status(None, port_id))

@@ -38,34 +38,37 @@ class Expected:
                 self._changed.notify_all()
 
     def wait(self, timeout: float, check: Callable[[], None], look: Callable[[str], str | None],
-             every: float = 4.0) -> None:
+             every: float = 4.0, reason: Callable[[str], str] = lambda tag: '') -> None:
         """Return when all have come. ``check`` may raise; ``look`` says what became of a tag that was not heard of.
 
-        :raises Retry: one failed, or time ran out; the message names what is missing.
+        ``reason`` returns what the neighbour knows of a failure, empty for nothing; it must not raise.
+
+        :raises Retry: one failed, or time ran out; the message names what is missing, and the reason.
         """
         begin = time.monotonic()
         next_look = begin + every
-        while missing := self._missing():
+        while missing := self._missing(reason):
             check()
             if time.monotonic() - begin > timeout:
-                raise exception.Retry(f'{self._name} of {", ".join(missing)} did not come within {timeout:.0f} s',
+                raise exception.Retry(f'{self._name} of {", ".join(missing)} did not come within {timeout:.0f} s'
+                                      f'{_because(reason(missing[0]))}',
                                       code='vif_plug_timeout',
                                       hint='see whether the network agent of the host runs')
             if time.monotonic() > next_look:
                 self._look(missing, look)
                 next_look = time.monotonic() + every
 
-    def _missing(self) -> list[str]:
+    def _missing(self, reason: Callable[[str], str]) -> list[str]:
         """Return what has not come, after waiting a moment for it. :raises Retry: one failed."""
         with self._changed:
             if not self._open():
                 return []
             self._changed.wait(0.5)
-            for tag in self._needed:
-                if self._seen.get(tag) == 'failed':
-                    raise exception.Retry(f'{self._name} of {tag} failed', code='vif_plug_failed',
-                                          hint='see the log of the network agent of the host')
-            return self._open()
+            failed = [tag for tag in self._needed if self._seen.get(tag) == 'failed']
+            if not failed:
+                return self._open()
+        raise exception.Retry(f'{self._name} of {failed[0]} failed{_because(reason(failed[0]))}',
+                              code='vif_plug_failed', hint='see the log of the network agent of the host')
 
     def _open(self) -> list[str]:
         return sorted(tag for tag in self._needed if self._seen.get(tag) != 'completed')
@@ -81,6 +84,10 @@ class Expected:
 
     def __exit__(self, *exc_info: object) -> None:
         self._book.drop(self._uuid, self)
+
+
+def _because(reason: str) -> str:
+    return f': {reason}' if reason else ''
 
 
 class EventBook:

@@ -41,6 +41,7 @@ class FakeNetworks:
         self._on_wired, self.port_quota = on_wired, port_quota
         self.broken_hosts: set[str] = set()
         self.agents: set[str] = set()
+        self.agent_problems: dict[str, tuple[str, ...]] = {}
 
     def add_network(self, *, project_id: str = '', name: str = 'net', shared: bool = False, external: bool = False,
                     cidr: str | None = '10.0.0.0/24', **more: Any) -> str:
@@ -195,6 +196,18 @@ class FakeNetworks:
         """Return a port's status."""
         with self._locked():
             return str(self._port(context, port_id)['status'])
+
+    def wiring_problem(self, port_id: str, host: str) -> str:
+        """Return the problem of a port (``fail_port``), else those of ``agent_problems``."""
+        with self._locked():
+            problem = self._port(None, port_id)['binding:vif_details'].get('problem')
+            return str(problem or '; '.join(self.agent_problems.get(host, ())))
+
+    def fail_port(self, port_id: str, reason: str) -> None:
+        """Have a port be one that its host's agent could not wire."""
+        with self._locked():
+            port = self._ports[port_id]
+            port.update({'status': 'ERROR', 'binding:vif_details': {**port['binding:vif_details'], 'problem': reason}})
 
     def _locked(self) -> threading.RLock:
         if self._error is not None:

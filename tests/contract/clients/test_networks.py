@@ -29,8 +29,10 @@ class Bed:
     """A client, a host ``host1`` that can bind, one ``broken`` that cannot, and the ways in which users fill it."""
 
     def __init__(self, client: Networks, network: Callable[..., str], port: Callable[..., str],
-                 wire: Callable[[str], None], limit: Callable[[int], Any]) -> None:
+                 wire: Callable[[str], None], limit: Callable[[int], Any], fail: Callable[[str, str], None],
+                 trouble: Callable[[str], None]) -> None:
         self.client, self.network, self.port, self.wire, self.limit = client, network, port, wire, limit
+        self.fail, self.trouble = fail, trouble  # what the agent of host1 reports: of a port, of its host
 
     def create(self, network_id: str, server: str, **more: Any) -> Any:
         """Make a port for a server as the worker does."""
@@ -45,7 +47,8 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
         fake.broken_hosts.add('broken')
         fake.agents.add('host1')
         yield Bed(fake, functools.partial(fake_network, fake), functools.partial(fake_port, fake), lambda port_id: None,
-                  lambda number: setattr(fake, 'port_quota', number))
+                  lambda number: setattr(fake, 'port_quota', number), fake.fail_port,
+                  lambda reason: fake.agent_problems.update(host1=(reason,)))
         return
     site = Site(max_limit=4)  # so that long lists have several pages
     site.agent('host1')
@@ -53,7 +56,9 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
     connect(conf, {'identity': TinyIdentity({'network': 'http://network'}, 'service'), 'network': site.wsgi})
     yield Bed(RestNetworks(conf), functools.partial(rest_network, site), functools.partial(rest_port, site),
               lambda port_id: site.reports.port_up(None, host='host1', port_id=port_id),
-              lambda number: site.put(f'/quotas/{DEMO}', {'quota': {'port': number}}, user='admin'))
+              lambda number: site.put(f'/quotas/{DEMO}', {'quota': {'port': number}}, user='admin'),
+              lambda port_id, reason: site.reports.port_failed(None, host='host1', port_id=port_id, reason=reason),
+              lambda reason: site.agent('host1', problems=(reason,)))
     site.close()
 
 
@@ -138,6 +143,18 @@ def test_a_port_becomes_active_when_it_is_wired(bed: Bed) -> None:
     bed.wire(nic.port_id)
     assert bed.client.port_status(None, nic.port_id) == 'ACTIVE'
     assert bed.client.nics_of(None, 's1')[0].active
+
+
+def test_why_a_port_is_not_wired_is_what_the_agent_reported_of_it_or_of_its_host(bed: Bed) -> None:
+    nic = bed.create(bed.network(), 's1')
+    assert bed.client.wiring_problem(nic.port_id, 'host1') == ''
+    bed.trouble('wiring failed: no nft')
+    assert bed.client.wiring_problem(nic.port_id, 'host1') == 'wiring failed: no nft'
+    assert bed.client.wiring_problem(nic.port_id, 'host2') == ''
+    bed.fail(nic.port_id, 'PermissionError: /run/netns')
+    assert bed.client.wiring_problem(nic.port_id, 'host1') == 'PermissionError: /run/netns'
+    with pytest.raises(exception.NotFound):
+        bed.client.wiring_problem('3b0f8a52-6c1e-4a55-9d3f-0d4c8be0e001', 'host1')
 
 
 def test_a_port_gets_the_address_that_was_asked_for(bed: Bed) -> None:

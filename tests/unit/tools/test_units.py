@@ -57,6 +57,32 @@ def test_each_daemon_has_a_unit_and_a_user_and_no_unit_is_without_a_daemon() -> 
         assert f'z /etc/compute/{name}.conf 0640 root {name}\n' in files
 
 
+def test_the_mask_of_an_access_list_is_not_narrowed_by_the_mode() -> None:
+    # chmod on a folder with an access list sets the list's mask: systemd-tmpfiles does so each time that it is run.
+    lines = (ETC / 'tmpfiles.d' / 'compute-host.conf').read_text().splitlines()
+    rules = [line.split() for line in lines if line and not line.startswith('#')]
+    lists = {rule[1] for rule in rules if rule[0] == 'a+'}
+    assert lists
+    assert {rule[1]: rule[2][-2] for rule in rules if rule[0] == 'd' and rule[1] in lists} == dict.fromkeys(lists, '7')
+
+
+@needs_systemd
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root may give entries of an access list to others')
+def test_who_may_make_network_namespaces_may_also_after_the_second_run_of_tmpfiles(tmp_path: pathlib.Path) -> None:
+    rules = (ETC / 'tmpfiles.d' / 'compute-host.conf').read_text()
+    rule = ''.join(f'{line}\n' for line in rules.splitlines() if '/run/netns' in line and not line.startswith('#'))
+    conf = tmp_path / 'test.conf'
+    conf.write_text(re.sub('compute-[a-z-]+:', 'nobody:', rule).replace('/run/netns', str(tmp_path / 'netns')))
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents:
+        if str(folder).startswith('/tmp/'):
+            folder.chmod(0o711)
+    for name in ('first', 'second'):
+        subprocess.run(['systemd-tmpfiles', '--create', str(conf)], check=True)
+        subprocess.run(['setpriv', '--reuid=nobody', '--clear-groups', 'touch', str(tmp_path / 'netns' / name)],
+                       check=True)
+
+
 def test_a_stop_may_take_as_long_as_a_graceful_one_does() -> None:
     from compute.conf import default
     patience = next(option.default for option in default.OPTS if option.name == 'graceful_shutdown_timeout')

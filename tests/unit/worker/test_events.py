@@ -57,6 +57,17 @@ def test_failure_and_time_say_what_is_missing() -> None:
             expected.wait(0.01, nothing, lambda tag: None)
 
 
+@pytest.mark.parametrize(('status', 'seconds'), [('failed', 5), ('', 0.01)])
+def test_a_failure_and_a_timeout_say_what_the_neighbour_knows(status: str, seconds: float) -> None:
+    book = EventBook()
+    with book.expect('u', PLUGGED) as expected:
+        expected.need('p')
+        if status:
+            book.note(event(status=status))
+        with pytest.raises(exception.Retry, match='p .*: PermissionError of p'):
+            expected.wait(seconds, nothing, lambda tag: None, reason=lambda tag: f'PermissionError of {tag}')
+
+
 def test_cancelling_ends_the_wait() -> None:
     book = EventBook()
 

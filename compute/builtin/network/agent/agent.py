@@ -203,6 +203,8 @@ class Agent:
         LOG.error('host %s could not be wired, trying again: %s', self.host, error,
                   exc_info=not isinstance(error, exception.ComputeError))
         self._problems = (f'wiring failed: {error}',)
+        if self._beat is not None:
+            self._beat.wake()  # servers that wait for their ports are told of it
         with self._condition:
             self._condition.wait_for(lambda: self._stopped, 1.0)
             self._touched |= touched
