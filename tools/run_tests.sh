@@ -12,11 +12,12 @@ VENV=${TEST_VENV:-$ROOT/.venv-tests}
 STACK_DIR=$(realpath -m "${TEST_DIR:-/tmp/compute-tests-$$}")
 STACK_VENV=''
 
-for part in steps settings packages services units cloud down; do
+for part in steps settings checks packages services units cloud down; do
     # shellcheck source=/dev/null
     . "$PARTS/$part.sh"
 done
 . "$ROOT/tools/tests/services.sh"
+uses_units() { return 1; }    # also on a machine with systemd: the services of a run are its own processes
 MODE=cluster DRIVER=libvirt PORT_BASE=${TEST_PORT_BASE:-23000}    # of the services of the real tier
 
 usage() {

@@ -6,10 +6,13 @@ export LC_ALL=C.UTF-8 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 ROOT=$(dirname "$(dirname "$(readlink -f "$0")")")
 PARTS=$ROOT/tools/stack
+# How this is called: for what is said to be typed next.
+COMMAND=$(printf %q "$0")
+[ -z "${STACK_DIR:-}" ] || COMMAND="STACK_DIR=$(printf %q "$(realpath -m "$STACK_DIR")") $COMMAND"
 STACK_DIR=$(realpath -m "${STACK_DIR:-$ROOT/.stack}")
 export STACK_DIR
 
-for part in steps settings packages services units cloud down; do
+for part in steps settings checks packages services units cloud down; do
     # shellcheck source=/dev/null
     . "$PARTS/$part.sh"
 done
@@ -17,7 +20,7 @@ done
 usage() {
     cat <<END
 Usage: tools/stack.sh [--cluster] [--fake [--hosts N]] [--port-base N] [--listen ADDRESS]
-       tools/stack.sh status | logs [NAME] | down [--keep-downloads] | --help
+       tools/stack.sh status | logs [NAME] | manage WORDS... | down [--keep-downloads] [--packages] | --help
 
 Without a command: bring a cloud up, or continue where an earlier run stopped.
 
@@ -34,13 +37,19 @@ Without a command: bring a cloud up, or continue where an earlier run stopped.
 
   status           which daemons run and what they say of themselves
   logs [NAME]      follow the log of a daemon, or list the logs
-  down             remove every trace: guests, interfaces, namespaces, packet
-                   filters, processes, files. --keep-downloads keeps the Python
-                   environment and the image for the next time
+  manage WORDS...  compute-manage with the configuration of this stack, for
+                   example: manage operations
+  down             remove guests, interfaces, namespaces, packet filters, units,
+                   processes and files of the stack, and say what stays.
+                   --keep-downloads keeps the Python environment and the image
+                   for the next time; --packages removes the packages that came
+                   with a stack, unless others need them
 
 Environment:
   STACK_DIR        the folder of this stack (now $STACK_DIR)
-  STACK_VENV       use this Python environment instead of making one
+  STACK_VENV       use this Python environment instead of making one; later
+                   commands of the same stack remember it
+  STACK_IMAGE      a guest image to use instead of building one; the same
   STACK_PYTHON     Python to make it with (default: /usr/bin/python3 or python3,
                    the first that is at least 3.11)
 END
@@ -48,11 +57,12 @@ END
 
 bring_up() {
     begin_run
-    step packages      install_packages    "run as root, or install the packages named above yourself; see the network and apt's sources"
-    step environment   make_environment    "see whether pip reaches its index (PIP_INDEX_URL, proxies, certificates)"
-    step configuration write_configuration "run 'tools/stack.sh down' to start from nothing"
+    step checks        check_machine       'as said above'
+    step packages      install_packages    "see the network and apt's sources (/etc/apt), or install the packages named above yourself"
+    step environment   make_environment    "$(environment_remedy)"
+    step configuration write_configuration "run '$COMMAND down' to start from nothing"
     if uses_units; then
-        step units         install_units       "see 'systemctl status' and 'journalctl -b'"
+        step units         install_units       "see the log, 'systemctl status' and 'journalctl -b'"
     fi
     if [ "$MODE" = cluster ]; then
         step broker    start_broker        "see the log of rabbitmq; is port $(setting broker_port) free?"
@@ -61,9 +71,9 @@ bring_up() {
     if [ "$DRIVER" = libvirt ]; then
         step hypervisor start_hypervisor   "see the logs of libvirtd and virtlogd; 'virsh -c qemu:///system version' must work"
     fi
-    step schemas       sync_schemas        "run 'tools/stack.sh down' to start with empty stores"
-    step identity      bootstrap_identity  "run 'tools/stack.sh down' to start with empty stores"
-    step daemons       start_daemons       "see 'tools/stack.sh logs'; is a port taken by another program?"
+    step schemas       sync_schemas        "run '$COMMAND down' to start with empty stores"
+    step identity      bootstrap_identity  "run '$COMMAND down' to start with empty stores"
+    step daemons       start_daemons       "see '$COMMAND logs'"
     step image         build_image         "see whether apt can download packages; tools/build_guest_image --help"
     fill_cloud
     end_run
@@ -73,6 +83,7 @@ main() {
     case ${1:-} in
         status) shift; load_settings; show_status "$@" ;;
         logs)   shift; load_settings; show_logs "$@" ;;
+        manage) shift; load_settings; manage "$@" ;;
         down)   shift; take_down "$@" ;;
         -h | --help | help) usage ;;
         '' | -*) parse_options "$@"; bring_up ;;

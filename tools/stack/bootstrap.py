@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import time
@@ -172,7 +173,12 @@ def told(made: list[str], what: str) -> str:
     return ', '.join(made) if made else f'already: {what}'
 
 
-def summary(bootstrap: Bootstrap, real: bool) -> str:
+def quoted(path: pathlib.Path) -> str:
+    """Return a path as one types it in a shell."""
+    return shlex.quote(str(path))
+
+
+def summary(bootstrap: Bootstrap, real: bool, command: str) -> str:
     """Return what there is now and what to type next."""
     folder = bootstrap.folder
     rows = [('APIs', bootstrap.admin.session.auth.auth_url), ('clouds', 'demo, admin (clouds.yaml)'),
@@ -180,13 +186,13 @@ def summary(bootstrap: Bootstrap, real: bool) -> str:
     width = max(len(value) for _, value in rows)
     line = f'+{"-" * 10}+{"-" * (width + 2)}+'
     table = '\n'.join([line, *(f'| {name:8} | {value:{width}} |' for name, value in rows), line])
-    commands = [f'. {folder}/openrc', 'openstack server list', f'openstack server show {SERVER}',
+    commands = [f'. {quoted(folder)}/openrc', 'openstack server list', f'openstack server show {SERVER}',
                 f'openstack console log show {SERVER}']
     if real:
-        commands.append(f'ssh -i {bootstrap.key_file} debian@{bootstrap.address}')
+        commands.append(f'ssh -i {quoted(bootstrap.key_file)} debian@{bootstrap.address}')
     commands += [f'openstack server create --flavor {SERVER_FLAVOR} --image {IMAGE} --network {NETWORK} '
                  f'--key-name {KEY} second',
-                 'tools/stack.sh status', 'tools/stack.sh down']
+                 f'{command} status', f'{command} manage operations', f'{command} down']
     return f'\n{table}\n\nNext:\n' + '\n'.join(f'  {command}' for command in commands)
 
 
@@ -196,9 +202,10 @@ def main() -> int:
     parser.add_argument('folder', type=pathlib.Path)
     parser.add_argument('--hosts', type=int, default=1, help='how many hosts there are')
     parser.add_argument('--image', type=pathlib.Path, help='a real guest (qcow2); without it guests are fake')
+    parser.add_argument('--command', default='tools/stack.sh', help='how this stack\'s script is called, for what is printed')
     options = parser.parse_args()
     bootstrap = Bootstrap(options.folder, options.image, options.hosts)
-    apis = "see 'tools/stack.sh status' and the log of that daemon"
+    apis = f"see '{options.command} status' and the log of that daemon"
     guest = (f"see 'openstack console log show {SERVER}' and {options.folder}/logs; to try again: "
              f"'openstack server delete {SERVER}'")
     steps = [('accounts', bootstrap.accounts, apis), ('flavors', bootstrap.flavors, apis),
@@ -208,7 +215,7 @@ def main() -> int:
         steps.append(('login', bootstrap.login, guest))
     for name, function, remedy in steps:
         step(options.folder, name, function, remedy)
-    print(summary(bootstrap, bool(options.image)))
+    print(summary(bootstrap, bool(options.image), options.command))
     return 0
 
 

@@ -94,7 +94,8 @@ guest_image() { echo "${STACK_IMAGE:-$STACK_DIR/images/guest.qcow2}"; }
 fill_cloud() {
     local image=''
     [ "$DRIVER" = fake ] || image=$(guest_image)
-    "$(venv)/bin/python" "$PARTS/bootstrap.py" "$STACK_DIR" --hosts "$HOSTS" ${image:+--image "$image"} 9>&-
+    "$(venv)/bin/python" "$PARTS/bootstrap.py" "$STACK_DIR" --hosts "$HOSTS" --command "$COMMAND" \
+        ${image:+--image "$image"} 9>&-
 }
 
 show_status() {

@@ -1,17 +1,22 @@
 # Removes every trace of a stack, also of one that only came up halfway, and nothing that was there before it.
 
 take_down() {
-    local keep=''
-    case ${1:-} in
-        --keep-downloads) keep=1 ;;
-        '') ;;
-        *) refuse "down takes --keep-downloads only: $1" ;;
-    esac
+    local keep='' packages=''
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --keep-downloads) keep=1 ;;
+            --packages) packages=1 ;;
+            *) refuse "down takes --keep-downloads and --packages: $1" ;;
+        esac
+        shift
+    done
     if [ ! -d "$STACK_DIR" ]; then
         echo "There is no stack in $STACK_DIR."
+        [ -z "$packages" ] || down_step packages remove_packages
         return
     fi
-    [ ! -f "$STACK_DIR/run/options" ] || . "$STACK_DIR/run/options"
+    check_folder
+    [ ! -f "$STACK_DIR/run/options" ] || read_options
     down_step daemons      stop_daemons
     down_step guests       remove_guests
     down_step interfaces   remove_interfaces
@@ -19,7 +24,10 @@ take_down() {
     down_step services     stop_services
     down_step mounts       remove_mounts
     down_step files        remove_files "$keep"
+    [ -z "$packages" ] || down_step packages remove_packages
+    echo
     echo "Nothing of the stack in $STACK_DIR is left$([ -z "$keep" ] || echo ', but its downloads')."
+    show_what_stays
 }
 
 # Goes on after a failure, so that the rest is removed; says what was left.
@@ -127,6 +135,7 @@ remove_mounts() {
         echo "$path"
     done
     [ ! -e "$STACK_DIR/run/opened-proc-sys" ] || mount -o remount,bind,ro /proc/sys
+    close_kvm_device
     echo 'none left'
 }
 
@@ -137,8 +146,23 @@ remove_files() {
     done
     if [ -z "$1" ]; then
         rm -rf "$STACK_DIR"
+        [ "$(cat "$UNITS_VENV/$FOLDER_MARK" 2>/dev/null)" != "$STACK_DIR" ] || rm -rf "$UNITS_VENV"
     else
-        find "$STACK_DIR" -mindepth 1 -maxdepth 1 ! -name venv ! -name cache ! -name images -exec rm -rf {} +
+        find "$STACK_DIR" -mindepth 1 -maxdepth 1 ! -name venv ! -name cache ! -name images ! -name $FOLDER_MARK \
+            -exec rm -rf {} +
     fi
     echo removed
+}
+
+# What a stack does not take away: it may serve others by now, or cannot be told from what was there.
+show_what_stays() {
+    local packages
+    packages=$(made_packages | xargs)
+    if [ -n "$packages" ]; then
+        echo "What stays: $(wc -w <<<"$packages") packages that came with a stack ('$COMMAND down --packages' removes them;" \
+            "listed in $MADE_PACKAGES), with the users that they made"
+        [ "$(systemctl is-enabled libvirtd 2>/dev/null)" != enabled ] ||
+            echo 'and the service libvirtd, which is enabled (systemctl disable --now libvirtd)'
+    fi
+    [ ! -d "$ROOT/.stack-cache" ] || echo "The downloads of tests are in $ROOT/.stack-cache."
 }

@@ -19,6 +19,9 @@ def step(folder: pathlib.Path, name: str, function: Callable[[], str], remedy: s
     print(f'  {name:14} ', end='', flush=True)
     try:
         said = function()
+    except KeyboardInterrupt:
+        print(f'interrupted after {time.monotonic() - begin:.1f} s\n\nRun the same command again; it continues.', flush=True)
+        sys.exit(130)
     except Exception as error:
         log = folder / 'logs' / f'stack-{name}.log'
         log.write_text(traceback.format_exc())

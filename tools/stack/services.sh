@@ -1,6 +1,8 @@
 # What the daemons need beside themselves: a broker, a database, a hypervisor. Each is supervised as the daemons are, with its
 # data below the stack's folder, and only where the machine does not have one that may be used.
 
+KVM=/dev/kvm
+
 supervise() { "$(venv)/bin/python" "$ROOT/tools/supervise" --dir "$STACK_DIR/run" --logs "$LOGS" "$@"; }
 
 # The supervisor's file is put together of what the steps enable: services first, then the daemons.
@@ -58,8 +60,30 @@ open_kernel_settings() {
     mount -o remount,bind,rw /proc/sys && touch "$STACK_DIR/run/opened-proc-sys"
 }
 
+# What udev does on a machine that has it. Without that, libvirtd (root) finds that KVM can be used while QEMU's user cannot
+# open the device; it then takes what it knows of QEMU for outdated at every call, and asks QEMU anew for seconds each.
+open_kvm_device() {
+    [ -c "$KVM" ] && [ "$(id -u)" = 0 ] && getent group kvm >/dev/null || return 0
+    local is
+    is=$(stat -c '%U:%G %a' "$KVM")
+    [ "$is" != 'root:kvm 660' ] && [ "$((0$(stat -c %a "$KVM") & 06))" != 6 ] || return 0
+    note "$KVM is $is; it gets the owner and mode that udev gives it until the stack is taken down"
+    [ -e "$STACK_DIR/run/opened-kvm" ] || echo "$is" >"$STACK_DIR/run/opened-kvm"
+    chown root:kvm "$KVM"
+    chmod 0660 "$KVM"
+}
+
+close_kvm_device() {
+    local owner mode
+    [ -e "$STACK_DIR/run/opened-kvm" ] || return 0
+    read -r owner mode <"$STACK_DIR/run/opened-kvm"
+    chown "$owner" "$KVM"
+    chmod "$mode" "$KVM"
+}
+
 start_hypervisor() {
     open_kernel_settings
+    open_kvm_device
     if hypervisor_answers; then
         already "libvirt answers$(runs libvirtd || echo ', as it did before')"
         return

@@ -8,7 +8,8 @@ export NO_PROXY=$no_proxy
 
 parse_options() {
     local asked=''
-    [ ! -f "$STACK_DIR/run/options" ] || . "$STACK_DIR/run/options"
+    check_folder
+    [ ! -f "$STACK_DIR/run/options" ] || read_options
     local had="$MODE $DRIVER $HOSTS $PORT_BASE $LISTEN"
     [ $# = 0 ] || MODE=standalone DRIVER=libvirt HOSTS=1 PORT_BASE=0 LISTEN=127.0.0.1
     while [ $# -gt 0 ]; do
@@ -45,20 +46,37 @@ refuse() {
 
 save_options() {
     mkdir -p "$STACK_DIR/run"
-    printf 'MODE=%s DRIVER=%s HOSTS=%s PORT_BASE=%s LISTEN=%s\n' "$MODE" "$DRIVER" "$HOSTS" "$PORT_BASE" "$LISTEN" \
-        >"$STACK_DIR/run/options"
+    touch "$STACK_DIR/$FOLDER_MARK"
+    printf 'MODE=%s DRIVER=%s HOSTS=%s PORT_BASE=%s LISTEN=%s\nGIVEN_VENV=%q GIVEN_IMAGE=%q\n' "$MODE" "$DRIVER" "$HOSTS" \
+        "$PORT_BASE" "$LISTEN" "${STACK_VENV:-}" "${STACK_IMAGE:-}" >"$STACK_DIR/run/options"
+}
+
+# What was given by the environment once is known to later commands; what is given now wins.
+read_options() {
+    local GIVEN_VENV='' GIVEN_IMAGE=''
+    . "$STACK_DIR/run/options"
+    STACK_VENV=${STACK_VENV:-$GIVEN_VENV} STACK_IMAGE=${STACK_IMAGE:-$GIVEN_IMAGE}
 }
 
 load_settings() {
     [ -f "$STACK_DIR/run/options" ] || refuse "there is no stack in $STACK_DIR"
-    . "$STACK_DIR/run/options"
+    read_options
 }
 
 # setting NAME: a value that tools/stack/configuration.py chose (ports, passwords).
 setting() {
-    sed -n "s/^$1 = //p" "$STACK_DIR/etc/settings" 2>/dev/null
+    [ ! -f "$STACK_DIR/etc/settings" ] || sed -n "s/^$1 = //p" "$STACK_DIR/etc/settings"
 }
 
-venv() { echo "${STACK_VENV:-$STACK_DIR/venv}"; }
+# The daemons' users must reach the environment of units, wherever the stack's folder is.
+venv() {
+    if [ -n "${STACK_VENV:-}" ]; then
+        echo "$STACK_VENV"
+    elif uses_units; then
+        echo "$UNITS_VENV"
+    else
+        echo "$STACK_DIR/venv"
+    fi
+}
 
 manage_configuration() { echo "$STACK_DIR/etc/manage.conf"; }

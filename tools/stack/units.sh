@@ -4,6 +4,8 @@
 UNIT_FILES=/etc/systemd/system
 SERVICES_UNIT=stack-services.service
 MARK=/etc/compute/made-by-stack
+UNITS_TOOLS=/usr/local/lib/compute-stack
+UNITS_VENV=/opt/compute-stack    # their programs; nothing of the checkout, which their users may not be able to read
 UNIT_DAEMONS=(identity image network conductor scheduler api metadata network-agent worker)
 
 # There is one set of units on a machine: that of the stack that came first, or of an operator who installed them without one.
@@ -19,6 +21,7 @@ install_units() {
     for name in COMPUTE_CONCURRENCY PYTHONPATH; do
         [ -z "${!name:-}" ] || environment+=(--environment "$name=${!name}")
     done
+    units_can_run || return 1
     mkdir -p /etc/compute
     echo "$STACK_DIR" >$MARK
     "$(venv)/bin/python" "$ROOT/tools/install_units" all --programs "$(venv)/bin" "${environment[@]}"
@@ -26,9 +29,21 @@ install_units() {
         cmp -s "$STACK_DIR/etc/$name.conf" "/etc/compute/compute-$name.conf" ||
             install -m 0640 -g "compute-$name" "$STACK_DIR/etc/$name.conf" "/etc/compute/compute-$name.conf"
     done
+    install -D -m 0755 "$ROOT/tools/supervise" "$UNITS_TOOLS/supervise"
     services_unit >"$UNIT_FILES/$SERVICES_UNIT"
     systemctl daemon-reload
     done_with "$(wc -w <<<"${UNIT_DAEMONS[*]}") daemons, each with its user"
+}
+
+# The users of the daemons must be able to run the programs, and each has a /tmp of its own.
+units_can_run() {
+    local venv
+    venv=$(realpath "$(venv)")
+    case $venv/ in
+        /tmp/* | /var/tmp/*) note "units see no $venv: each has a /tmp of its own; leave STACK_VENV out"; return 1 ;;
+    esac
+    (cd / && setpriv --reuid=65534 --regid=65534 --clear-groups "$venv/bin/python" -c 'import compute.service') ||
+        { note "the users of the units cannot run the programs in $venv: leave STACK_VENV out"; return 1; }
 }
 
 # Not "compute-...": what compute-.service.d says is not for a broker.
@@ -42,8 +57,9 @@ Before=$(unit_names | xargs)
 
 [Service]
 # Numbers of processes from before a reboot say nothing any more.
-ExecStartPre=/bin/sh -c 'rm -f "$STACK_DIR"/run/*.pid "$STACK_DIR"/run/control'
-ExecStart=$(venv)/bin/python $ROOT/tools/supervise --dir $STACK_DIR/run --logs $LOGS run $STACK_DIR/run/programs
+ExecStartPre=/bin/sh -c 'rm -f -- "\$0"/*.pid "\$0"/control' "$(unit_text "$STACK_DIR/run")"
+ExecStart="$(unit_text "$(venv)/bin/python")" "$UNITS_TOOLS/supervise" --dir "$(unit_text "$STACK_DIR/run")" \
+    --logs "$(unit_text "$LOGS")" run "$(unit_text "$STACK_DIR/run/programs")"
 KillMode=mixed
 TimeoutStopSec=60
 Restart=on-failure
@@ -52,6 +68,9 @@ Restart=on-failure
 WantedBy=multi-user.target
 END
 }
+
+# unit_text TEXT: as it is written between quotes in a unit's file.
+unit_text() { sed 's/[\\"]/\\&/g; s/%/%%/g; s/\$/$$/g' <<<"$1"; }
 
 unit_names() { printf 'compute-%s.service\n' "${UNIT_DAEMONS[@]}"; }
 
@@ -95,7 +114,7 @@ remove_units() {
         return
     fi
     systemctl disable --quiet --now $SERVICES_UNIT
-    rm -f "$UNIT_FILES/$SERVICES_UNIT"
+    rm -rf "$UNIT_FILES/$SERVICES_UNIT" "$UNITS_TOOLS"
     "$(any_python)" "$ROOT/tools/install_units" all --programs "$(venv)/bin" --purge >/dev/null
     echo removed
 }

@@ -1,0 +1,154 @@
+"""tools/stack.sh before it changes anything: a stranger's folder, taken ports, room on disk, who runs it; and Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import pty
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+STACK = ROOT / 'tools' / 'stack.sh'
+PARTS = ROOT / 'tools' / 'stack'
+NAMES = ('identity', 'image', 'network', 'compute', 'metadata')
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
+
+
+def stack(folder: pathlib.Path, *words: str, **environment: str) -> tuple[int, str]:
+    """Run stack.sh; return its status and all that it printed."""
+    done = subprocess.run([str(STACK), *words], capture_output=True, text=True, timeout=60, check=False,
+                          stdin=subprocess.DEVNULL, cwd='/',
+                          env={**os.environ, 'STACK_DIR': str(folder), 'STACK_VENV': sys.prefix, **environment})
+    return done.returncode, done.stdout + done.stderr
+
+
+def shell(folder: pathlib.Path, script: str, mode: str = 'standalone', driver: str = 'fake') -> str:
+    """Run a piece of shell with the parts of stack.sh; return what it printed."""
+    head = (f'set -euo pipefail; ROOT={shlex.quote(str(ROOT))}; PARTS=$ROOT/tools/stack; COMMAND=stack.sh; '
+            f'STACK_DIR={shlex.quote(str(folder))}; STACK_VENV={shlex.quote(sys.prefix)}; '
+            'for part in steps settings checks packages services units cloud down; do . "$PARTS/$part.sh"; done; '
+            f'MODE={mode} DRIVER={driver}; ')
+    return subprocess.run(['bash', '-c', head + script], capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Something else that listens."""
+    with socket.create_server(('127.0.0.1', 0)) as taken:
+        yield taken
+
+
+def test_a_taken_port_is_named_with_its_owner_before_anything_starts(tmp_path: pathlib.Path,
+                                                                     listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    status, text = stack(tmp_path / 'stack', '--fake', '--port-base', str(port - 2))
+    assert status == 1
+    assert f'Port {port} (network) is taken by ' in text and f'(process {os.getpid()} of ' in text
+    assert '--port-base N' in text and 'Traceback' not in text
+    assert not (tmp_path / 'stack' / 'etc').exists()
+
+
+def test_a_port_on_an_address_that_the_stack_does_not_use_is_free(tmp_path: pathlib.Path) -> None:
+    with socket.create_server(('127.0.0.2', 0)) as other:
+        assert shell(tmp_path, f'LISTEN=127.0.0.1 listening_inode {other.getsockname()[1]}') == ''
+    with socket.create_server(('127.0.0.1', 0)) as same:
+        assert shell(tmp_path, f'LISTEN=127.0.0.1 listening_inode {same.getsockname()[1]}').strip().isdigit()
+
+
+@pytest.mark.parametrize(('mode', 'more'), [('standalone', 0), ('cluster', 8)])
+def test_the_ports_that_are_looked_at_are_those_of_the_configuration(tmp_path: pathlib.Path, mode: str, more: int) -> None:
+    lines = dict(line.split() for line in shell(tmp_path, 'PORT_BASE=21000; wanted_ports', mode=mode).splitlines())
+    subprocess.run([sys.executable, str(PARTS / 'configuration.py'), str(tmp_path / 'made'), '--mode', mode, '--driver',
+                    'fake', '--port-base', '21000', '--programs', '/bin'], check=True, capture_output=True)
+    settings = dict(line.split(' = ') for line in (tmp_path / 'made/etc/settings').read_text().splitlines())
+    assert len(lines) == len(NAMES) + more and set(NAMES) <= set(lines)
+    assert lines == {name: settings[f'{name}_port'] for name in lines}
+    kept = shell(tmp_path / 'made', 'PORT_BASE=0; wanted_ports', mode=mode)
+    assert dict(line.split() for line in kept.splitlines()) == lines
+
+
+def test_a_strangers_folder_is_neither_filled_nor_removed(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'photo').write_text('mine')
+    for words in (['--fake'], ['down'], ['down', '--keep-downloads']):
+        status, text = stack(tmp_path, *words)
+        assert status == 2
+        assert 'files that are not of a stack (photo)' in text and 'set STACK_DIR' in text
+    assert [path.name for path in tmp_path.iterdir()] == ['photo']
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'file').touch()
+    status, text = stack(tmp_path / 'file', '--fake')
+    assert (status, 'is no folder; set STACK_DIR' in text) == (2, True)
+
+
+def test_a_folder_with_what_a_stack_downloads_is_a_stacks(tmp_path: pathlib.Path) -> None:
+    for name in ('venv', 'cache', 'images'):
+        (tmp_path / name).mkdir()
+    status, text = stack(tmp_path, 'down')
+    assert (status, tmp_path.exists()) == (0, False), text
+
+
+@root_only
+def test_too_little_room_is_said_at_once_with_what_it_is_for(tmp_path: pathlib.Path) -> None:
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=20m', 'test', str(tmp_path)], check=True)
+    try:
+        status, text = stack(tmp_path / 'stack', '--fake', '--port-base', '31')
+    finally:
+        subprocess.run(['umount', str(tmp_path)], check=True)
+    assert status == 1
+    assert re.search(rf'{re.escape(str(tmp_path))} has \d+ MB free and needs 200 MB \(databases, logs and guests 200\)', text)
+    assert 'pip' not in text
+
+
+@root_only
+def test_who_is_not_root_learns_what_needs_root(tmp_path: pathlib.Path) -> None:
+    tmp_path.chmod(0o777)
+    text = shell(tmp_path, 'id() { [ "$1" = -u ] && echo 1000 || echo somebody; }; missing_packages() { echo lz4; }; '
+                 'check_user; DRIVER=libvirt; check_user')
+    assert 'Only root can install the packages that are missing: lz4.' in text
+    assert 'Only root can wire real guests' in text and '--fake' in text
+
+
+def test_options_that_came_with_the_environment_are_remembered(tmp_path: pathlib.Path) -> None:
+    said = shell(tmp_path, 'STACK_VENV="/a b"; STACK_IMAGE=/i.qcow2; save_options; STACK_VENV= STACK_IMAGE=; '
+                 'load_settings; echo "$(venv)" "$(guest_image)"; STACK_VENV=/other; load_settings; venv')
+    assert said.splitlines() == ['/a b /i.qcow2', '/other']
+
+
+@pytest.mark.parametrize(('log', 'remedy'), [
+    ('OSError: [Errno 28] No space left on device', 'free some room: '),
+    ('epmd: port 5000 is taken by another program', 'stop the program that has the port'),
+    ("error: command '/usr/bin/gcc' failed with exit code 1", 'could not be compiled'),
+    ('ERROR: No matching distribution found', 'the usual one')])
+def test_a_remedy_fits_the_fault(tmp_path: pathlib.Path, log: str, remedy: str) -> None:
+    (tmp_path / 'log').write_text(log + '\n')
+    assert remedy in shell(tmp_path, 'fitting_remedy "$STACK_DIR/log" "the usual one"')
+
+
+def test_ctrl_c_is_no_failure_and_says_that_it_continues(tmp_path: pathlib.Path) -> None:
+    script = ('mkdir -p "$STACK_DIR/run"; slow() { echo begun >"$STACK_DIR/begun"; sleep 100; }; begin_run; '
+              'step slow slow "no remedy"; echo not here')
+    head = (f'set -euo pipefail; ROOT={shlex.quote(str(ROOT))}; PARTS=$ROOT/tools/stack; STACK_DIR={tmp_path}; '
+            'for part in steps settings checks packages services; do . "$PARTS/$part.sh"; done; ')
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(['bash', '-c', head + script], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs,
+                               start_new_session=True, text=True)
+    os.close(theirs)
+    while not (tmp_path / 'begun').exists():
+        assert process.poll() is None
+        os.sched_yield()
+    os.killpg(process.pid, signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    os.close(ours)
+    assert process.returncode == 130
+    assert 'interrupted after' in text and 'Run the same command again; it continues.' in text
+    assert 'FAILED' not in text and 'not here' not in text
