@@ -2,7 +2,8 @@
 
 systemd-nspawn starts it on an overlay: below is this machine's root, read-only, above a file system in memory that is
 gone afterwards. What this machine would start at its boot is masked. It has a network of its own with nothing but a
-loopback interface, so ports of other tests are not in its way.
+loopback interface, so ports of other tests are not in its way. The checkout and the Python environment of the tests appear
+below /opt, wherever they are here: units could not read them below /root, /tmp or a home that is closed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tests.real.stack import ROOT
 from tests.waiting import LONG, comes_true
 
 T = TypeVar('T')
+SOURCE, PROGRAMS = '/opt/compute-source', '/opt/compute-tests'  # the checkout, the Python environment
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 # What a distribution's packages may have enabled, and what has no place in a container.
 MASKED = (
@@ -73,25 +75,43 @@ class Booted:
                         str(self.root)], check=True)
         for name in ABSENT:
             shutil.rmtree(self.root / name, ignore_errors=True)
+        self._make_environment()
         self._open_ways()
         subprocess.run(['ip', 'netns', 'add', self.namespace], check=True)
         subprocess.run(['ip', '-n', self.namespace, 'link', 'set', 'lo', 'up'], check=True)
 
+    def _make_environment(self) -> None:
+        """Make an environment of the tests' packages whose programs name it, not the one that they were installed into."""
+        target, ours = self.root / PROGRAMS[1:], pathlib.Path(sys.prefix)
+        (target / 'bin').mkdir(parents=True)
+        shutil.copy(ours / 'pyvenv.cfg', target)
+        for name in ('lib', 'include'):
+            (target / name).mkdir()
+        for path in (ours / 'bin').iterdir():
+            there = target / 'bin' / path.name
+            if path.is_symlink():
+                there.symlink_to(os.readlink(path))
+            elif path.name.startswith(('compute-', 'openstack', 'python')):
+                there.write_bytes(_with_interpreter(path.read_bytes(), f'{PROGRAMS}/bin/python'))
+                there.chmod(0o755)
+        (self.root / SOURCE[1:]).mkdir(parents=True)
+
     def _open_ways(self) -> None:
-        """Let users other than root reach Python and the source tree, wherever they are."""
-        for path in self._needed():
+        """Let users other than root reach a Python that is not the distribution's."""
+        for path in self._base():
             for parent in pathlib.Path(path).parents:
                 there = self.root / parent.relative_to('/')
                 if there.is_dir() and not there.stat().st_mode & 0o001:
                     there.chmod(there.stat().st_mode | 0o011)
 
     @staticmethod
-    def _needed() -> list[str]:
-        return [path for path in dict.fromkeys((str(ROOT), sys.prefix, sys.base_prefix)) if path != '/usr']
+    def _base() -> list[str]:
+        return [] if sys.base_prefix == '/usr' else [sys.base_prefix]
 
     def start(self) -> None:
         """Boot it and return when systemd is done."""
-        binds = [f'--bind-ro={path}' for path in self._needed()]
+        binds = [f'--bind-ro={_quoted(path)}' for path in self._base()]
+        binds += [f'--bind-ro={_quoted(str(ROOT))}:{SOURCE}', f'--bind-ro={_quoted(sys.prefix)}/lib:{PROGRAMS}/lib']
         keep = [] if os.path.isdir('/run/systemd/system') else ['--keep-unit']
         with (self.folder / 'console').open('ab') as console:
             self._process = subprocess.Popen(
@@ -171,3 +191,15 @@ class Booted:
         found = comes_true(condition, seconds)
         assert found, f'{what} after {seconds:.0f} s'
         return found  # type: ignore[no-any-return]
+
+
+def _quoted(path: str) -> str:
+    """Return a path as ``--bind-ro`` wants it, where a colon ends one."""
+    return path.replace('\\', '\\\\').replace(':', '\\:')
+
+
+def _with_interpreter(program: bytes, python: str) -> bytes:
+    """Return an installed script with another Python; pip writes three lines where the path of its own has blanks."""
+    lines = program.split(b'\n')
+    rest = lines[3:] if lines[0] == b'#!/bin/sh' else lines[1:]
+    return b'\n'.join([f'#!{python}'.encode(), *rest])

@@ -10,7 +10,6 @@ import contextlib
 import json
 import pathlib
 import re
-import sys
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -19,8 +18,7 @@ import pytest
 import requests
 
 from tests.functional.standalone import Client
-from tests.real.booted import Booted, missing
-from tests.real.stack import ROOT
+from tests.real.booted import PROGRAMS, SOURCE, Booted, missing
 
 DAEMONS = ('api', 'scheduler', 'conductor', 'worker', 'metadata', 'identity', 'image', 'network', 'network-agent')
 UNITS = [f'compute-{name}' for name in DAEMONS]
@@ -36,12 +34,12 @@ class Cloud:
 
     def __init__(self, machine: Booted) -> None:
         self.machine = machine
-        self.environment = {'STACK_DIR': STACK, 'STACK_VENV': sys.prefix, 'PYTHONPATH': str(ROOT)}
+        self.environment = {'STACK_DIR': STACK, 'STACK_VENV': PROGRAMS, 'PYTHONPATH': SOURCE}
         self.settings: dict[str, str] = {}
 
     def up(self) -> str:
         """Bring it up and remember its ports and passwords."""
-        told = self.machine.run(f'{ROOT}/tools/stack.sh', '--cluster', '--fake', seconds=1200,
+        told = self.machine.run(f'{SOURCE}/tools/stack.sh', '--cluster', '--fake', seconds=1200,
                                 environment=self.environment)
         text = (self.machine.root / STACK[1:] / 'etc/settings').read_text()
         self.settings = dict(line.split(' = ', 1) for line in text.splitlines())
@@ -173,6 +171,8 @@ def test_who_is_killed_or_hangs_is_started_again_and_a_stop_is_in_order(cloud: C
 
 def test_the_network_agent_makes_real_networks_and_is_not_root(cloud: Cloud) -> None:
     machine, unit = cloud.machine, 'compute-network-agent'
+    told = cloud.up()  # it runs systemd-tmpfiles for the second time: the agent must still be able to make networks
+    assert 'already: first is ACTIVE' in told, told
     machine.run('sh', '-c', f'd=/etc/compute/{unit}.conf.d; mkdir -p $d; '
                 'printf "[network_agent]\\ndriver = linux\\n" >$d/linux.conf; systemctl restart ' + unit)
     helper = ('pgrep', '-u', unit, '-f', 'network_agent_privileged')
@@ -193,6 +193,29 @@ def test_the_network_agent_makes_real_networks_and_is_not_root(cloud: Cloud) -> 
     machine.until('the agent does not begin anew', lambda: cloud.show(unit)['MainPID'] not in ('0', before[0]), 90)
     machine.until('nothing makes networks', lambda: machine.run(*helper, check=False).split(), 60)
     assert (machine.run('pgrep', '-u', unit, 'dnsmasq'), machine.run('ip', 'netns', 'list')) == before[1:]
+
+
+def test_what_the_agent_cannot_do_is_in_the_fault_of_the_server(cloud: Cloud) -> None:
+    machine = cloud.machine
+
+    def build() -> dict[str, Any]:
+        client = cloud.client()
+        network = client.ok('POST', 'network', '/v2.0/networks', {'network': {'name': 'closed'}})['network']['id']
+        client.ok('POST', 'network', '/v2.0/subnets', {'subnet': {
+            'network_id': network, 'ip_version': 4, 'cidr': '10.77.0.0/24'}})
+        server = client.ok('POST', 'compute', '/servers', {'server': {
+            'name': 'unwired', 'flavorRef': '42', 'networks': [{'uuid': network}],
+            'imageRef': client.ok('GET', 'image', '/v2/images')['images'][0]['id']}})['server']['id']
+        client.wait(server, 'ERROR', 60)
+        admin = Client(cloud, 'admin', cloud.settings['admin_password'], 'admin')  # type: ignore[arg-type]
+        fault: dict[str, Any] = admin.server(server)['fault']
+        return fault
+    machine.run('chmod', '0755', '/run/netns')  # what a second systemd-tmpfiles did when that was the mode
+    try:
+        fault = machine.inside(build)
+    finally:
+        machine.run('chmod', '0775', '/run/netns')
+    assert 'Permission denied' in str(fault), fault
 
 
 def test_a_power_cycle_brings_all_back_and_each_guest_to_the_state_that_was_asked_for(cloud: Cloud) -> None:
@@ -235,6 +258,6 @@ def test_a_power_cycle_brings_all_back_and_each_guest_to_the_state_that_was_aske
 
 
 def test_installing_again_changes_nothing(cloud: Cloud, tmp_path: pathlib.Path) -> None:
-    told = cloud.machine.run(sys.executable, f'{ROOT}/tools/install_units', 'all', '--programs', f'{sys.prefix}/bin',
-                             '--environment', f'PYTHONPATH={ROOT}')
+    told = cloud.machine.run(f'{PROGRAMS}/bin/python', f'{SOURCE}/tools/install_units', 'all', '--programs',
+                             f'{PROGRAMS}/bin', '--environment', f'PYTHONPATH={SOURCE}')
     assert told.strip() == 'nothing to change'

@@ -1,7 +1,7 @@
 # Removes every trace of a stack, also of one that only came up halfway, and nothing that was there before it.
 
 take_down() {
-    local keep='' packages=''
+    local keep='' packages='' users
     while [ $# -gt 0 ]; do
         case $1 in
             --keep-downloads) keep=1 ;;
@@ -24,10 +24,11 @@ take_down() {
     down_step services     stop_services
     down_step mounts       remove_mounts
     down_step files        remove_files "$keep"
+    users=$(made_users | xargs)
     [ -z "$packages" ] || down_step packages remove_packages
     echo
     echo "Nothing of the stack in $STACK_DIR is left$([ -z "$keep" ] || echo ', but its downloads')."
-    show_what_stays
+    show_what_stays "$users"
 }
 
 # Goes on after a failure, so that the rest is removed; says what was left.
@@ -160,9 +161,10 @@ show_what_stays() {
     packages=$(made_packages | xargs)
     if [ -n "$packages" ]; then
         echo "What stays: $(wc -w <<<"$packages") packages that came with a stack ('$COMMAND down --packages' removes them;" \
-            "listed in $MADE_PACKAGES), with the users that they made"
+            "listed in $MADE_PACKAGES)."
         [ "$(systemctl is-enabled libvirtd 2>/dev/null)" != enabled ] ||
-            echo 'and the service libvirtd, which is enabled (systemctl disable --now libvirtd)'
+            echo 'The service libvirtd stays enabled (systemctl disable --now libvirtd).'
     fi
+    [ -z "$1" ] || echo "Users that packages made stay, as files may be theirs: $1."
     [ ! -d "$ROOT/.stack-cache" ] || echo "The downloads of tests are in $ROOT/.stack-cache."
 }

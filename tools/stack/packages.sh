@@ -7,6 +7,7 @@ REAL_PACKAGES=(libvirt-daemon-system libvirt-clients libvirt-dev qemu-system-x86
     busybox-static dropbear-bin mtools dosfstools e2fsprogs fdisk lz4 cpio xz-utils zstd binutils kmod syslinux syslinux-common iputils-ping)
 CLUSTER_PACKAGES=(rabbitmq-server mariadb-server)
 MADE_PACKAGES=/var/lib/compute-stack/packages
+MADE_USERS=/var/lib/compute-stack/users
 POLICY=/usr/sbin/policy-rc.d
 
 wanted_packages() {
@@ -26,7 +27,7 @@ missing_packages() {
 
 install_packages() {
     command -v dpkg-query >/dev/null || { note 'this is not Debian; install the equivalents of:'; wanted_packages; return 1; }
-    local missing epmd before resolved=() package
+    local missing epmd before users resolved=() package
     missing=$(missing_packages)
     epmd=$(command -v epmd || true)
     if [ -z "$missing" ]; then
@@ -41,9 +42,10 @@ install_packages() {
         resolved+=("$(resolve_package "$package")") || { note "apt knows no package $package"; return 1; }
     done
     before=$(installed_packages)
+    users=$(user_names)
     no_services_of_packages
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${resolved[@]}"
-    remember_packages "$before"
+    remember_packages "$before" "$users"
     stop_services_of_packages $missing
     # Erlang comes along with RabbitMQ, and its name server listens on every interface.
     [ ! -d /run/systemd/system ] || [ -n "$epmd" ] || ! command -v epmd >/dev/null ||
@@ -95,15 +97,20 @@ installed_packages() {
     dpkg-query -W -f '${db:Status-Status}\t${Package}\n' | sed -n 's/^installed\t//p' | sort
 }
 
-# remember_packages BEFORE: note which packages came with a stack, so that "down --packages" can remove them.
+user_names() { cut -d : -f 1 /etc/passwd | sort; }
+
+# remember_packages PACKAGES USERS: note which packages and users came with a stack; the arguments are those before it.
 remember_packages() {
     mkdir -p "$(dirname "$MADE_PACKAGES")"
     { cat "$MADE_PACKAGES" 2>/dev/null || true; comm -13 <(echo "$1") <(installed_packages); } | sort -u >"$MADE_PACKAGES.new"
     mv "$MADE_PACKAGES.new" "$MADE_PACKAGES"
+    comm -13 <(echo "$2") <(user_names) >>"$MADE_USERS"
 }
 
 # Those that came with a stack and are still there.
 made_packages() { comm -12 <(sort "$MADE_PACKAGES" 2>/dev/null) <(installed_packages); }
+
+made_users() { comm -12 <(sort -u "$MADE_USERS" 2>/dev/null) <(user_names); }
 
 # Remove the packages that came with a stack, unless others have come to need them.
 remove_packages() {

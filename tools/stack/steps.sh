@@ -42,8 +42,12 @@ step() {
     kill "$progress"
     wait "$progress" 2>/dev/null
     set -e
-    [ ! -t 2 ] || printf '\r\033[K  %-14s ' "$name" >&2
     seconds=$(since "$begin")
+    if [ -t 2 ]; then
+        printf '\r\033[K  %-14s ' "$name" >&2
+    elif [ "${seconds%.*}" -ge 20 ]; then
+        printf '\n  %-14s ' "$name" >&2
+    fi
     said=$(cat "$SAID")
     if [ -n "$INTERRUPTED" ]; then
         printf 'interrupted after %s s\n\nRun the same command again; it continues.\n' "$seconds"
@@ -90,11 +94,13 @@ show_progress() {
     while sleep 1 >/dev/null 2>&1; do
         seconds=$((seconds + 1))
         [ -t 2 ] || [ $((seconds % 20)) = 0 ] || continue
-        last=$(tail -n 1 "$log" 2>/dev/null | tr -d '\r' | cut -c 1-90)
+        last=$(tail -n 1 "$log" 2>/dev/null | tr '\r' '\n' | tail -n 1)
+        last=${last//[^[:print:]]/}
+        last=${last:0:90}
         if [ -t 2 ]; then
             printf '\r\033[K  %-14s %6s s  %s' "$name" "$seconds" "$last" >&2
         else
-            printf '... %s, %s s: %s\n' "$name" "$seconds" "$last" >&2
+            printf '\n  ... %s s  %s' "$seconds" "$last" >&2
         fi
     done
 }

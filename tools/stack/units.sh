@@ -57,7 +57,7 @@ Before=$(unit_names | xargs)
 
 [Service]
 # Numbers of processes from before a reboot say nothing any more.
-ExecStartPre=/bin/sh -c 'rm -f -- "\$0"/*.pid "\$0"/control' "$(unit_text "$STACK_DIR/run")"
+ExecStartPre=/bin/sh -c 'rm -f -- "\$\$0"/*.pid "\$\$0"/control' "$(unit_text "$STACK_DIR/run")"
 ExecStart="$(unit_text "$(venv)/bin/python")" "$UNITS_TOOLS/supervise" --dir "$(unit_text "$STACK_DIR/run")" \
     --logs "$(unit_text "$LOGS")" run "$(unit_text "$STACK_DIR/run/programs")"
 KillMode=mixed

@@ -30,6 +30,7 @@ from compute.objects.image import ImageData
 from compute.objects.instance import Instance
 from compute.virt import download
 from compute.virt.driver import ImageStream
+from compute.virt.laps import Laps
 from compute.virt.libvirt import qemu_img
 from compute.virt.libvirt.paths import Paths
 
@@ -92,7 +93,10 @@ class ImageCache:
             with download.in_turn(self._turn(image.id), image, cancelled):
                 size = self._size_of_cached(fetch, path)
                 if size is None:
-                    size = self._fetch(fetch, path)
+                    laps = Laps()
+                    with laps.lap('fetch'):
+                        size = self._fetch(fetch, path)
+                    LOG.info('guest %s took %s', instance.uuid, laps)
                 touch(path)
             if image is instance.image:
                 download.check_fits(instance, size)

@@ -6,6 +6,7 @@ and removed in the reverse one; a definition is written anew at each start, so t
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 
@@ -16,6 +17,7 @@ from compute import exception, states
 from compute.objects.instance import Instance
 from compute.virt import hardware
 from compute.virt.driver import Guest, GuestInfo
+from compute.virt.laps import Laps
 from compute.virt.libvirt import guest as guests
 from compute.virt.libvirt import vif
 from compute.virt.libvirt.capabilities import Capabilities
@@ -26,6 +28,7 @@ from compute.virt.libvirt.paths import Paths
 from compute.virt.libvirt.xml.domain import domain_xml
 from compute.virt.libvirt.xml.spec import DomainSpec
 
+LOG = logging.getLogger(__name__)
 _POLL, _KILL_ATTEMPTS = 0.2, 3
 # Seconds between presses of the power button: each time twice as long, between these limits.
 _PRESS_AGAIN, _PRESS_AGAIN_MOST = 2.0, 10.0
@@ -50,13 +53,19 @@ class Lifecycle:
         plan = hardware.plan(instance)
         vif.check_plugged(guest.nics)
         self.destroy(instance)
+        laps = Laps()
         try:
-            self._disks.create(guest)
-            self._define(guest, plan)
-            self._domain(instance).start()
+            with laps.lap('convert'):
+                self._disks.create(guest)
+            with laps.lap('define'):
+                self._define(guest, plan)
+            with laps.lap('start'):
+                self._domain(instance).start()
         except Exception as error:
             self._undo(instance, error)
             raise _spawn_error(error) from error
+        finally:
+            LOG.info('guest %s took %s', instance.uuid, laps)
 
     def _undo(self, instance: Instance, error: Exception) -> None:
         try:
