@@ -2,8 +2,8 @@
 
 systemd-nspawn starts it on an overlay: below is this machine's root, read-only, above a file system in memory that is
 gone afterwards. What this machine would start at its boot is masked. It has a network of its own with nothing but a
-loopback interface, so ports of other tests are not in its way. The checkout and the Python environment of the tests appear
-below /opt, wherever they are here: units could not read them below /root, /tmp or a home that is closed.
+loopback interface, so ports of other tests are not in its way. The checkout and the Python environment of the tests
+appear below /opt, wherever they are here: units could not read them below /root, /tmp or a home that is closed.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Booted:
         subprocess.run(['ip', '-n', self.namespace, 'link', 'set', 'lo', 'up'], check=True)
 
     def _make_environment(self) -> None:
-        """Make an environment of the tests' packages whose programs name it, not the one that they were installed into."""
+        """Make an environment of the tests' packages whose programs name it and not this machine's."""
         target, ours = self.root / PROGRAMS[1:], pathlib.Path(sys.prefix)
         (target / 'bin').mkdir(parents=True)
         shutil.copy(ours / 'pyvenv.cfg', target)

@@ -1,10 +1,7 @@
 """A libvirtd for tests: the one that runs on this machine, or else one that is started and stopped again.
 
 It can be restarted (only where it was started here), to see that a driver survives that.
-
-Some sandboxes have a /dev/kvm that the CPU does not stand behind. libvirtd then finds that KVM is there when it asks
-QEMU and is not when it looks itself, and asks QEMU anew at every call, four seconds each. There it is started with that
-device hidden from it.
+/dev/kvm becomes what udev makes it first (tests/real/kvm_device.py).
 """
 
 from __future__ import annotations
@@ -19,7 +16,7 @@ from collections.abc import Iterator
 import libvirt
 import pytest
 
-from compute.virt.libvirt.capabilities import cpu_virtualises
+from tests.real.kvm_device import open_kvm_device
 from tests.waiting import wait_until
 
 URI = 'qemu:///system'
@@ -51,19 +48,8 @@ class Daemons:
 
     def _spawn(self, name: str) -> subprocess.Popen[bytes]:
         with (self.logs / f'{name}.log').open('ab') as log:
-            return subprocess.Popen([*self._hide_kvm(), f'/usr/sbin/{name}'], stdin=subprocess.DEVNULL, stdout=log,
+            return subprocess.Popen([f'/usr/sbin/{name}'], stdin=subprocess.DEVNULL, stdout=log,
                                     stderr=log, start_new_session=True)
-
-    def _hide_kvm(self) -> list[str]:
-        if cpu_virtualises() or not os.path.exists('/dev/kvm'):
-            return []
-        nothing = self.logs / 'no-kvm'
-        nothing.touch(mode=0o600)
-        # What is mounted on a device cannot be moved into the private /dev that libvirt gives to each QEMU.
-        settings = self.logs / 'qemu.conf'
-        settings.write_text('namespaces = []\n')
-        return ['unshare', '--mount', 'sh', '-c',
-                f'mount --bind {nothing} /dev/kvm && mount --bind {settings} /etc/libvirt/qemu.conf && exec "$0"']
 
     def stop_libvirtd(self) -> None:
         """Stop libvirtd; guests and virtlogd go on."""
@@ -115,6 +101,7 @@ def libvirtd() -> Iterator[Daemons]:
     if os.geteuid() != 0 or shutil.which('libvirtd', path='/usr/sbin:/usr/bin') is None:
         pytest.skip('needs root and libvirtd')
     libvirt.registerErrorHandler(lambda *_: None, None)
+    open_kvm_device()
     daemons = Daemons()
     if not answers():
         daemons.start()

@@ -217,7 +217,7 @@ def main() -> int:
     parser.add_argument('folder', type=pathlib.Path)
     parser.add_argument('--hosts', type=int, default=1, help='how many hosts there are')
     parser.add_argument('--image', type=pathlib.Path, help='a real guest (qcow2); without it guests are fake')
-    parser.add_argument('--command', default='tools/stack.sh', help='how this stack\'s script is called, for what is printed')
+    parser.add_argument('--command', default='tools/stack.sh', help='how stack.sh is called for this stack')
     options = parser.parse_args()
     bootstrap = Bootstrap(options.folder, options.image, options.hosts)
     apis = f"see '{options.command} status' and the log of that daemon"

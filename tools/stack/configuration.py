@@ -258,13 +258,14 @@ def clouds(stack: Stack) -> str:
 
 def openrc(stack: Stack, user: str, programs_folder: str) -> str:
     """Return the file to source in a shell before calling ``openstack``."""
-    return (f'# . {shlex.quote(str(stack.folder))}/{"openrc" if user == "demo" else "admin-openrc"}\n'
+    name, programs = 'openrc' if user == 'demo' else 'admin-openrc', shlex.quote(programs_folder)
+    return (f'# . {shlex.quote(str(stack.folder))}/{name}\n'
             # What another cloud has set would mix with this one's.
             'for name in $(env | sed -n "s/^\\(OS_[A-Za-z0-9_]*\\)=.*/\\1/p"); do unset "$name"; done; unset name\n'
             f'export COMPUTE_CONFIG={shlex.quote(str(stack.folder / "etc" / "manage.conf"))}\n'
             f'export OS_CLIENT_CONFIG_FILE={shlex.quote(str(stack.folder / "clouds.yaml"))}\n'
             f'export OS_CLOUD={user}\n'
-            f'case :$PATH: in *:{shlex.quote(programs_folder)}:*) ;; *) export PATH={shlex.quote(programs_folder)}:$PATH ;; esac\n')
+            f'case :$PATH: in *:{programs}:*) ;; *) export PATH={programs}:$PATH ;; esac\n')
 
 
 def write(path: pathlib.Path, text: str) -> bool:

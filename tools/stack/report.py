@@ -20,7 +20,8 @@ def step(folder: pathlib.Path, name: str, function: Callable[[], str], remedy: s
     try:
         said = function()
     except KeyboardInterrupt:
-        print(f'interrupted after {time.monotonic() - begin:.1f} s\n\nRun the same command again; it continues.', flush=True)
+        print(f'interrupted after {time.monotonic() - begin:.1f} s\n\nRun the same command again; it continues.',
+              flush=True)
         sys.exit(130)
     except Exception as error:
         log = folder / 'logs' / f'stack-{name}.log'

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import libvirt
 
-from compute.virt.libvirt.capabilities import cpu_virtualises
 from tests.functional.standalone import wait_for
 from tests.waiting import comes_true
 
@@ -53,7 +52,7 @@ class PrivateLibvirtd:
             (self.folder / name).mkdir(parents=True)
         (self.folder / 'etc/libvirt/qemu.conf').write_text(_QEMU_CONF.format(*_PORTS))
         (self.folder / 'libvirtd.conf').write_text(f'unix_sock_dir = "{self.folder}/socket"\nauth_unix_rw = "none"\n')
-        (self.folder / 'no-kvm').touch(mode=0o600)
+        open_kvm_device()
         subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={_SIZE},mode=755', 'test-kvm', str(self.instances)],
                        check=True)
 
@@ -69,8 +68,6 @@ class PrivateLibvirtd:
         lines = ['set -e', 'mount --make-rprivate /']
         lines += [f'mkdir -p /{name}; mount --bind {self.folder}/{name} /{name}' for name in _KEPT]
         lines += [f'[ ! -d /run/dbus ] || mount --bind {self.folder}/nothing /run/dbus']
-        if not cpu_virtualises() and os.path.exists('/dev/kvm'):  # see tests/real/libvirtd.py
-            lines += [f'mount --bind {self.folder}/no-kvm /dev/kvm']
         lines += [f'exec /usr/sbin/libvirtd --config {self.folder}/libvirtd.conf --pid-file {self.folder}/pid']
         with (self.folder / 'output').open('ab') as output:
             self._process = subprocess.Popen(['unshare', '--mount', 'sh', '-c', '\n'.join(lines)], stdout=output,

@@ -97,6 +97,20 @@ def test_daemons_get_what_units_give_them(tmp_path: pathlib.Path) -> None:
         assert ' GLIBC_TUNABLES=glibc.malloc.arena_max=1' in given and ' PYTHONFAULTHANDLER=1' in given
 
 
+@pytest.mark.parametrize(('name', 'cloud'), [('openrc', 'demo'), ('admin-openrc', 'admin')])
+def test_openrc_drops_what_another_cloud_has_set(tmp_path: pathlib.Path, name: str, cloud: str) -> None:
+    folder = tmp_path / 'with a blank'
+    configure(folder, 'standalone', 'fake', 1)
+    other = {'PATH': '/usr/bin:/bin', 'OS_PASSWORD': 'two words', 'OS_AUTH_URL': 'http://other', 'OS_CLOUD': 'other'}
+    done = subprocess.run(['sh', '-eu', '-c', f'. "{folder}/{name}"; env'], capture_output=True, text=True, check=True,
+                          env=other)
+    seen = dict(line.split('=', 1) for line in done.stdout.splitlines() if '=' in line)
+    assert {key: value for key, value in seen.items() if key.startswith(('OS_', 'COMPUTE_'))} == {
+        'OS_CLOUD': cloud, 'OS_CLIENT_CONFIG_FILE': f'{folder}/clouds.yaml',
+        'COMPUTE_CONFIG': f'{folder}/etc/manage.conf'}
+    assert seen['PATH'] == '/venv/bin:/usr/bin:/bin'
+
+
 def test_passwords_differ_between_stacks_and_users(tmp_path: pathlib.Path) -> None:
     found = set()
     for name in ('one', 'two'):

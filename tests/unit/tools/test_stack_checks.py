@@ -1,7 +1,8 @@
-"""tools/stack.sh before it changes anything: a stranger's folder, taken ports, room on disk, who runs it; and Ctrl-C."""
+"""tools/stack.sh before it changes anything: a stranger's folder, taken ports, room on disk, its user; and Ctrl-C."""
 
 from __future__ import annotations
 
+import grp
 import os
 import pathlib
 import pty
@@ -9,11 +10,14 @@ import re
 import shlex
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
+
+from tests.real.kvm_device import open_kvm_device
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 STACK = ROOT / 'tools' / 'stack.sh'
@@ -64,7 +68,8 @@ def test_a_port_on_an_address_that_the_stack_does_not_use_is_free(tmp_path: path
 
 
 @pytest.mark.parametrize(('mode', 'more'), [('standalone', 0), ('cluster', 8)])
-def test_the_ports_that_are_looked_at_are_those_of_the_configuration(tmp_path: pathlib.Path, mode: str, more: int) -> None:
+def test_the_ports_that_are_looked_at_are_those_of_the_configuration(tmp_path: pathlib.Path, mode: str,
+                                                                     more: int) -> None:
     lines = dict(line.split() for line in shell(tmp_path, 'PORT_BASE=21000; wanted_ports', mode=mode).splitlines())
     subprocess.run([sys.executable, str(PARTS / 'configuration.py'), str(tmp_path / 'made'), '--mode', mode, '--driver',
                     'fake', '--port-base', '21000', '--programs', '/bin'], check=True, capture_output=True)
@@ -105,7 +110,8 @@ def test_too_little_room_is_said_at_once_with_what_it_is_for(tmp_path: pathlib.P
     finally:
         subprocess.run(['umount', str(tmp_path)], check=True)
     assert status == 1
-    assert re.search(rf'{re.escape(str(tmp_path))} has \d+ MB free and needs 200 MB \(databases, logs and guests 200\)', text)
+    needed = r'has \d+ MB free and needs 200 MB \(databases, logs and guests 200\)'
+    assert re.search(f'{re.escape(str(tmp_path))} {needed}', text)
     assert 'pip' not in text
 
 
@@ -152,3 +158,28 @@ def test_ctrl_c_is_no_failure_and_says_that_it_continues(tmp_path: pathlib.Path)
     assert process.returncode == 130
     assert 'interrupted after' in text and 'Run the same command again; it continues.' in text
     assert 'FAILED' not in text and 'not here' not in text
+
+
+@root_only
+def test_the_kvm_device_gets_what_udev_gives_it_and_gets_back_what_it_had(tmp_path: pathlib.Path) -> None:
+    device = tmp_path / 'kvm'
+    os.mknod(device, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    (tmp_path / 'run').mkdir()
+    said = shell(tmp_path, 'getent() { echo kvm:x:4242:; }; chown() { echo "chown $*"; }; KVM=$STACK_DIR/kvm; '
+                 'open_kvm_device; stat -c %a "$KVM"; open_kvm_device; close_kvm_device; '
+                 'stat -c %a "$KVM"').splitlines()
+    assert [line for line in said if line.startswith('chown')][:1] == [f'chown root:kvm {device}']
+    assert [line for line in said if line.isdigit()] == ['660', '600']
+    assert said[-2] == f'chown root:root {device}'
+
+
+@root_only
+def test_fixtures_open_the_kvm_device_in_the_same_way(tmp_path: pathlib.Path) -> None:
+    group, device = grp.getgrgid(0).gr_name, tmp_path / 'kvm'
+    device.touch(mode=0o600)
+    assert open_kvm_device(str(device), group) is True
+    assert stat.S_IMODE(device.stat().st_mode) == 0o660
+    assert open_kvm_device(str(device), group) is False
+    device.chmod(0o666)
+    assert open_kvm_device(str(device), group) is False
+    assert open_kvm_device(str(tmp_path / 'none'), group) is False
