@@ -42,11 +42,15 @@ start_private() {
 start_broker() { start_private RabbitMQ rabbitmq "$(setting broker_port)" broker; }
 
 start_database() {
-    local data=$STACK_DIR/data/mariadb
+    local data=$STACK_DIR/data/mariadb way
     if [ ! -d "$data/mysql" ]; then
         rm -rf "$data"
-        mariadb-install-db --no-defaults --datadir="$data" --user="$(id -un)" --skip-test-db \
+        mkdir -p "$data"
+        way=$(mktemp -d)    # mariadb-install-db takes a path with a blank for several
+        ln -s "$data" "$way/data"
+        mariadb-install-db --no-defaults --datadir="$way/data" --user="$(id -un)" --skip-test-db \
             --auth-root-authentication-method=socket
+        rm -r "$way"
     fi
     start_private MariaDB mariadb "$(setting database_port)" database
 }

@@ -1,4 +1,4 @@
-"""doc/systemd.rst: the commands of its guide are sound shell, and name files, options, stores and units that there are."""
+"""doc/systemd.rst: the commands of its guide are sound shell and name options, stores and units that there are."""
 
 from __future__ import annotations
 
