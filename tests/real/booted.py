@@ -108,16 +108,19 @@ class Booted:
     def _base() -> list[str]:
         return [] if sys.base_prefix == '/usr' else [sys.base_prefix]
 
+    def binds(self) -> list[str]:
+        """Return the options of systemd-nspawn for what of this machine is seen there."""
+        return [*(f'--bind-ro={_quoted(path)}' for path in self._base()),
+                f'--bind-ro={_quoted(str(ROOT))}:{SOURCE}', f'--bind-ro={_quoted(sys.prefix)}/lib:{PROGRAMS}/lib']
+
     def start(self) -> None:
         """Boot it and return when systemd is done."""
-        binds = [f'--bind-ro={_quoted(path)}' for path in self._base()]
-        binds += [f'--bind-ro={_quoted(str(ROOT))}:{SOURCE}', f'--bind-ro={_quoted(sys.prefix)}/lib:{PROGRAMS}/lib']
         keep = [] if os.path.isdir('/run/systemd/system') else ['--keep-unit']
         with (self.folder / 'console').open('ab') as console:
             self._process = subprocess.Popen(
                 ['systemd-nspawn', '--register=no', *keep, '--quiet', f'--directory={self.root}', '--boot',
                  '--console=pipe', f'--network-namespace-path=/run/netns/{self.namespace}',
-                 f'--machine={self.namespace}', '--capability=all', *binds],
+                 f'--machine={self.namespace}', '--capability=all', *self.binds()],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True)
         # nspawn closes the kernel's settings, of which those of the network are this machine's own.
         self.until('there is no first process', lambda: self.pid, 10)

@@ -20,6 +20,7 @@ from pathlib import Path
 import libvirt
 
 from tests.functional.standalone import wait_for
+from tests.real.kvm_device import open_kvm_device
 from tests.waiting import comes_true
 
 _KEPT = ('run/libvirt', 'etc/libvirt', 'var/lib/libvirt', 'var/cache/libvirt', 'var/log/libvirt')
