@@ -39,7 +39,7 @@ step() {
     set +e
     run_apart "$function" >"$log" 2>&1 </dev/null
     status=$?
-    kill "$progress"
+    kill "$progress" 2>/dev/null
     wait "$progress" 2>/dev/null
     set -e
     seconds=$(since "$begin")
