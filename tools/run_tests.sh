@@ -17,7 +17,7 @@ for part in steps settings checks packages services units cloud down; do
     . "$PARTS/$part.sh"
 done
 . "$ROOT/tools/tests/services.sh"
-uses_units() { return 1; }    # also on a machine with systemd: the services of a run are its own processes
+STACK_UNITS=no    # also on a machine with systemd: the services of a run are its own processes
 MODE=cluster DRIVER=libvirt PORT_BASE=${TEST_PORT_BASE:-23000}    # of the services of the real tier
 
 usage() {

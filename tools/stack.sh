@@ -50,6 +50,8 @@ Environment:
   STACK_VENV       use this Python environment instead of making one; later
                    commands of the same stack remember it
   STACK_IMAGE      a guest image to use instead of building one; the same
+  STACK_UNITS      no: the daemons of a cluster are processes also where systemd
+                   runs the machine; the same
   STACK_PYTHON     Python to make it with (default: /usr/bin/python3 or python3,
                    the first that is at least 3.11)
 END

@@ -21,7 +21,7 @@ class Stack:
 
     def __init__(self, folder: pathlib.Path, port_base: int, own_environment: bool = False) -> None:
         self.folder, self._port_base = folder, port_base
-        self.environment = {**os.environ, 'STACK_DIR': str(folder), 'HOME': str(folder.parent)}
+        self.environment = {**os.environ, 'STACK_DIR': str(folder), 'STACK_UNITS': 'no', 'HOME': str(folder.parent)}
         if not own_environment:
             self.environment['STACK_VENV'] = str(pathlib.Path(sys.executable).parent.parent)
         if image := os.environ.get('COMPUTE_TEST_GUEST_IMAGE'):
@@ -42,6 +42,10 @@ class Stack:
     def status(self) -> str:
         """Return what ``stack.sh status`` prints; it fails when something is not up."""
         return self._run('status', seconds=300)
+
+    def manage(self, *words: str) -> str:
+        """Return what ``stack.sh manage`` prints."""
+        return self._run('manage', *words, seconds=300)
 
     def _run(self, *words: str, seconds: float) -> str:
         done = subprocess.run([str(STACK), *words], capture_output=True, text=True, timeout=seconds, check=False,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -79,6 +80,8 @@ def test_a_first_server_boots_standalone_and_everything_goes_again(real: None, f
     try:
         told = stack.up()
         assert 'first is ACTIVE' in told and 'Linux' in told
+        assert re.search(r'\(fetch .* s, convert .* s, define .* s, start .* s\)', told), told
+        assert f'STACK_DIR={folder} ' in told
         files, rows, running = files_of(folder), stack.rows(), processes(f'{folder}/')
         assert {mode for mode, _ in files.values()} == {0o600}
         again = stack.again()
@@ -86,6 +89,7 @@ def test_a_first_server_boots_standalone_and_everything_goes_again(real: None, f
         assert [line for line in steps if 'already' not in line and not line.startswith('  login')] == []
         assert (files_of(folder), stack.rows(), sorted(processes(f'{folder}/'))) == (files, rows, sorted(running))
         assert 'compute-standalone' in stack.status()
+        assert 'stage' in stack.manage('operations')
         everyday(stack)
         stack.openstack('server delete first')
         stack.vanishes('first')
@@ -147,5 +151,5 @@ def test_a_wrong_command_line_is_refused(words: list[str], folder: pathlib.Path)
 
 def test_help_names_every_option() -> None:
     text = output(str(ROOT / 'tools' / 'stack.sh'), '--help')
-    for word in ('--cluster', '--fake', '--hosts', 'status', 'logs', 'down', 'STACK_DIR'):
+    for word in ('--cluster', '--fake', '--hosts', 'status', 'logs', 'manage', 'down', '--packages', 'STACK_DIR'):
         assert word in text

@@ -10,4 +10,5 @@ trap '"$ROOT/tools/stack.sh" down' EXIT
 
 "$ROOT/tools/stack.sh" --cluster --fake --hosts "$HOSTS" --port-base "${BENCH_PORT_BASE:-24000}"
 echo
-"${STACK_VENV:-$STACK_DIR/venv}/bin/python" "$ROOT/tools/bench" stack --stack "$STACK_DIR" "$@"
+PROGRAMS=$(. "$STACK_DIR/openrc" && dirname "$(command -v compute-manage)")
+"$PROGRAMS/python" "$ROOT/tools/bench" stack --stack "$STACK_DIR" "$@"

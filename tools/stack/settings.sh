@@ -47,15 +47,15 @@ refuse() {
 save_options() {
     mkdir -p "$STACK_DIR/run"
     touch "$STACK_DIR/$FOLDER_MARK"
-    printf 'MODE=%s DRIVER=%s HOSTS=%s PORT_BASE=%s LISTEN=%s\nGIVEN_VENV=%q GIVEN_IMAGE=%q\n' "$MODE" "$DRIVER" "$HOSTS" \
-        "$PORT_BASE" "$LISTEN" "${STACK_VENV:-}" "${STACK_IMAGE:-}" >"$STACK_DIR/run/options"
+    printf 'MODE=%s DRIVER=%s HOSTS=%s PORT_BASE=%s LISTEN=%s\nGIVEN_VENV=%q GIVEN_IMAGE=%q GIVEN_UNITS=%q\n' "$MODE" "$DRIVER" "$HOSTS" \
+        "$PORT_BASE" "$LISTEN" "${STACK_VENV:-}" "${STACK_IMAGE:-}" "${STACK_UNITS:-}" >"$STACK_DIR/run/options"
 }
 
 # What was given by the environment once is known to later commands; what is given now wins.
 read_options() {
-    local GIVEN_VENV='' GIVEN_IMAGE=''
+    local GIVEN_VENV='' GIVEN_IMAGE='' GIVEN_UNITS=''
     . "$STACK_DIR/run/options"
-    STACK_VENV=${STACK_VENV:-$GIVEN_VENV} STACK_IMAGE=${STACK_IMAGE:-$GIVEN_IMAGE}
+    STACK_VENV=${STACK_VENV:-$GIVEN_VENV} STACK_IMAGE=${STACK_IMAGE:-$GIVEN_IMAGE} STACK_UNITS=${STACK_UNITS:-$GIVEN_UNITS}
 }
 
 load_settings() {

@@ -10,7 +10,7 @@ UNIT_DAEMONS=(identity image network conductor scheduler api metadata network-ag
 
 # There is one set of units on a machine: that of the stack that came first, or of an operator who installed them without one.
 uses_units() {
-    [ "$MODE" = cluster ] && [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] || return 1
+    [ "${STACK_UNITS:-}" != no ] && [ "$MODE" = cluster ] && [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] || return 1
     if [ -d /etc/compute ]; then
         [ "$(cat $MARK 2>/dev/null)" = "$STACK_DIR" ]
     fi

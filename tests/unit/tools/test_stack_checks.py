@@ -128,6 +128,8 @@ def test_options_that_came_with_the_environment_are_remembered(tmp_path: pathlib
     said = shell(tmp_path, 'STACK_VENV="/a b"; STACK_IMAGE=/i.qcow2; save_options; STACK_VENV= STACK_IMAGE=; '
                  'load_settings; echo "$(venv)" "$(guest_image)"; STACK_VENV=/other; load_settings; venv')
     assert said.splitlines() == ['/a b /i.qcow2', '/other']
+    said = shell(tmp_path, 'STACK_UNITS=no; save_options; STACK_UNITS=; load_settings; echo "$STACK_UNITS"')
+    assert said.strip() == 'no'
 
 
 @pytest.mark.parametrize(('log', 'remedy'), [
