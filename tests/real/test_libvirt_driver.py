@@ -6,6 +6,7 @@ guest image; its place is given by COMPUTE_TEST_GUEST, else it is built.
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import libvirt
 import pytest
@@ -223,6 +225,12 @@ def wire() -> Iterator[str]:
             subprocess.run(['ip', 'link', 'del', device], check=False)
 
 
+def links() -> dict[str, Any]:
+    """Return the interfaces by name. Not from /sys, which in a container may be of another network namespace."""
+    told = subprocess.run(['ip', '-j', 'link'], capture_output=True, text=True, check=True).stdout
+    return {link['ifname']: link for link in json.loads(told)}
+
+
 def test_a_guest_on_a_tap_that_others_made_and_on_a_bridge(bed: Bed, driver: LibvirtDriver, wire: str) -> None:
     tap = Nic(port_id='p-1', network_id='n-1', mac='52:54:00:00:00:01', vif_type='tap', device=f'tap{wire}', mtu=1400)
     bridge = Nic(port_id='p-2', network_id='n-1', mac='52:54:00:00:00:02', vif_type='bridge', device=f'tax{wire}',
@@ -230,12 +238,11 @@ def test_a_guest_on_a_tap_that_others_made_and_on_a_bridge(bed: Bed, driver: Lib
     guest = Guest(instance=bed.guest().instance, nics=(tap, bridge))
     driver.spawn(guest)
     driver.reboot_hard(guest)
-    carrier = pathlib.Path(f'/sys/class/net/tap{wire}/carrier')
-    wait_for(lambda: carrier.read_text().strip() == '1')
-    assert pathlib.Path(f'/sys/class/net/br{wire}/brif/tax{wire}').exists()
+    wait_for(lambda: 'LOWER_UP' in links()[f'tap{wire}']['flags'])
+    assert links()[f'tax{wire}']['master'] == f'br{wire}'
     driver.destroy(guest.instance)
-    assert carrier.parent.exists(), 'the tap belongs to the network agent and stays'
-    assert not pathlib.Path(f'/sys/class/net/tax{wire}').exists()
+    assert f'tap{wire}' in links(), 'the tap belongs to the network agent and stays'
+    assert f'tax{wire}' not in links()
 
 
 def _has_qxl() -> bool:
