@@ -1,0 +1,59 @@
+"""Python parts of tools/stack.sh and of the installation of units, called as functions."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.machinery
+import importlib.util
+import pathlib
+import re
+import types
+from typing import Any
+
+import pytest
+
+from compute.virt.laps import Laps
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+TOOLS = ROOT / 'tools'
+SERVER = '70c97dc2-7c57-4f7a-87c2-c7530c40e8c4'
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give a function that loads a program of tools/ as a module."""
+    monkeypatch.syspath_prepend(str(TOOLS / 'stack'))
+
+    def loaded(path: str) -> types.ModuleType:
+        loader = importlib.machinery.SourceFileLoader(pathlib.Path(path).stem, str(TOOLS / path))
+        spec = importlib.util.spec_from_loader(loader.name, loader)
+        assert spec is not None
+        module = importlib.util.module_from_spec(spec)
+        loader.exec_module(module)
+        return module
+    return loaded
+
+
+def test_the_parts_of_a_boot_are_those_of_the_server_and_in_their_order(load: Any, tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'compute-worker.log').write_text(
+        f'INFO images [req-1] guest {SERVER} took fetch 0.24 s\nINFO guest other took fetch 9.00 s\n'
+        f'INFO lifecycle [req-1] guest {SERVER} took convert 0.02 s, define 0.01 s, start 0.70 s\n')
+    found = load('stack/bootstrap.py').parts_of_a_boot(tmp_path, SERVER)
+    assert found == 'fetch 0.24 s, convert 0.02 s, define 0.01 s, start 0.70 s'
+
+
+def test_laps_have_names_and_those_that_failed_count() -> None:
+    laps = Laps()
+    with laps.lap('define'):
+        pass
+    with pytest.raises(ValueError, match='no'), laps.lap('start'):
+        raise ValueError('no')
+    assert re.fullmatch(r'define \d+\.\d\d s, start \d+\.\d\d s', str(laps))
+
+
+def test_a_purge_removes_each_user_that_was_made(load: Any) -> None:
+    options = argparse.Namespace(root='/', programs='/nowhere', environment=[], profile='all')
+    users = load('install_units').Installation(options).users()
+    made = [line.split()[1] for path in (ROOT / 'etc/sysusers.d').iterdir() for line in path.read_text().splitlines()
+            if line.startswith('u ')]
+    assert sorted(users) == sorted(made) and 'compute-standalone' in users
