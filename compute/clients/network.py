@@ -7,7 +7,6 @@ that after a crash it is known which ports go with their server and which belong
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol
@@ -19,7 +18,7 @@ from compute.clients import nics
 from compute.clients.recent import Recent
 from compute.clients.session import Neighbour
 from compute.context import RequestContext
-from compute.objects.network import Network, Port, SecurityGroup
+from compute.objects.network import Network, Port, SecurityGroup, ServerPort
 from compute.objects.nic import Nic
 
 MADE = 'Made by Compute for a server'
@@ -32,7 +31,8 @@ _SOON = 5.0
 _OF_NETWORK = ('id', 'name', 'mtu')
 _OF_SUBNET = ('id', 'cidr', 'ip_version', 'gateway_ip', 'dns_nameservers', 'host_routes', 'enable_dhcp',
               'ipv6_address_mode')
-_ID_AND_HOST = ('id', 'binding:host_id', 'created_at')
+_OF_PORT = ('id', 'network_id', 'project_id', 'tenant_id', 'device_id', 'device_owner', 'description',
+            'binding:host_id', 'created_at')
 AGENT = 'compute-network-agent'
 Json = dict[str, Any]
 
@@ -72,11 +72,11 @@ class Networks(Protocol):
         """
 
     def bind_port(self, context: RequestContext | None, port_id: str, *, host: str, device_id: str,
-                  project_id: str = '', hostname: str | None = None, zone: str = '') -> Nic:
+                  project_id: str = '', hostname: str | None = None, zone: str = '', again: bool = False) -> Nic:
         """Give an existing port to a server and bind it to its host; the same again changes nothing.
 
         :raises Conflict: another server has it. :raises Forbidden: it belongs to another project.
-        :raises Retry: the host cannot bind it; the port is free again.
+        :raises Retry: the host cannot bind it; the port is free again, or with ``again`` still the server's.
         """
 
     def unbind_port(self, context: RequestContext | None, port_id: str) -> None:
@@ -85,11 +85,16 @@ class Networks(Protocol):
     def delete_port(self, context: RequestContext | None, port_id: str) -> None:
         """Delete a port. One that is gone is no error."""
 
-    def nics_of(self, context: RequestContext | None, device_id: str) -> list[Nic]:
-        """Return all ports of a server, completely filled; the oldest first, as far as whole seconds tell."""
+    def nics_of(self, device_ids: Collection[str]) -> dict[str, list[ServerPort]]:
+        """Return the ports that name these servers as their device, completely filled, with one query for many servers.
 
-    def ports_of(self, context: RequestContext | None, device_id: str, host: str | None = None) -> list[str]:
-        """Return the ids of all ports of a server, with ``host`` of those bound there, in the same order."""
+        The oldest port comes first. A server without ports has an empty list. A server whose networks changed while
+        they were read is missing. Any project may write the id of any server into its ports: ``clients.ports`` tells
+        which of them count.
+        """
+
+    def ports_of(self, device_id: str) -> list[Port]:
+        """Return the same ports of one server, in the same order, with ids, project, device, host and ``owned``."""
 
     def all_ports(self) -> list[Port]:
         """Return every port of every project, ``owned`` and ``host`` filled in; what is made meanwhile may be missing.
@@ -148,7 +153,7 @@ class RestNetworks:
     def groups_by_id(self, ids: Collection[str], soon: bool = False) -> list[SecurityGroup]:
         """Return groups by id."""
         options: dict[str, Any] = {'once': True, 'timeout': _SOON} if soon else {}
-        found = self._by_id('security-groups', None, ids, **options)
+        found = self._by_id('security-groups', ids, **options)
         return [nics.security_group_of(item) for item in found.values()]
 
     def create_port(self, context: RequestContext | None, network_id: str, *, project_id: str, device_id: str,
@@ -173,14 +178,15 @@ class RestNetworks:
         return self._nic(port, owned=True)
 
     def bind_port(self, context: RequestContext | None, port_id: str, *, host: str, device_id: str,
-                  project_id: str = '', hostname: str | None = None, zone: str = '') -> Nic:
+                  project_id: str = '', hostname: str | None = None, zone: str = '', again: bool = False) -> Nic:
         """Bind a port."""
         port = self._get('port', port_id, None)
         nics.check_free(nics.port_of(port), device_id, project_id)
         wanted = self._use(context, device_id, host, hostname, zone)
         port = self._update(context, port_id, wanted)
         if not _pluggable(port):
-            self.unbind_port(context, port_id)
+            if not again:
+                self.unbind_port(context, port_id)
             raise _binding_failed(port, host)
         return self._nic(port, owned=port.get('description') == MADE)
 
@@ -201,24 +207,22 @@ class RestNetworks:
         except exception.NotFound:
             return
 
-    def nics_of(self, context: RequestContext | None, device_id: str) -> list[Nic]:
-        """Return a server's ports."""
-        return self._nics(context, self._ports(context, device_id))
+    def nics_of(self, device_ids: Collection[str]) -> dict[str, list[ServerPort]]:
+        """Return the ports of servers."""
+        wanted = list(dict.fromkeys(device_ids))
+        ports = [port for start in range(0, len(wanted), _BATCH) for port in self._ports(wanted[start:start + _BATCH])]
+        networks = self._by_id('networks', (port['network_id'] for port in ports), fields=_OF_NETWORK)
+        subnets = self._by_id('subnets', (ip['subnet_id'] for port in ports for ip in port.get('fixed_ips') or ()),
+                              fields=_OF_SUBNET)
+        return nics.by_server(wanted, [_with_owner(port) for port in ports], networks, subnets)
 
-    def ports_of(self, context: RequestContext | None, device_id: str, host: str | None = None) -> list[str]:
-        """Return the ids of a server's ports."""
-        return [port['id'] for port in self._ports(context, device_id, fields=_ID_AND_HOST)
-                if host is None or port.get('binding:host_id') == host]
+    def ports_of(self, device_id: str) -> list[Port]:
+        """Return a server's ports."""
+        return [nics.port_of(port) for port in map(_with_owner, self._ports([device_id], fields=_OF_PORT))]
 
     def all_ports(self) -> list[Port]:
         """Return every port."""
-        for _ in range(_LISTINGS):
-            try:
-                return [dataclasses.replace(nics.port_of(port), owned=port.get('description') == MADE)
-                        for port in self._pages('ports')]
-            except exception.NotFound:
-                continue  # the last port of a page was deleted, nobody knows where the next one begins
-        raise exception.Conflict('The list of ports changes faster than it can be read', code='list_changed')
+        return [nics.port_of(_with_owner(port)) for port in self._all_ports({})]
 
     def agent_hosts(self) -> list[str]:
         """Return the hosts with a living agent of the built-in network."""
@@ -244,10 +248,18 @@ class RestNetworks:
         problems = [str(problem) for agent in agents for problem in agent.get('configurations', {}).get('problems', ())]
         return '; '.join(problems[:3])
 
-    def _ports(self, context: RequestContext | None, device_id: str, **only: Sequence[str]) -> list[Json]:
+    def _ports(self, device_ids: Sequence[str], **only: Sequence[str]) -> list[Json]:
         # Only the service user is told how a port is bound.
-        ports = self._list('ports', context, {'device_id': device_id, **only}, service=True)
+        ports = self._all_ports({'device_id': device_ids, **only})
         return sorted(ports, key=lambda port: (port.get('created_at') or '', port['id']))
+
+    def _all_ports(self, query: Json) -> list[Json]:
+        for _ in range(_LISTINGS):
+            try:
+                return list(self._pages('ports', query))
+            except exception.NotFound:
+                continue  # the last port of a page was deleted, nobody knows where the next one begins
+        raise exception.Conflict('The list of ports changes faster than it can be read', code='list_changed')
 
     def _use(self, context: RequestContext | None, device_id: str, host: str | None, hostname: str | None,
              zone: str) -> Json:
@@ -258,32 +270,23 @@ class RestNetworks:
             wanted['dns_name'] = hostname
         return wanted
 
-    def _nics(self, context: RequestContext | None, ports: list[Json]) -> list[Nic]:
-        networks = self._by_id('networks', context, (port['network_id'] for port in ports), fields=_OF_NETWORK)
-        subnets = self._by_id('subnets', context,
-                              (ip['subnet_id'] for port in ports for ip in port.get('fixed_ips') or ()),
-                              fields=_OF_SUBNET)
-        return [nics.nic_of(port, networks.get(port['network_id'], {}), subnets,
-                            owned=port.get('description') == MADE) for port in ports]
-
     def _nic(self, port: Json, *, owned: bool) -> Nic:
         """Return a port that was bound just now. Many are on the same network, which was looked at a moment ago."""
         network_id = port['network_id']
         wanted = tuple(dict.fromkeys(ip['subnet_id'] for ip in port.get('fixed_ips') or ()))
         networks = self._near.get(None, network_id, lambda: self._by_id(
-            'networks', None, [network_id], fields=_OF_NETWORK))
-        subnets = self._near.get(None, wanted, lambda: self._by_id('subnets', None, wanted, fields=_OF_SUBNET),
+            'networks', [network_id], fields=_OF_NETWORK))
+        subnets = self._near.get(None, wanted, lambda: self._by_id('subnets', wanted, fields=_OF_SUBNET),
                                  lambda found: len(found) == len(wanted))
         return nics.nic_of(port, networks.get(network_id, {}), subnets, owned=owned)
 
-    def _by_id(self, collection: str, context: RequestContext | None, ids: Iterable[str], *,
-               fields: Sequence[str] = (), **options: Any) -> dict[str, Json]:
+    def _by_id(self, collection: str, ids: Iterable[str], *, fields: Sequence[str] = (),
+               **options: Any) -> dict[str, Json]:
         wanted = list(dict.fromkeys(ids))
         only: Json = {'fields': fields} if fields else {}
         found: dict[str, Json] = {}
         for start in range(0, len(wanted), _BATCH):
-            for item in self._list(collection, context, {'id': wanted[start:start + _BATCH], **only}, service=True,
-                                   **options):
+            for item in self._pages(collection, {'id': wanted[start:start + _BATCH], **only}, **options):
                 found[item['id']] = item
         return found
 
@@ -294,15 +297,15 @@ class RestNetworks:
                                                params=query, **options)[key]
         return found
 
-    def _pages(self, collection: str) -> Iterator[Json]:
-        """Yield all of a collection, page after page. :raises NotFound: the last one of a page is gone."""
-        query: Json = {'sort_key': 'id'}
+    def _pages(self, collection: str, query: Json, **options: Any) -> Iterator[Json]:
+        """Yield all that a query finds, page after page. :raises NotFound: the last one of a page is gone."""
+        query, key = {**query, 'sort_key': 'id'}, collection.replace('-', '_')
         while True:
-            answer = self._service.json('GET', f'/{collection}', context=None, service=True, params=query)
-            yield from answer[collection]
-            if not any(link.get('rel') == 'next' for link in answer.get(f'{collection}_links') or ()):
+            answer = self._service.json('GET', f'/{collection}', context=None, service=True, params=query, **options)
+            yield from answer[key]
+            if not any(link.get('rel') == 'next' for link in answer.get(f'{key}_links') or ()):
                 return
-            query['marker'] = answer[collection][-1]['id']
+            query['marker'] = answer[key][-1]['id']
 
     def _get(self, kind: str, item_id: str, context: RequestContext | None, **only: Sequence[str]) -> Json:
         try:
@@ -323,6 +326,10 @@ class RestNetworks:
             self._extensions = frozenset(item['alias'] for item in found)
             self._extensions_until = time.monotonic() + _EXTENSIONS_AGE
         return alias in self._extensions
+
+
+def _with_owner(port: Json) -> Json:
+    return {**port, 'owned': port.get('description') == MADE}
 
 
 def _pluggable(port: Json) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from compute import exception
-from compute.objects.network import Network, Port, SecurityGroup, SecurityGroupRule
+from compute.objects.network import Network, Port, SecurityGroup, SecurityGroupRule, ServerPort
 from compute.objects.nic import FixedIp, Nic, Subnet, device_name
 
 Json = Mapping[str, Any]
@@ -30,7 +30,8 @@ def port_of(found: Json) -> Port:
                 status=found.get('status') or 'DOWN', host=found.get('binding:host_id') or '',
                 vnic_type=found.get('binding:vnic_type') or 'normal', fixed_ips=fixed_ips(found),
                 security_groups=tuple(found.get('security_groups') or ()),
-                deferred_ip=found.get('ip_allocation') == 'deferred', created_at=_time(found.get('created_at')))
+                deferred_ip=found.get('ip_allocation') == 'deferred', owned=bool(found.get('owned')),
+                created_at=_time(found.get('created_at')))
 
 
 def security_group_of(found: Json) -> SecurityGroup:
@@ -75,6 +76,20 @@ def nic_of(port: Json, network: Json, subnets: Mapping[str, Json], *, owned: boo
                subnets=tuple(subnet_of(subnet) for subnet in used),
                security_groups=tuple(port.get('security_groups') or ()), active=port.get('status') == 'ACTIVE',
                owned=owned)
+
+
+def by_server(device_ids: Sequence[str], ports: Sequence[Json], networks: Mapping[str, Json],
+              subnets: Mapping[str, Json]) -> dict[str, list[ServerPort]]:
+    """Return ports by the server that is their device. A server whose network or subnet is not there is left out."""
+    found: dict[str, list[ServerPort]] = {device_id: [] for device_id in device_ids}
+    for port in ports:
+        network = networks.get(port['network_id'])
+        if network is None or any(ip.subnet_id not in subnets for ip in fixed_ips(port)):
+            found.pop(port['device_id'], None)
+        elif port['device_id'] in found:
+            found[port['device_id']].append(ServerPort(port=port_of(port), nic=nic_of(
+                port, network, subnets, owned=bool(port.get('owned')))))
+    return found
 
 
 def check_free(port: Port, device_id: str, project_id: str) -> None:

@@ -17,6 +17,7 @@ from compute.conductor.data_migrations import DataMigrations
 from compute.conductor.delete import DeleteEndpoint
 from compute.conductor.janitor import Janitor
 from compute.conductor.ledger import ledger_probe, samples
+from compute.conductor.network_refresh import NetworkInfoEndpoint, NetworkRefresh
 from compute.conductor.reaper import Reaper
 from compute.conductor.reports import ReportsEndpoint
 from compute.control.cloud import Cloud
@@ -49,6 +50,11 @@ class ConductorDaemon:
             Periodic(DataMigrations(self._conductor).run, options.data_migration_interval, name='data-migrations',
                      immediately=False),
         ]
+        self._network_refresh = NetworkRefresh(self._conductor)
+        self._periodics.append(Periodic(self._network_refresh.run, 1.0, name='network-refresh'))
+        if options.network_refresh_interval:
+            self._periodics.append(Periodic(self._network_refresh.sweep, options.network_refresh_interval,
+                                            name='network-sweep', immediately=False))
         if options.audit_interval:
             self._periodics.append(Periodic(AuditTask(self._conductor).run, options.audit_interval, name='auditor',
                                             immediately=False))
@@ -59,7 +65,8 @@ class ConductorDaemon:
 
     def endpoints(self) -> list[Interface]:
         """Return what is served on the topic."""
-        return [BuildEndpoint(self._conductor), DeleteEndpoint(self._conductor), ReportsEndpoint(self._conductor)]
+        return [BuildEndpoint(self._conductor), DeleteEndpoint(self._conductor), ReportsEndpoint(self._conductor),
+                NetworkInfoEndpoint(self._network_refresh)]
 
     def start(self) -> None:
         """Begin to report, to sweep and to clean."""

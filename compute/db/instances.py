@@ -117,6 +117,14 @@ def of_host(connection: Connection, host: str) -> list[Instance]:
     return [from_row(row) for row in connection.execute(query)]
 
 
+def idle_on_hosts(connection: Connection, after: int, limit: int) -> list[Instance]:
+    """Return servers that are on hosts and with which no operation goes on, in the order of their ids."""
+    query = sa.select(*READ).where(
+        table.c.id > after, table.c.host.is_not(None), table.c.task_state.is_(None),
+        table.c.deleted == sa.false()).order_by(table.c.id).limit(limit)
+    return [from_row(row) for row in connection.execute(query)]
+
+
 def deleted_on_host(connection: Connection, host: str, uuids: Collection[str],
                     since: datetime.datetime) -> list[str]:
     """Return those of these servers that were on a host and were deleted after ``since``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
-from compute.objects.nic import FixedIp
+from compute.objects.nic import FixedIp, Nic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,14 @@ class Port:
     def of_server(self) -> bool:
         """Whether it is, or was, a server's."""
         return self.device_owner.startswith('compute:') and bool(self.device_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerPort:
+    """A port that names a server as its device: ``port`` as Network shows it, ``nic`` as the server has it."""
+
+    port: Port
+    nic: Nic
 
 
 @dataclass(frozen=True, kw_only=True)

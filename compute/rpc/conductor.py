@@ -40,6 +40,18 @@ class Delete(Interface):
         raise NotImplementedError
 
 
+class NetworkInfo(Interface):
+    """What servers know of their networks."""
+
+    TOPIC = 'conductor'
+    NAME = 'network_info'
+
+    @cast()
+    def refresh(self, context: Any, *, servers: tuple[str, ...]) -> None:
+        """Read the ports of these servers anew soon. A request that is lost is made up for by the periodic refresh."""
+        raise NotImplementedError
+
+
 class Reports(Interface):
     """How a host says what it does. Every call names host and incarnation; old incarnations are refused (Stale).
 

@@ -88,10 +88,10 @@ class Lifecycle(Protocol):
         :raises Stale: ``cancelled`` was set while the guest had not obeyed; it is left as it is.
         """
 
-    def reboot_soft(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> bool:
-        """Ask the guest to shut down and start it again. Return False when it did not obey within ``timeout``.
+    def reboot_soft(self, guest: Guest, timeout: float, cancelled: threading.Event | None = None) -> bool:
+        """Ask the guest to shut down, define it anew and start it. Return False when it did not obey in ``timeout``.
 
-        :raises Stale: as for ``power_off``.
+        What is known to keep it from starting is raised before it is asked. :raises Stale: as for ``power_off``.
         """
 
     def reboot_hard(self, guest: Guest) -> None:

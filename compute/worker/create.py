@@ -12,16 +12,16 @@ from compute.clients import ports
 from compute.clients.group_names import GroupNames
 from compute.clients.image import Images
 from compute.clients.network import Networks
+from compute.objects.network import Port
 from compute.objects.nic import Nic, NicRequest
 from compute.objects.operation import InstanceUpdate
 from compute.objects.value import decode
 from compute.virt.driver import Driver
-from compute.worker.events import EventBook
+from compute.worker.events import PLUGGED, EventBook
 from compute.worker.guest import guest_of
 from compute.worker.job import Job
 
 LOG = logging.getLogger(__name__)
-PLUGGED = 'network-vif-plugged'
 # Two beats of an agent: what it takes to be heard again after an outage.
 _AGENT_PATIENCE = 20.0
 
@@ -70,7 +70,7 @@ class Create:
         self._release(job)
 
     def _release(self, job: Job) -> None:
-        ports.release(self._networks, job.instance.uuid, keep=ports.brought(job.instance, job.args),
+        ports.release(self._networks, job.instance, keep=ports.brought(job.instance, job.args),
                       host=self._host if job.lost else None)
 
     def after_failure(self, job: Job) -> InstanceUpdate | None:
@@ -100,24 +100,25 @@ class Create:
             return
         job.sure()
         have = {nic.port_id for nic in nics}
-        for nic in self._networks.nics_of(None, job.instance.uuid):
-            if nic.owned and nic.port_id not in have:
-                LOG.warning('port %s of server %s is deleted: it was made by a request that was given up', nic.port_id,
+        for port in self._networks.ports_of(job.instance.uuid):
+            if port.owned and port.id not in have and ports.counts(port, job.instance):
+                LOG.warning('port %s of server %s is deleted: it was made by a request that was given up', port.id,
                             job.instance.uuid)
-                self._networks.delete_port(None, nic.port_id)
+                self._networks.delete_port(None, port.id)
 
     @staticmethod
     def _comes_again(job: Job) -> bool:
         """Tell whether there were attempts before this one, which may have made ports."""
         return job.recovering or bool(job.work.operation.attempt)
 
-    def _left_over(self, job: Job, wanted: tuple[NicRequest, ...]) -> list[Nic]:
+    def _left_over(self, job: Job, wanted: tuple[NicRequest, ...]) -> list[Port]:
         if not self._comes_again(job):
             return []
         given = {request.port_id for request in wanted}
-        return [nic for nic in self._networks.nics_of(None, job.instance.uuid) if nic.port_id not in given]
+        return [port for port in self._networks.ports_of(job.instance.uuid)
+                if port.id not in given and ports.counts(port, job.instance)]
 
-    def _bind_patiently(self, job: Job, request: NicRequest, left: list[Nic]) -> Nic:
+    def _bind_patiently(self, job: Job, request: NicRequest, left: list[Port]) -> Nic:
         """Bind, again for a while: after an outage of the broker this host's agent is heard only with its next beat."""
         end = time.monotonic() + min(_AGENT_PATIENCE, self._options.patience)
         while True:
@@ -129,17 +130,17 @@ class Create:
             job.cancelled.wait(1)
             job.check()
 
-    def _bind(self, job: Job, request: NicRequest, left: list[Nic]) -> Nic:
+    def _bind(self, job: Job, request: NicRequest, left: list[Port]) -> Nic:
         instance = job.instance
-        again = next((nic for nic in left if nic.network_id == request.network_id), None)
+        again = next((port for port in left if port.network_id == request.network_id), None)
         where = {'host': self._host, 'device_id': instance.uuid, 'project_id': instance.project_id,
                  'zone': self._options.availability_zone, 'hostname': instance.hostname}
         job.sure()
         if again is not None:
             try:
-                nic = self._networks.bind_port(None, again.port_id, **where)
+                nic = self._networks.bind_port(None, again.id, **where)
             except exception.NotFound:
-                LOG.info('port %s of an attempt before is gone: whoever made it gave it back', again.port_id)
+                LOG.info('port %s of an attempt before is gone: whoever made it gave it back', again.id)
                 left.remove(again)
                 return self._bind(job, request, left)
             left.remove(again)

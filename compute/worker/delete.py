@@ -26,7 +26,7 @@ class Delete:
         self._driver.destroy(job.instance)
         job.stage('releasing')
         job.sure()
-        ports.release(self._networks, job.instance.uuid, keep=ports.brought(job.instance, job.args))
+        ports.release(self._networks, job.instance, keep=ports.brought(job.instance, job.args))
         return InstanceUpdate()
 
     def undo(self, job: Job) -> None:

@@ -15,6 +15,8 @@ from compute import exception
 from compute.objects.events import ExternalEvent
 from compute.rpc.worker import Events
 
+PLUGGED = 'network-vif-plugged'
+
 
 class Expected:
     """Events of one name that must come for one server, each with its tag. ``need`` may follow what causes them."""

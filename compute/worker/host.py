@@ -31,6 +31,7 @@ from compute.worker.delete import Delete
 from compute.worker.events import EventBook, EventsEndpoint
 from compute.worker.inspection import InspectionEndpoint
 from compute.worker.job import Moment
+from compute.worker.nics import Nics
 from compute.worker.periodic.image_cache import ImageCacheTask
 from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.reboot import Reboot
@@ -56,15 +57,15 @@ class HostWorker:
         self._fatal = fatal
         self._stopped = threading.Event()
         self._replaced = False
-        names = GroupNames(networks).of
+        nics, names = Nics(conf, host, networks, self.events), GroupNames(networks).of
         handlers: dict[str, Any] = {
             'create': Create(conf, host, driver, images, networks, self.events),
-            'delete': Delete(driver, networks), 'start': Start(conf, driver, names), 'stop': Stop(conf, driver),
-            'reboot': Reboot(conf, driver, names)}
+            'delete': Delete(driver, networks), 'start': Start(conf, driver, nics, names), 'stop': Stop(conf, driver),
+            'reboot': Reboot(conf, driver, nics, names)}
         self.runner = Runner(self.reporter, handlers, options.max_concurrent_builds, options.max_concurrent_actions,
                              options.patience)
         self.power_sync = PowerSync(self.reporter, driver, self.runner)
-        self._recovery = Recovery(conf, driver, self.runner, self.power_sync, names)
+        self._recovery = Recovery(conf, driver, networks, self.runner, self.power_sync, names)
         self.watch = Health(self._probes(rpc), conf.health.interval)
         self._unwatch: Callable[[], Any] = bool
         self._periodics = [

@@ -7,6 +7,7 @@ from typing import Any
 
 from compute import exception, states
 from compute.objects.instance import Instance
+from compute.objects.nic import Nic
 from compute.objects.operation import InstanceUpdate
 from compute.virt.driver import Driver
 from compute.worker.guest import GroupNames, unnamed
@@ -15,6 +16,11 @@ from compute.worker.job import Job
 LONGEST_SHUTDOWN = 480.0
 """Seconds that an image may ask for, less than the deadline: who waits keeps one of the host's threads from others."""
 _VM_STATES = {states.RUNNING: states.ACTIVE, states.SHUTDOWN: states.STOPPED, states.CRASHED: states.STOPPED}
+
+
+def changed(instance: Instance, nics: tuple[Nic, ...]) -> tuple[Nic, ...] | None:
+    """Return the NICs of a server if they are others than the ledger knows, else None."""
+    return nics if nics != instance.nics else None
 
 
 class PowerHandler:

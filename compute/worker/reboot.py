@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from compute import states
+from compute.objects.nic import Nic
 from compute.objects.operation import InstanceUpdate
-from compute.worker.guest import guest_of
+from compute.virt.driver import Driver, Guest
+from compute.worker.guest import GroupNames, guest_of, unnamed
 from compute.worker.job import Job
-from compute.worker.power import PowerHandler
+from compute.worker.nics import Nics
+from compute.worker.power import PowerHandler, changed
 
 
 class Reboot(PowerHandler):
     """The ``reboot`` of one host."""
+
+    def __init__(self, conf: Any, driver: Driver, nics: Nics, group_names: GroupNames = unnamed) -> None:
+        super().__init__(conf, driver)
+        self._nics, self._group_names = nics, group_names
 
     def first(self, job: Job) -> str:
         """Return the stage it begins with."""
@@ -18,16 +27,24 @@ class Reboot(PowerHandler):
 
     def run(self, job: Job) -> InstanceUpdate:
         """Reboot as asked; a soft reboot becomes a hard one rather than fail."""
-        if job.args.get('type') != 'SOFT' or job.recovering or not self._softly(job):
+        nics = self._softly(job) if job.args.get('type') == 'SOFT' and not job.recovering else None
+        if nics is None:
             job.stage('rebooting_hard')
+            nics = self._nics.current(job)
             job.stage('reboot_started_hard')
             job.sure()
-            self._driver.reboot_hard(guest_of(self._options, job.instance, job.instance.nics, self._group_names,
-                                              files=job.work.files))
-        return InstanceUpdate(vm_state=states.ACTIVE, power_state=states.RUNNING, clear_fault=True)
+            self._driver.reboot_hard(self._guest(job, nics))
+        return InstanceUpdate(vm_state=states.ACTIVE, power_state=states.RUNNING, clear_fault=True,
+                              nics=changed(job.instance, nics))
 
-    def _softly(self, job: Job) -> bool:
+    def _softly(self, job: Job) -> tuple[Nic, ...] | None:
+        """Return the NICs with which the guest started again; None when it did not obey."""
         job.stage('rebooting')
+        nics = self._nics.current(job)
         job.stage('reboot_started')
         job.sure()
-        return self._driver.reboot_soft(job.instance, self.shutdown_timeout(job.instance), job.cancelled)
+        obeyed = self._driver.reboot_soft(self._guest(job, nics), self.shutdown_timeout(job.instance), job.cancelled)
+        return nics if obeyed else None
+
+    def _guest(self, job: Job, nics: tuple[Nic, ...]) -> Guest:
+        return guest_of(self._options, job.instance, nics, self._group_names, files=job.work.files)

@@ -14,7 +14,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from compute import concurrency, exception, states
+from compute.clients import ports
+from compute.clients.network import Networks
 from compute.objects.instance import Instance
+from compute.objects.nic import Nic
 from compute.virt.driver import Driver
 from compute.worker.guest import GroupNames, guest_of, unnamed
 from compute.worker.runner import Runner
@@ -29,10 +32,10 @@ class Resume:
     """One round at each start of a worker. ``[worker] vif_plug_timeout`` is how long taps are waited for; the
     hypervisor is as long as it takes. ``look`` is called with the uuid of each server that is done, or given up."""
 
-    def __init__(self, conf: Any, driver: Driver, runner: Runner, look: Callable[[str], None],
+    def __init__(self, conf: Any, driver: Driver, networks: Networks, runner: Runner, look: Callable[[str], None],
                  group_names: GroupNames = unnamed) -> None:
         self._options, self._driver, self._runner, self._look = conf.worker, driver, runner, look
-        self._group_names = group_names
+        self._networks, self._group_names = networks, group_names
         self._silent: set[str] = set()
         self._stopped = threading.Event()
 
@@ -63,7 +66,9 @@ class Resume:
         try:
             while waiting:
                 last = time.monotonic() > end
-                attempts = {uuid: pool.submit(self._attempt, each, last) for uuid, each in waiting.items()}
+                nics = self._current(list(waiting.values()))
+                attempts = {uuid: pool.submit(self._attempt, each, nics.get(uuid, each.nics), last)
+                            for uuid, each in waiting.items()}
                 waiting = {uuid: waiting[uuid] for uuid, attempt in attempts.items() if attempt.result()}
                 if waiting and self._stopped.wait(pause):
                     return
@@ -71,7 +76,17 @@ class Resume:
         finally:
             pool.shutdown()
 
-    def _attempt(self, instance: Instance, last: bool) -> bool:
+    def _current(self, instances: list[Instance]) -> dict[str, tuple[Nic, ...]]:
+        """Return the NICs of servers as they are now, of those whose ports can be read."""
+        try:
+            found = ports.current(self._networks, instances)
+        except exception.ComputeError as error:
+            LOG.warning('%d servers are started with the ports that are known; they cannot be read now: %s',
+                        len(instances), error.message)
+            return {}
+        return {uuid: tuple(each.nic for each in nics) for uuid, nics in found.items()}
+
+    def _attempt(self, instance: Instance, nics: tuple[Nic, ...], last: bool) -> bool:
         """Start one guest; tell whether to try again."""
         uuid = instance.uuid
         try:
@@ -79,7 +94,7 @@ class Resume:
                 if self._stopped.is_set():
                     return True  # by the next worker; that it is off means nothing still
                 if self._runner.keeps(uuid):
-                    self._start(instance)
+                    self._start(instance, nics)
         except exception.Unavailable as error:
             if uuid not in self._silent:
                 LOG.warning('server %s should run and is started later: %s', uuid, error.message)
@@ -98,7 +113,7 @@ class Resume:
         self._look(uuid)
         return False
 
-    def _start(self, instance: Instance) -> None:
+    def _start(self, instance: Instance, nics: tuple[Nic, ...]) -> None:
         if self._driver.guest_info(instance.uuid).power_state in _OFF:
-            self._driver.power_on(guest_of(self._options, instance, instance.nics, self._group_names))
+            self._driver.power_on(guest_of(self._options, instance, nics, self._group_names))
             LOG.info('server %s was started: it should run', instance.uuid)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from compute import states
 from compute.objects.operation import InstanceUpdate
-from compute.worker.guest import guest_of
+from compute.virt.driver import Driver
+from compute.worker.guest import GroupNames, guest_of, unnamed
 from compute.worker.job import Job
-from compute.worker.power import PowerHandler
+from compute.worker.nics import Nics
+from compute.worker.power import PowerHandler, changed
 
 
 class Start(PowerHandler):
     """The ``start`` of one host."""
+
+    def __init__(self, conf: Any, driver: Driver, nics: Nics, group_names: GroupNames = unnamed) -> None:
+        super().__init__(conf, driver)
+        self._nics, self._group_names = nics, group_names
 
     def first(self, job: Job) -> str:
         """Return the stage it begins with."""
@@ -19,7 +27,8 @@ class Start(PowerHandler):
     def run(self, job: Job) -> InstanceUpdate:
         """Define the guest anew and start it; a guest that runs is left alone."""
         job.stage('powering_on')
+        nics = self._nics.current(job)
         job.sure()
-        self._driver.power_on(guest_of(self._options, job.instance, job.instance.nics, self._group_names,
-                                       files=job.work.files))
-        return InstanceUpdate(vm_state=states.ACTIVE, power_state=states.RUNNING, clear_fault=True)
+        self._driver.power_on(guest_of(self._options, job.instance, nics, self._group_names, files=job.work.files))
+        return InstanceUpdate(vm_state=states.ACTIVE, power_state=states.RUNNING, clear_fault=True,
+                              nics=changed(job.instance, nics))

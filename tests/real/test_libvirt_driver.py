@@ -273,7 +273,7 @@ def test_a_real_guest_boots_reads_its_config_drive_reboots_and_shuts_down(
     driver.spawn(guest)
     wait_for(lambda: 'guest: boot done' in _console(driver, guest), BOOT)
     assert 'drive-told-me' in _console(driver, guest)
-    assert driver.reboot_soft(guest.instance, BOOT)
+    assert driver.reboot_soft(guest, BOOT)
     wait_for(lambda: _console(driver, guest).count('guest: boot done') == 2, BOOT)
     bed.events.clear()
     driver.power_off(guest.instance, BOOT)
@@ -313,7 +313,7 @@ def test_a_real_guest_boots_the_kernel_of_its_image(bed: Bed, driver: LibvirtDri
 
 def test_a_guest_without_a_system_does_not_obey(bed: Bed, driver: LibvirtDriver) -> None:
     guest = bed.spawned()
-    assert not driver.reboot_soft(guest.instance, 1)
+    assert not driver.reboot_soft(guest, 1)
     assert bed.state(guest) == states.RUNNING
     driver.power_off(guest.instance, 1)
     assert bed.state(guest) == states.SHUTDOWN

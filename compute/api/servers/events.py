@@ -40,14 +40,19 @@ _BODY = Body(None, fields(events=Required(ListOf(_EVENT, {'minItems': 1}))))
 
 
 def create(call: Call) -> Any:
-    """Pass events on to the hosts of their servers; 207 when some could not be."""
+    """Pass events on to the hosts of their servers, and have changed ports read; 207 when some could not be."""
     wanted = {event['server_uuid'] for event in call.body['events']}
     found = call.app.db.read(lambda connection: instances.of_uuids(connection, wanted))
-    answers = [_pass_on(call, event, found.get(event['server_uuid'])) for event in call.body['events']]
+    changed: set[str] = set()
+    answers = [_pass_on(call, event, found.get(event['server_uuid']), changed) for event in call.body['events']]
+    try:
+        external_events.refresh(call.app, call.context, changed)
+    except Unavailable as error:
+        LOG.warning('the ports of %d servers are read with the next periodic refresh: %s', len(changed), error.message)
     return Reply({'events': answers}, status=200 if all(answer['code'] == 200 for answer in answers) else 207)
 
 
-def _pass_on(call: Call, event: dict[str, Any], instance: Instance | None) -> dict[str, Any]:
+def _pass_on(call: Call, event: dict[str, Any], instance: Instance | None, changed: set[str]) -> dict[str, Any]:
     status = event.get('status', 'completed')
     answer = {'name': event['name'], 'server_uuid': event['server_uuid'], 'status': status, 'code': 200}
     if 'tag' in event:
@@ -57,6 +62,8 @@ def _pass_on(call: Call, event: dict[str, Any], instance: Instance | None) -> di
     if refusal is not None or instance is None:
         return {**answer, 'status': 'failed', 'code': refusal or 404}
     value = ExternalEvent(instance_uuid=instance.uuid, name=event['name'], tag=event.get('tag', ''), status=status)
+    if external_events.changes_network(instance, value):
+        changed.add(instance.uuid)
     try:
         external_events.pass_on(call.app, call.context, instance, value)
     except Unavailable as error:

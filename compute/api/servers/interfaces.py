@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compute.api.servers.load import load
+from compute.clients import ports
 from compute.exception import NotFound
 from compute.objects.nic import Nic
 from compute.policies import attach_interfaces as policy
@@ -29,8 +30,7 @@ def show(call: Call) -> Any:
 
 
 def _nics(call: Call) -> list[Nic]:
-    found: list[Nic] = call.app.networks.nics_of(None, call.target.uuid)
-    return found
+    return [each.nic for each in ports.of_server(call.app.networks, call.target)]
 
 
 def _view(call: Call, nic: Nic) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compute.api.servers.load import load
+from compute.clients import ports
 from compute.objects.network import SecurityGroup, SecurityGroupRule
 from compute.policies import server_security_groups as policy
 from compute.rest.call import Call
@@ -13,8 +14,9 @@ from compute.rest.op import Op, Resource
 
 def index(call: Call) -> Any:
     """List the groups that the server's ports are in now."""
-    nics = call.app.networks.nics_of(None, call.target.uuid)
-    groups = call.app.networks.groups_by_id(list(dict.fromkeys(key for nic in nics for key in nic.security_groups)))
+    found = ports.of_server(call.app.networks, call.target)
+    groups = call.app.networks.groups_by_id(list(dict.fromkeys(
+        key for each in found for key in each.nic.security_groups)))
     names = call.app.group_names.of(rule.remote_group_id for group in groups for rule in group.rules
                                     if rule.remote_group_id)
     return {'security_groups': [_group(group, names) for group in groups]}

@@ -5,7 +5,6 @@ It keeps Neutron's JSON, so that the translation to the core's values is the sam
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import itertools
 import threading
@@ -17,7 +16,7 @@ from compute import exception
 from compute.clients import nics
 from compute.clients.network import MADE
 from compute.context import RequestContext
-from compute.objects.network import Network, Port, SecurityGroup
+from compute.objects.network import Network, Port, SecurityGroup, ServerPort
 from compute.objects.nic import Nic
 
 Json = dict[str, Any]
@@ -27,7 +26,8 @@ AUTO = 'auto_allocated_network'
 class FakeNetworks:
     """``on_wired`` is called with (port id, device id) when a port is bound, which a real network does a little later.
 
-    ``broken_hosts`` cannot bind; ``refuse`` makes every call raise; ``port_quota`` limits the ports of a project.
+    ``broken_hosts`` cannot bind; ``refuse`` makes every call raise; ``port_quota`` limits the ports of a project;
+    ``asked`` holds the servers of each call of ``nics_of``.
     """
 
     def __init__(self, *, on_wired: Callable[[str, str], None] | None = None, port_quota: int = 10000) -> None:
@@ -42,6 +42,7 @@ class FakeNetworks:
         self.broken_hosts: set[str] = set()
         self.agents: set[str] = set()
         self.agent_problems: dict[str, tuple[str, ...]] = {}
+        self.asked: list[tuple[str, ...]] = []
 
     def add_network(self, *, project_id: str = '', name: str = 'net', shared: bool = False, external: bool = False,
                     cidr: str | None = '10.0.0.0/24', **more: Any) -> str:
@@ -137,14 +138,15 @@ class FakeNetworks:
         return nic
 
     def bind_port(self, context: RequestContext | None, port_id: str, *, host: str, device_id: str,
-                  project_id: str = '', hostname: str | None = None, zone: str = '') -> Nic:
+                  project_id: str = '', hostname: str | None = None, zone: str = '', again: bool = False) -> Nic:
         """Bind a port."""
         with self._locked():
             port = self._port(None, port_id)
             nics.check_free(nics.port_of(port), device_id, project_id)
             port.update(device_id=device_id, device_owner=f'compute:{zone or "nova"}')
             if not self._bind(port, host):
-                self._free(port)
+                if not again:
+                    self._free(port)
                 raise _binding_failed(port, host)
             nic = self._nic(port)
         self._wired(port)
@@ -161,23 +163,35 @@ class FakeNetworks:
         with self._locked():
             self._ports.pop(port_id, None)
 
-    def nics_of(self, context: RequestContext | None, device_id: str) -> list[Nic]:
+    def change_port(self, port_id: str, **values: Any) -> None:
+        """Change a port as its owner would; ``fixed_ip`` gives it that address alone."""
+        with self._lock:
+            port = self._ports[port_id]
+            if fixed_ip := values.pop('fixed_ip', None):
+                values['fixed_ips'] = self._addresses(port['network_id'], fixed_ip)
+            port.update(values)
+
+    def change_network(self, network_id: str, **values: Any) -> None:
+        """Change a network as its owner would."""
+        with self._lock:
+            self._networks[network_id].update(values)
+
+    def nics_of(self, device_ids: Collection[str]) -> dict[str, list[ServerPort]]:
+        """Return the ports of servers."""
+        with self._locked():
+            self.asked.append(tuple(device_ids))
+            ports = [_with_owner(port) for port in self._ports.values() if port['device_id'] in device_ids]
+            return nics.by_server(list(device_ids), ports, self._networks, self._subnets)
+
+    def ports_of(self, device_id: str) -> list[Port]:
         """Return a server's ports."""
         with self._locked():
-            return [self._nic(port) for port in self._ports.values() if port['device_id'] == device_id
-                    and _sees(context, port)]
-
-    def ports_of(self, context: RequestContext | None, device_id: str, host: str | None = None) -> list[str]:
-        """Return the ids of a server's ports."""
-        found = [nic.port_id for nic in self.nics_of(context, device_id)]
-        with self._locked():
-            return [port_id for port_id in found if host is None or self._ports[port_id]['binding:host_id'] == host]
+            return [nics.port_of(_with_owner(port)) for port in self._ports.values() if port['device_id'] == device_id]
 
     def all_ports(self) -> list[Port]:
         """Return every port."""
         with self._locked():
-            return [dataclasses.replace(nics.port_of(port), owned=port.get('description') == MADE)
-                    for port in self._ports.values()]
+            return [nics.port_of(_with_owner(port)) for port in self._ports.values()]
 
     def agent_hosts(self) -> list[str]:
         """Return the hosts of ``agents``."""
@@ -295,6 +309,10 @@ class FakeNetworks:
     def _nic(self, port: Json) -> Nic:
         return nics.nic_of(port, self._networks[port['network_id']], self._subnets,
                            owned=port.get('description') == MADE)
+
+
+def _with_owner(port: Json) -> Json:
+    return {**port, 'owned': port.get('description') == MADE}
 
 
 def _sees(context: RequestContext | None, found: Json) -> bool:

@@ -27,7 +27,8 @@ class Ports(Check):
                                     'delete it if Compute made it, else give it back to its user, once it is a minute '
                                     'old'),
         'port_missing': Rule('A port that a server has is gone, or is another\'s',
-                             'the server is cut off there; give it another port', fixable=False),
+                             'the refresh of ports drops it from the server; see the log of the conductors if it does '
+                             'not', fixable=False),
         'port_elsewhere': Rule('A port of a server is bound to a host that is not the server\'s',
                                'reboot the server hard, which binds its ports again', fixable=False),
     }
@@ -36,7 +37,8 @@ class Ports(Check):
         ports = look.ports
         servers = {row.uuid: row for row in look.read(ledger_audit.servers)}
         for port in ports.values():
-            if port.of_server and port.device_id not in servers:
+            # Any user may write any device into a port; only Compute binds one to a host.
+            if port.of_server and port.host and port.device_id not in servers:
                 yield self.finding(
                     'port_without_server', f'port {port.id} belongs to server {port.device_id}, which does not exist',
                     about={'port': port.id, 'server': port.device_id, 'host': port.host or None}, owned=port.owned,

@@ -121,13 +121,16 @@ class FakeDriver:
             with self._lock:
                 self._set_state(fake, states.SHUTDOWN)
 
-    def reboot_soft(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> bool:
+    def reboot_soft(self, guest: Guest, timeout: float, cancelled: threading.Event | None = None) -> bool:
         """Start a guest again if it obeys."""
-        fake = self._get('reboot_soft', instance.uuid)
-        if fake.power_state != states.RUNNING or not self._obeys(fake, timeout, cancelled):
+        fake = self._get('reboot_soft', guest.instance.uuid)
+        if fake.power_state != states.RUNNING:
+            return False
+        _check_startable(guest)
+        if not self._obeys(fake, timeout, cancelled):
             return False
         with self._lock:
-            self._boot(fake)
+            self._boot(_fake_guest(guest, fake))
         return True
 
     def reboot_hard(self, guest: Guest) -> None:

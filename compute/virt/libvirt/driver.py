@@ -85,9 +85,9 @@ class LibvirtDriver:
         """ACPI shutdown, then cut power."""
         self._lifecycle.power_off(instance, timeout, cancelled)
 
-    def reboot_soft(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> bool:
-        """ACPI shutdown, then start."""
-        return self._lifecycle.reboot_soft(instance, timeout, cancelled)
+    def reboot_soft(self, guest: Guest, timeout: float, cancelled: threading.Event | None = None) -> bool:
+        """ACPI shutdown, then define anew and start."""
+        return self._lifecycle.reboot_soft(guest, timeout, cancelled)
 
     def reboot_hard(self, guest: Guest) -> None:
         """Cut power, define anew, start."""

@@ -112,12 +112,15 @@ class Lifecycle:
         if not (timeout > 0 and domain.power_state() == states.RUNNING and self._shut_down(domain, timeout, cancelled)):
             self._kill(domain)
 
-    def reboot_soft(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> bool:
+    def reboot_soft(self, guest: Guest, timeout: float, cancelled: threading.Event | None = None) -> bool:
         """See the contract."""
-        domain = self._ours(instance)
-        if domain.power_state() != states.RUNNING or not self._shut_down(domain, timeout, cancelled):
+        domain = self._ours(guest.instance)
+        if domain.power_state() != states.RUNNING:
             return False
-        domain.start()
+        plan = self._plan_start(guest)
+        if not self._shut_down(domain, timeout, cancelled):
+            return False
+        self._start_again(guest, domain, plan)
         return True
 
     def reboot_hard(self, guest: Guest) -> None:

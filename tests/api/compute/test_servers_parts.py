@@ -124,6 +124,16 @@ def test_ports(servers: Servers, key: str, version: str, tagged: bool) -> None:
     servers.api('GET', f'/servers/{key}/os-interface', status=503)
 
 
+def test_a_port_of_a_strangers_that_names_the_server_is_not_shown(servers: Servers, key: str) -> None:
+    networks = servers.api.networks
+    group = networks.add_group('p2', 'evil')
+    foreign = networks.add_port(networks.add_network(project_id='p2', cidr='10.8.0.0/24'), project_id='p2',
+                                device_id=key, device_owner='compute:nova', security_groups=[group])
+    assert servers.api('GET', f'/servers/{key}/os-interface', status=200) == {'interfaceAttachments': []}
+    servers.api('GET', f'/servers/{key}/os-interface/{foreign}', status=404)
+    assert servers.api('GET', f'/servers/{key}/os-security-groups', status=200) == {'security_groups': []}
+
+
 def test_security_groups(servers: Servers, key: str) -> None:
     web = servers.group
     group = servers.api.networks.add_group('p1', 'db', description='d', security_group_rules=[
@@ -183,6 +193,29 @@ def test_events(servers: Servers, key: str) -> None:
     events(servers, {'name': 'network-changed', 'server_uuid': key}, token=ADMIN)
     servers.api.rpc.refuse(Unavailable('no broker'))
     assert events(servers, event)['events'][0]['code'] == 200
+
+
+def refreshed(servers: Servers) -> list[tuple[str, ...]]:
+    """Return the servers whose ports conductors were asked to read."""
+    return [sent.arguments['servers'] for sent in servers.api.rpc.of('refresh')]
+
+
+@pytest.mark.parametrize(('name', 'task_state', 'read'), [
+    ('network-changed', None, True), ('network-vif-plugged', None, True), ('network-vif-unplugged', None, True),
+    ('network-vif-deleted', None, True), ('network-changed', 'rebooting', True),
+    ('network-vif-plugged', 'spawning', False), ('network-vif-deleted', 'deleting', False),
+    ('volume-extended', None, False)])
+def test_events_of_the_network_have_ports_read(servers: Servers, name: str, task_state: str | None, read: bool) -> None:
+    uuid = servers.insert(task_state=task_state).uuid
+    events(servers, {'name': name, 'server_uuid': uuid, 'tag': 'port'})
+    assert refreshed(servers) == ([(uuid,)] if read else [])
+
+
+def test_many_events_ask_a_conductor_once(servers: Servers, key: str) -> None:
+    other = servers.insert().uuid
+    events(servers, *({'name': 'network-changed', 'server_uuid': uuid, 'tag': f'port{number}'}
+                      for uuid in (key, other, UNKNOWN) for number in range(3)), status=207)
+    assert refreshed(servers) == [tuple(sorted((key, other)))]
 
 
 def test_events_that_cannot_be_passed_on(servers: Servers, key: str) -> None:

@@ -142,7 +142,7 @@ def test_a_port_becomes_active_when_it_is_wired(bed: Bed) -> None:
     nic = bed.create(bed.network(), 's1')
     bed.wire(nic.port_id)
     assert bed.client.port_status(None, nic.port_id) == 'ACTIVE'
-    assert bed.client.nics_of(None, 's1')[0].active
+    assert bed.client.nics_of(['s1'])['s1'][0].nic.active
 
 
 def test_why_a_port_is_not_wired_is_what_the_agent_reported_of_it_or_of_its_host(bed: Bed) -> None:
@@ -164,7 +164,7 @@ def test_a_port_gets_the_address_that_was_asked_for(bed: Bed) -> None:
         bed.create(network_id, 's2', fixed_ip='10.0.0.77')
     with pytest.raises(exception.Invalid):
         bed.create(network_id, 's2', fixed_ip='192.168.0.1')
-    assert bed.client.ports_of(None, 's2') == []
+    assert bed.client.ports_of('s2') == []
 
 
 def test_a_full_network_is_a_conflict(bed: Bed) -> None:
@@ -185,7 +185,7 @@ def test_more_ports_than_allowed_are_over_quota(bed: Bed) -> None:
 def test_a_host_that_cannot_bind_leaves_nothing_behind(bed: Bed) -> None:
     with pytest.raises(exception.Retry, match='broken'):
         bed.create(bed.network(), 's1', host='broken')
-    assert bed.client.ports_of(None, 's1') == []
+    assert bed.client.ports_of('s1') == []
 
 
 def test_a_users_port_is_bound_and_given_back(bed: Bed) -> None:
@@ -193,7 +193,7 @@ def test_a_users_port_is_bound_and_given_back(bed: Bed) -> None:
     for _ in range(2):  # the same again changes nothing
         nic = bed.client.bind_port(None, port_id, host='host1', device_id='s1', project_id=DEMO, hostname='vm-1')
         assert nic.vif_type in ('tap', 'bridge') and nic.fixed_ips[0].address == '10.0.0.50' and not nic.owned
-    assert [nic.owned for nic in bed.client.nics_of(None, 's1')] == [False]
+    assert [each.nic.owned for each in bed.client.nics_of(['s1'])['s1']] == [False]
     for _ in range(2):
         bed.client.unbind_port(None, port_id)
     port = bed.client.port(None, port_id)
@@ -205,7 +205,7 @@ def test_a_port_in_use_is_not_taken(bed: Bed) -> None:
     bed.client.bind_port(None, port_id, host='host1', device_id='s1', project_id=DEMO)
     with pytest.raises(exception.Conflict):
         bed.client.bind_port(None, port_id, host='host1', device_id='s2', project_id=DEMO)
-    assert bed.client.ports_of(None, 's1') == [port_id]
+    assert [port.id for port in bed.client.ports_of('s1')] == [port_id]
 
 
 def test_a_foreign_port_is_not_taken(bed: Bed) -> None:
@@ -225,13 +225,33 @@ def test_ports_of_a_server_are_listed_and_deleted_once_or_twice(bed: Bed) -> Non
     network_id = bed.network()
     made = [bed.create(network_id, 's1').port_id for _ in range(3)]
     bed.create(network_id, 's2')
-    assert sorted(bed.client.ports_of(None, 's1')) == sorted(made)
-    assert sorted(nic.port_id for nic in bed.client.nics_of(None, 's1')) == sorted(made)
-    assert all(nic.owned for nic in bed.client.nics_of(caller(DEMO), 's1'))
+    assert sorted(port.id for port in bed.client.ports_of('s1')) == sorted(made)
+    assert {(port.host, port.project_id, port.device_id, port.owned) for port in bed.client.ports_of('s1')} == {
+        ('host1', DEMO, 's1', True)}
+    found = bed.client.nics_of(['s1'])['s1']
+    assert sorted(each.nic.port_id for each in found) == sorted(made) == sorted(each.port.id for each in found)
+    assert all(each.nic.owned and each.port.owned for each in found)
     for port_id in made + made:
         bed.client.delete_port(None, port_id)
-    assert bed.client.nics_of(None, 's1') == []
+    assert bed.client.nics_of(['s1']) == {'s1': []}
     bed.client.unbind_port(None, made[0])
+
+
+def test_ports_of_many_servers_are_read_at_once_whatever_the_size_of_a_page(bed: Bed) -> None:
+    first, second = bed.network(), bed.network(cidr='10.1.0.0/24')
+    made = {f's{number}': [bed.create(network, f's{number}').port_id for network in (first, second)]
+            for number in range(4)}
+    found = bed.client.nics_of([*made, 'nobody'])
+    assert {server: sorted(each.nic.port_id for each in ports) for server, ports in found.items()} == {
+        'nobody': [], **{server: sorted(ports) for server, ports in made.items()}}
+    assert all(each.nic.subnets and each.nic.network_name == 'net' for ports in found.values() for each in ports)
+
+
+def test_a_port_that_cannot_be_bound_again_stays_its_servers(bed: Bed) -> None:
+    port_id = bed.create(bed.network(), 's1').port_id
+    with pytest.raises(exception.Retry):
+        bed.client.bind_port(None, port_id, host='broken', device_id='s1', project_id=DEMO, again=True)
+    assert bed.client.port(None, port_id).device_id == 's1'
 
 
 def test_ports_are_listed_whole(bed: Bed) -> None:

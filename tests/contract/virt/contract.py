@@ -171,7 +171,7 @@ class LifecycleContract:
     def test_a_guest_that_is_not_there_is_not_found(self, bed: Bed, method: str) -> None:
         guest = make_guest()
         arguments = {'guest_info': (guest.instance.uuid,), 'power_on': (guest,), 'reboot_hard': (guest,),
-                     'vnc_address': (guest.instance,)}.get(method, (guest.instance, 1))
+                     'reboot_soft': (guest, 1), 'vnc_address': (guest.instance,)}.get(method, (guest.instance, 1))
         with pytest.raises(exception.NotFound) as caught:
             getattr(bed.driver, method)(*arguments)
         assert guest.instance.uuid in caught.value.message

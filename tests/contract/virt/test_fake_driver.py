@@ -66,10 +66,10 @@ def test_crash_is_told(bed: Bed, driver: FakeDriver) -> None:
 
 def test_soft_reboot_obeyed_or_not(bed: Bed, driver: FakeDriver) -> None:
     guest = bed.spawned()
-    assert driver.reboot_soft(guest.instance, 0.05)
+    assert driver.reboot_soft(guest, 0.05)
     assert driver.console_output(guest.instance, 10 ** 6).count(b'guest: boot done') == 2
     driver.ignore_shutdown(guest.instance.uuid)
-    assert not driver.reboot_soft(guest.instance, 0.05)
+    assert not driver.reboot_soft(guest, 0.05)
     assert bed.state(guest) == states.RUNNING
     driver.power_off(guest.instance, 0.05)
     assert bed.state(guest) == states.SHUTDOWN
@@ -80,9 +80,10 @@ def test_a_wait_for_a_guest_can_be_cancelled(bed: Bed, driver: FakeDriver) -> No
     driver.ignore_shutdown(guest.instance.uuid)
     cancelled = threading.Event()
     cancelled.set()
-    for wait in (driver.power_off, driver.reboot_soft):
-        with pytest.raises(exception.Stale):
-            wait(guest.instance, 600, cancelled)  # type: ignore[operator]
+    with pytest.raises(exception.Stale):
+        driver.power_off(guest.instance, 600, cancelled)
+    with pytest.raises(exception.Stale):
+        driver.reboot_soft(guest, 600, cancelled)
     assert bed.state(guest) == states.RUNNING
 
 

@@ -141,11 +141,12 @@ def test_names_of_groups_are_asked_for_once_and_not_waited_for_long(monkeypatch:
     with pytest.raises(exception.Unavailable):
         RestNetworks(conf).groups_by_id(['g1', 'g2', 'g1'], soon=True)
     sent = [each for each in adapter.log if '/security-groups' in (each.url or '')]
-    assert [each.url for each in sent] == ['http://network/v2.0/security-groups?id=g1&id=g2']
+    assert [each.url for each in sent] == ['http://network/v2.0/security-groups?id=g1&id=g2&sort_key=id']
     assert waited[-1] == 5.0 < conf.service_user.timeout
     with pytest.raises(exception.Unavailable):
         RestNetworks(conf).groups_by_id(['g1'])
-    assert len([each for each in adapter.log if each.url and each.url.endswith('?id=g1')]) == 3, 'it is the answer'
+    asked = [each for each in adapter.log if each.url and each.url.endswith('?id=g1&sort_key=id')]
+    assert len(asked) == 3, 'it is the answer'
 
 
 def test_a_service_that_the_catalog_lacks_is_named() -> None:

@@ -138,6 +138,7 @@ CONTRACTS = [cls for module in (conductor, network_agent, scheduler, worker)
              for _, cls in inspect.getmembers(module, inspect.isclass)
              if issubclass(cls, Interface) and cls is not Interface]
 ROOMS = ('compute.conductor.create', 'compute.conductor.delete', 'compute.conductor.reports',
+         'compute.conductor.network_refresh',
          'compute.scheduler.select', 'compute.worker.endpoints', 'compute.worker.console', 'compute.worker.events',
          'compute.worker.inspection',
          'compute.builtin.network.reports', 'compute.builtin.network.agent.agent')

@@ -266,7 +266,7 @@ def _after_update(work: Work, old: Row, port: Row, moved: bool, old_groups: set[
         work.changes.members.update(groups)
     if old['status'] == ACTIVE and port['status'] != ACTIVE:
         events.post(work, events.UNPLUGGED, old)
-    if moved:
+    if moved or groups != old_groups or port['mac_address'] != old['mac_address']:
         events.post(work, events.CHANGED, port)
 
 

@@ -1,0 +1,114 @@
+"""Guests start with the ports that their servers have then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from compute import exception, states
+from compute.objects.instance import Instance
+from compute.objects.nic import NicRequest
+from compute.objects.registration import Registration
+from compute.virt.driver import Guest
+from compute.worker import resume
+from compute.worker.periodic.power_sync import PowerSync
+from compute.worker.recovery import Recovery
+from tests.unit.worker.test_operations import UUID, Host
+from tests.unit.worker.test_resume import Observing, eventually
+
+HOW = [('start', {}), ('reboot', {'type': 'HARD'}), ('reboot', {'type': 'SOFT'})]
+
+
+class Bed(Host):
+    """A host with a server that has two ports, the second one its user's; ``started`` holds what guests began with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mine = self.networks.add_port(self.network, project_id='p1')
+        ended = self.run(self.work('create', nics=(NicRequest(network_id=self.network),
+                                                   NicRequest(port_id=self.mine, tag='front'))))
+        assert ended is not None
+        self.server: Instance = self.instance(nics=ended[1].nics, vm_state=states.ACTIVE)
+        self.started: list[Guest] = []
+        for name in ('power_on', 'reboot_soft', 'reboot_hard'):
+            setattr(self.driver, name, self.recording(getattr(self.driver, name)))
+
+    def recording(self, method: Any) -> Any:
+        def record(guest: Guest, *more: Any) -> Any:
+            self.started.append(guest)
+            return method(guest, *more)
+        return record
+
+    def act(self, kind: str, args: dict[str, Any]) -> Any:
+        """Run an operation; return how it ended, with the update or the error."""
+        if kind == 'start':
+            self.driver.power_off(self.server, 0)
+        ended = self.run(self.work(kind, self.server, args=args))
+        assert ended is not None
+        return ended
+
+
+@pytest.fixture
+def bed() -> Bed:
+    return Bed()
+
+
+@pytest.mark.parametrize(('kind', 'args'), HOW)
+def test_a_guest_starts_without_a_port_that_is_gone(bed: Bed, kind: str, args: dict[str, Any]) -> None:
+    bed.networks.delete_port(None, bed.mine)
+    how, update = bed.act(kind, args)
+    kept = bed.server.nics[:1]
+    assert how == 'finish' and update.nics == kept
+    assert [guest.nics for guest in bed.started] == [kept]
+
+
+@pytest.mark.parametrize(('kind', 'args'), HOW)
+def test_a_guest_starts_with_what_changed(bed: Bed, kind: str, args: dict[str, Any]) -> None:
+    bed.networks.change_port(bed.mine, fixed_ip='10.0.0.99')
+    bed.networks.change_network(bed.network, mtu=1400, name='renamed')
+    how, update = bed.act(kind, args)
+    assert how == 'finish' and update.nics == bed.started[0].nics
+    assert {(nic.mtu, nic.network_name) for nic in update.nics} == {(1400, 'renamed')}
+    assert update.nics[1].fixed_ips[0].address == '10.0.0.99'
+    assert (update.nics[1].tag, update.nics[1].owned) == ('front', False)
+
+
+@pytest.mark.parametrize(('kind', 'args'), HOW)
+def test_ports_that_are_as_they_were_are_not_reported(bed: Bed, kind: str, args: dict[str, Any]) -> None:
+    how, update = bed.act(kind, args)
+    assert (how, update.nics) == ('finish', None) and bed.started[0].nics == bed.server.nics
+
+
+@pytest.mark.parametrize(('kind', 'args'), HOW)
+def test_while_network_is_silent_a_guest_starts_with_what_is_known(bed: Bed, kind: str, args: dict[str, Any]) -> None:
+    bed.networks.refuse(exception.Unavailable('down'))
+    how, update = bed.act(kind, args)
+    assert (how, update.nics) == ('finish', None) and bed.started[0].nics == bed.server.nics
+
+
+def test_a_port_that_is_bound_elsewhere_is_bound_here_again(bed: Bed) -> None:
+    bed.networks.change_port(bed.mine, **{'binding:host_id': 'h2', 'status': 'DOWN'})
+    how, _ = bed.act('reboot', {'type': 'HARD'})
+    assert how == 'finish' and {port.host for port in bed.networks.ports} == {'h1'}
+
+
+def test_a_port_that_cannot_be_bound_stays_the_servers_and_the_guest_goes_on(bed: Bed) -> None:
+    bed.networks.change_port(bed.mine, **{'binding:host_id': 'h2'})
+    bed.networks.broken_hosts.add('h1')
+    how, (error, _) = bed.act('reboot', {'type': 'HARD'})
+    assert (how, error.code) == ('fail', 'port_binding_failed')
+    assert bed.networks.port(None, bed.mine).device_id == UUID
+    assert bed.driver.guest_info(UUID).power_state == states.RUNNING and not bed.started
+
+
+def test_after_a_boot_of_the_host_ports_are_read_at_once_for_all(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resume, '_PAUSE', 0.02)
+    bed.networks.delete_port(None, bed.mine)
+    bed.driver.stop_outside(UUID)
+    bed.networks.asked.clear()
+    sync = PowerSync(Observing(), bed.driver, bed.runner)  # type: ignore[arg-type]
+    Recovery(bed.conf, bed.driver, bed.networks, bed.runner, sync).run(
+        Registration(service_uuid='s', instances=(bed.server,)))
+    eventually(lambda: bed.driver.guest_info(UUID).power_state == states.RUNNING)
+    assert bed.started[0].nics == bed.server.nics[:1] and len(bed.networks.asked) == 1
