@@ -11,13 +11,20 @@ from __future__ import annotations
 
 from typing import Any
 
+FOR_USERS = 'for_users'
+
 
 class ComputeError(Exception):
-    """Base of every error raised on purpose. ``message`` is fit for the user; ``str()`` may carry a remote trace.
+    """Base of every error raised on purpose. ``str()`` may carry a remote trace.
+
+    ``message`` of a refusal (4xx) is for the caller. ``message`` of anything else is for operators: it may name hosts,
+    paths and URLs, and quote libraries. Users are shown ``for_users``, or the meaning of the code where that is None
+    (``objects/error_codes.py``, ``rest/errors.py``).
 
     :param code: stable machine-readable reason, for example ``image_too_large``.
-    :param hint: what the user or operator can do about it.
+    :param hint: what the operator can do about it.
     :param status: the HTTP status where it differs from the kind's.
+    :param for_users: one sentence that any user may read. It names no host, path or URL, and quotes no other program.
     """
 
     status = 500
@@ -25,15 +32,21 @@ class ComputeError(Exception):
     retryable = False
 
     def __init__(self, message: str = '', *, code: str | None = None, hint: str | None = None,
-                 status: int | None = None, details: dict[str, Any] | None = None) -> None:
+                 status: int | None = None, details: dict[str, Any] | None = None,
+                 for_users: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or type(self).code
         self.hint = hint
         self.status = status or type(self).status
-        self.details = details or {}
+        self.details = {**(details or {}), **({FOR_USERS: for_users} if for_users else {})}
         # oslo.messaging rebuilds a remote error from args and kwargs.
         self.kwargs = {'code': self.code, 'hint': hint, 'status': self.status, 'details': self.details}
+
+    @property
+    def for_users(self) -> str | None:
+        """The sentence that any user may read. It travels in ``details``, which peers of every release pass on."""
+        return self.details.get(FOR_USERS)
 
 
 class Invalid(ComputeError):

@@ -16,7 +16,16 @@ from compute.exception import NotFound
 from compute.objects.error_codes import what_to_do
 from compute.objects.instance import Instance
 from compute.objects.kinds import NAMES, kind_of
-from compute.objects.operation import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Operation, OperationEvent
+from compute.objects.operation import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    QUEUED,
+    RUNNING,
+    Operation,
+    OperationError,
+    OperationEvent,
+)
 from compute.objects.value import now
 from compute.policies import operations as policy
 from compute.rest.call import Call
@@ -101,13 +110,20 @@ def _view(call: Call, operation: Operation, named: bool) -> dict[str, Any]:
         'updated_at': moment(operation.updated_at), 'finished_at': moment(operation.finished_at),
         'deadline_at': moment(operation.deadline_at),
         'host_id': host_id(operation.project_id, operation.host or ''),
-        'error': None if error is None else {
-            'code': error.code, 'message': error.message, 'retryable': error.retryable, 'stage': error.stage or None,
-            'hint': error.hint or what_to_do(error.code)},
+        'error': None if error is None else _error(error, call.may(policy.DETAILS)),
         'links': call.links(f'/servers/{operation.instance_uuid}/operations/{operation.id}')}
     if named:
         shown.update(host=operation.host, owner=operation.owner, incarnation=operation.incarnation,
                      lease_until=moment(operation.lease_until))
+    return shown
+
+
+def _error(error: OperationError, detailed: bool) -> dict[str, Any]:
+    """A code, a sentence and advice for everybody; what hosts and neighbours said for administrators."""
+    shown: dict[str, Any] = {'code': error.code, 'message': error.shown, 'retryable': error.retryable,
+                             'stage': error.stage or None, 'hint': what_to_do(error.code)}
+    if detailed:
+        shown['details'] = {**error.details, 'message': error.message, 'hint': error.hint}
     return shown
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from compute import exception
+from compute.objects.error_codes import shielded
 
 _KINDS: dict[int, type[exception.ComputeError]] = {
     400: exception.Invalid, 401: exception.Unauthorized, 403: exception.Forbidden, 404: exception.NotFound,
@@ -21,7 +22,8 @@ _MAX = 500
 def from_response(service: str, url: str, response: requests.Response, own: bool) -> exception.ComputeError:
     """Return the error that an answer of 400 or more means.
 
-    :param own: it was asked by the service user: then 401 is a fault of the installation, not of the caller.
+    :param own: it was asked by the service user: then 401 is a fault of the installation, not of the caller, and the
+        words are not for users, who may see less than the service user.
     """
     status = response.status_code
     message, kind = _words(response)
@@ -30,10 +32,12 @@ def from_response(service: str, url: str, response: requests.Response, own: bool
         return exception.Unavailable(f'{where[0].upper()}{where[1:]} answered {status}: {message}',
                                      code=f'{service}_unavailable')
     if kind == 'OverQuota':
-        return exception.OverQuota(message, details={'type': kind})
-    return _KINDS.get(status, exception.Invalid)(
+        return exception.OverQuota(message, details={'type': kind}, for_users=f'The quota of the project at the '
+                                   f'{service} service is exceeded.' if own else None)
+    found = _KINDS.get(status, exception.Invalid)(
         message or f'{where[0].upper()}{where[1:]} answered {status}', code=_code(service, status, kind),
         details={'status': status, **({'type': kind} if kind else {})})
+    return shielded(found) if own else found
 
 
 def without_secrets(text: str) -> str:

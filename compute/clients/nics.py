@@ -95,9 +95,11 @@ def by_server(device_ids: Sequence[str], ports: Sequence[Json], networks: Mappin
 def check_free(port: Port, device_id: str, project_id: str) -> None:
     """Return if a server may have a port. :raises Conflict: another one has it. :raises Forbidden: a foreign one."""
     if port.device_id and port.device_id != device_id:
-        raise exception.Conflict(f'Port {port.id} is still in use.', code='port_in_use')
+        raise exception.Conflict(f'Port {port.id} is still in use.', code='port_in_use',
+                                 for_users=f'Port {port.id} is still in use.')
     if project_id and port.project_id and port.project_id != project_id:
-        raise exception.Forbidden(f'Port {port.id} belongs to another project.', code='port_not_usable')
+        raise exception.Forbidden(f'Port {port.id} belongs to another project.', code='port_not_usable',
+                                  for_users=f'Port {port.id} belongs to another project.')
 
 
 def _project(found: Json) -> str:

@@ -18,8 +18,7 @@ from compute.objects.value import encode, now
 def error_of(error: Exception, stage: str) -> OperationError:
     """Return an error as the ledger keeps it; an unexpected one shows no more than its kind."""
     if isinstance(error, exception.ComputeError):
-        return OperationError(code=error.code, message=error.message, retryable=error.retryable, stage=stage,
-                              hint=error.hint, status=error.status, details=error.details)
+        return OperationError.of(error, stage)
     return OperationError(code='internal', message=f'An unexpected error of type {type(error).__name__} stopped it',
                           stage=stage)
 
@@ -57,8 +56,8 @@ def finish(connection: Connection, operation: Operation, update: InstanceUpdate,
 def fault_of(error: OperationError) -> Fault:
     """Return what clients are shown of an error."""
     return Fault(code=error.status if error.status else 500, reason=error.code, message=error.message,
-                 details=error.hint or '', stage=error.stage, hint=error.hint, retryable=error.retryable,
-                 created_at=now())
+                 for_users=error.for_users, details=error.hint or '', stage=error.stage, hint=error.hint,
+                 retryable=error.retryable, created_at=now())
 
 
 def fail(connection: Connection, operation: Operation, instance: Instance, error: OperationError,

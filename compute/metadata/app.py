@@ -18,7 +18,7 @@ from compute.http.reader import REFUSAL
 from compute.metadata import documents, identity
 from compute.objects import guest_documents
 from compute.objects.instance import Instance
-from compute.rest.errors import TITLES
+from compute.rest.errors import TITLES, for_caller
 
 LOG = logging.getLogger(__name__)
 _MAX_PASSWORD = 1024
@@ -41,7 +41,8 @@ class Metadata:
         try:
             status, body, kind = self._answer(environ)
         except exception.ComputeError as error:
-            status, body, kind = error.status, f'{error.message}\n'.encode(), 'text/plain; charset=utf-8'
+            shown = for_caller(error, is_admin=False)
+            status, body, kind = shown.status, f'{shown.message}\n'.encode(), 'text/plain; charset=utf-8'
         except Exception:
             LOG.exception('metadata %s failed', environ.get('PATH_INFO'))
             status, body, kind = 500, b'An unexpected error\n', 'text/plain; charset=utf-8'

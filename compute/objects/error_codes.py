@@ -8,6 +8,8 @@ small letters (Neutron's ``IpAddressInUse`` is ``ip_address_in_use``).
 
 from __future__ import annotations
 
+from compute.exception import FOR_USERS, ComputeError
+
 KINDS: dict[str, tuple[str, str]] = {
     'invalid': ('The request breaks a rule; nothing was done.', 'Change what the message names.'),
     'unauthorized': ('No valid token.', 'Log in again.'),
@@ -112,7 +114,7 @@ SERVERS: dict[str, tuple[str, str]] = {
 WORK: dict[str, tuple[str, str]] = {
     'clock_set': ('The clock of a controller was set a moment ago, and hosts have not reported since.',
                   'Nothing: it is tried again by itself.'),
-    'no_valid_host': ('No host fits; the message counts why.', 'Ask for less, or add hosts; see the filters named.'),
+    'no_valid_host': ('No valid host was found.', 'Ask for less, or add hosts; see the filters named.'),
     'already_claimed': ('The server has a host already.', 'Nothing: it goes on there.'),
     'deadline': ('The operation was not done before its deadline and was given up.',
                  'See GET /servers/{id}/operations for the stage it stood in, and the log of its owner.'),
@@ -231,6 +233,17 @@ IMAGES: dict[str, tuple[str, str]] = {
 PARTS = {'Kinds': KINDS, 'Requests': REQUESTS, 'Servers and what they are made of': SERVERS, 'Work on hosts': WORK,
          'Daemons and neighbours': DAEMONS, 'Images': IMAGES}
 CODES = {code: entry for part in PARTS.values() for code, entry in part.items()}
+
+
+def meaning(code: str) -> str:
+    """Return what a code means: a sentence that any user may read. Codes of foreign neighbours have a general one."""
+    return CODES[code][0] if code in CODES else 'A service that the cloud works with refused a request.'
+
+
+def shielded(error: ComputeError) -> ComputeError:
+    """Return an error of a host or a neighbour, of which users are shown the meaning of its code and no words."""
+    error.details.setdefault(FOR_USERS, meaning(error.code))
+    return error
 
 
 def what_to_do(code: str) -> str | None:

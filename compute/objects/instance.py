@@ -6,6 +6,7 @@ import datetime
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from compute.objects.error_codes import meaning
 from compute.objects.flavor import Flavor
 from compute.objects.image import Image
 from compute.objects.nic import Nic
@@ -13,16 +14,25 @@ from compute.objects.nic import Nic
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Why the last operation failed. ``code`` is the HTTP-like number clients show, ``reason`` the stable code."""
+    """Why the last operation failed. ``code`` is the HTTP-like number clients show, ``reason`` the stable code.
+
+    Users see ``reason`` and ``shown``; the rest is for operators, as in ``OperationError``.
+    """
 
     code: int = 500
     reason: str = 'internal'
     message: str = ''
+    for_users: str | None = None
     details: str = ''
     stage: str = ''
     hint: str | None = None
     retryable: bool = False
     created_at: datetime.datetime | None = None
+
+    @property
+    def shown(self) -> str:
+        """The sentence for users."""
+        return self.for_users or meaning(self.reason)
 
 
 class Brief(NamedTuple):

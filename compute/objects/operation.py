@@ -6,6 +6,8 @@ import datetime
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from compute import exception
+from compute.objects.error_codes import meaning
 from compute.objects.instance import Instance
 from compute.objects.nic import Nic
 
@@ -15,19 +17,37 @@ ENDED = (DONE, FAILED, CANCELLED)
 
 @dataclass(frozen=True, kw_only=True)
 class OperationError:
-    """Why an operation failed: a stable code, a message fit for the user, and what to do about it."""
+    """Why an operation failed.
+
+    Users see ``code`` and ``shown``. Everything else is for operators: ``message``, ``hint`` and ``details`` may name
+    hosts, paths and URLs, and quote libraries. ``for_users`` is a sentence that its author wrote for users; without it,
+    as from a peer of a release before, the meaning of the code is shown.
+    """
 
     code: str = 'internal'
     message: str = ''
+    for_users: str | None = None
     retryable: bool = False
     stage: str = ''
     hint: str | None = None
     status: int = 500
     details: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, error: exception.ComputeError, stage: str) -> OperationError:
+        """Return an error as the ledger keeps it."""
+        return cls(code=error.code, message=error.message, for_users=error.for_users, retryable=error.retryable,
+                   stage=stage, hint=error.hint, status=error.status,
+                   details={key: value for key, value in error.details.items() if key != exception.FOR_USERS})
+
+    @property
+    def shown(self) -> str:
+        """The sentence for users."""
+        return self.for_users or meaning(self.code)
+
     @property
     def text(self) -> str:
-        """What is said of it where there is room for one text only."""
+        """What operators are told of it where there is room for one text only."""
         return f'{self.message} [{self.code}]' + (f' Hint: {self.hint}.' if self.hint else '')
 
 

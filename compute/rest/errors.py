@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from compute import exception
 from compute.exception import ComputeError
+from compute.objects.error_codes import meaning, what_to_do
 
 Shape = Callable[[int, str, ComputeError | None], dict[str, Any]]
 """Makes the body of an error from status, message and the error itself."""
 
+# Their messages are for operators: they name hosts, paths and URLs, and quote libraries. Refusals are for callers.
+_OF_OPERATORS = (exception.Unavailable, exception.Failed, exception.Retry)
 _COMPUTE = {400: 'badRequest', 401: 'unauthorized', 403: 'forbidden', 404: 'itemNotFound', 405: 'badMethod',
             409: 'conflictingRequest', 413: 'overLimit', 415: 'badMediaType', 429: 'overLimit', 501: 'notImplemented',
             503: 'serviceUnavailable'}
@@ -17,6 +21,17 @@ TITLES = {400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not F
           406: 'Not Acceptable', 409: 'Conflict', 410: 'Gone', 413: 'Request Entity Too Large',
           415: 'Unsupported Media Type', 500: 'Internal Server Error', 501: 'Not Implemented',
           503: 'Service Unavailable'}
+
+
+def for_caller(error: ComputeError, is_admin: bool) -> ComputeError:
+    """Return an error as its caller may read it: administrators all of it, others no words of hosts and services."""
+    shown = error.for_users
+    if is_admin or (shown is None and not isinstance(error, _OF_OPERATORS) and error.status != 500):
+        return error
+    found = ComputeError(shown or meaning(error.code), code=error.code, hint=what_to_do(error.code),
+                         status=error.status, details=error.details)
+    found.retryable = error.retryable
+    return found
 
 
 def _reason(error: ComputeError | None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from compute.exception import ComputeError, Forbidden, Gone, Invalid, NotBuilt, 
 from compute.http.reader import REFUSAL
 from compute.rest import encoded_path, idempotency
 from compute.rest.call import Call
-from compute.rest.errors import Shape
+from compute.rest.errors import Shape, for_caller
 from compute.rest.middleware.size_limit import MAX_BODY
 from compute.rest.op import Op, Resource
 from compute.rest.policy import Policy
@@ -274,8 +274,10 @@ class Kernel:
 
     def _fault(self, request: webob.Request, error: ComputeError) -> webob.Response:
         status = error.status
-        message = shortened(error.message, _sent(request)) if status < 500 else error.message
-        body = self.api.shape(status, message, error)
+        context = request.environ.get('compute.context')
+        shown = for_caller(error, context is not None and bool(context.is_admin))
+        message = shortened(shown.message, _sent(request)) if status < 500 else shown.message
+        body = self.api.shape(status, message, shown)
         if status == 413 and 'overLimit' in body:
             body['overLimit']['retryAfter'] = '0'
         headers = {'Content-Type': 'application/json'}
@@ -356,7 +358,8 @@ def _windowed(ops: list[Op], version: Version) -> Op:
 
 def _unseen(request: webob.Request, error: Exception) -> ComputeError:
     request_id = request.environ.get('openstack.request_id', 'its request id')
-    return ComputeError(_UNSEEN.format(request_id=request_id))
+    text = _UNSEEN.format(request_id=request_id)
+    return ComputeError(text, for_users=text)
 
 
 def _json_response(request: webob.Request, status: int, body: bytes, headers: dict[str, str],

@@ -57,8 +57,9 @@ class Decision:
     def error(self, limit: int) -> exception.NoValidHost:
         """Return the error that tells why no host fits: counts for the tenant, hosts in the details."""
         if not self.considered:
+            text = 'No valid host was found. There is no hypervisor host at all'
             return exception.NoValidHost(
-                'No valid host was found. There is no hypervisor host at all',
+                text, for_users=text,
                 hint='start compute-worker on a host; it registers by itself',
                 details={'rejections': [], 'counts': {}, 'considered': 0})
         most_first = sorted(self.drops, key=lambda drop: -drop.count)
@@ -66,8 +67,9 @@ class Decision:
         reasons = ', '.join(drop.summary for drop in most_first)
         rejections = [{'host': each.host, 'filter': each.filter, 'reason': each.reason}
                       for each in self.rejections(limit)]
+        text = f'No valid host was found. 0 of {self.considered} {noun}: {reasons}'
         return exception.NoValidHost(
-            f'No valid host was found. 0 of {self.considered} {noun}: {reasons}',
+            text, for_users=text,
             hint=most_first[0].hint if most_first else None,
             details={'rejections': rejections, 'counts': {drop.filter: drop.count for drop in self.drops},
                      'considered': self.considered})

@@ -112,18 +112,26 @@ def check_fits(instance: Instance, size: int) -> None:
     virtual_size = max(size, (image.virtual_size if image else 0) or 0)
     if limit and virtual_size > limit * GIB:
         name = image.id if image else '-'
-        raise exception.Failed(
-            f'image {name} needs a disk of {virtual_size} bytes ({virtual_size / GIB:.1f} GiB), '
-            f'flavor {instance.flavor.name} has {limit} GiB', code='image_too_large', hint='choose a larger flavor')
+        text = (f'image {name} needs a disk of {virtual_size} bytes ({virtual_size / GIB:.1f} GiB), '
+                f'flavor {instance.flavor.name} has {limit} GiB')
+        raise exception.Failed(text, code='image_too_large', hint='choose a larger flavor', for_users=text)
 
 
-def corrupt(image: ImageData, why: str) -> exception.Failed:
-    """Return the error for data that is not what the image service promised."""
-    return exception.Failed(f'image {image.id} is corrupt: {why}', code='image_corrupt',
-                            hint='upload the image again')
+def corrupt(image: ImageData, why: str, found: str = '') -> exception.Failed:
+    """Return the error for data that is not what the image service promised. ``found`` is for operators only."""
+    text = f'image {image.id} is corrupt: {why}'
+    return exception.Failed(_with(text, found), code='image_corrupt', hint='upload the image again', for_users=text)
 
 
-def bad_format(image: ImageData, why: str) -> exception.Failed:
-    """Return the error for data that is not of the format it should be, or of one that is not safe to use."""
-    return exception.Failed(f'image {image.id} is refused: {why}', code='image_format',
+def bad_format(image: ImageData, why: str, found: str = '') -> exception.Failed:
+    """Return the error for data that is not of the format it should be, or of one that is not safe to use.
+
+    ``found`` is for operators only.
+    """
+    text = f'image {image.id} is refused: {why}'
+    return exception.Failed(_with(text, found), code='image_format', for_users=text,
                             hint='convert the image to a plain raw or qcow2 file and upload that')
+
+
+def _with(text: str, found: str) -> str:
+    return f'{text} ({found})' if found else text

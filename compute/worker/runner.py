@@ -319,8 +319,7 @@ def _left_behind(error: Exception, second: Exception) -> exception.ComputeError:
 
 def _as_value(error: Exception, stage: str) -> OperationError:
     if isinstance(error, exception.ComputeError):
-        return OperationError(code=error.code, message=error.message, retryable=error.retryable, stage=stage,
-                              hint=error.hint, status=error.status)
+        return OperationError.of(error, stage)
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return OperationError(code='disk_full', stage=stage, retryable=True, hint='free space on that host',
                               message=f'The disk of this host is full: {error.strerror}')

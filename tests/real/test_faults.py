@@ -131,7 +131,7 @@ def test_image_corrupt_and_disk_full(cluster: Cluster, client: Client, cloud: Cl
     uuid = cloud.create(imageRef=broken)
     assert ends(client, uuid) == 'ERROR'
     fault = client.server(uuid)['fault']
-    assert 'image_corrupt' in fault['details'] and 'announced' in fault['message'], fault
+    assert 'image_corrupt' in fault['message'] and 'announced' in fault['message'], fault
     cluster.settled()
     process = cluster['worker'].process
     assert process is not None
@@ -141,7 +141,8 @@ def test_image_corrupt_and_disk_full(cluster: Cluster, client: Client, cloud: Cl
     assert ends(client, full) == 'ERROR'
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limits)
     fault = client.server(full)['fault']
-    assert 'disk_full' in fault['details'] and 'node1' in fault['message'], fault
+    assert 'disk_full' in fault['message'] and 'node1' in fault['details'], fault
+    assert 'node1' not in fault['message'], fault
     cluster['worker'].stop()
     cluster.add('worker')
     cluster.begin('worker')

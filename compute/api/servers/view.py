@@ -136,11 +136,12 @@ def _flavor(call: Call, instance: Instance, sight: Sight) -> EmbeddedFlavor:
 
 
 def _fault(fault: Fault, sight: Sight) -> dict[str, Any]:
-    shown = {'code': fault.code, 'created': stamp(fault.created_at), 'message': fault.message}
-    details = ' '.join(part for part in (f'[{fault.reason}]', f'at stage {fault.stage}.' if fault.stage else '',
-                                         f'Hint: {fault.hint}.' if fault.hint else '') if part)
-    if details and (sight.admin or fault.code != 500):
-        shown['details'] = details
+    """A sentence and the stable code for everybody; what hosts and neighbours said for administrators."""
+    shown = {'code': fault.code, 'created': stamp(fault.created_at), 'message': f'{fault.shown} [{fault.reason}]'}
+    if sight.admin:
+        shown['details'] = ' '.join(part for part in (
+            fault.message, f'[{fault.reason}]', f'at stage {fault.stage}.' if fault.stage else '',
+            f'Hint: {fault.hint}.' if fault.hint else '') if part)
     return shown
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from compute import exception
 from compute.context import RequestContext
 from compute.control.cloud import Cloud
+from compute.objects.error_codes import shielded
 from compute.objects.instance import Instance
 from compute.rpc.worker import Consoles
 
@@ -23,3 +24,5 @@ def console_output(cloud: Cloud, context: RequestContext, instance: Instance, li
     except exception.Unavailable as error:
         raise exception.Conflict(f'The console of server {instance.uuid} cannot be read now: its host does not answer',
                                  code='host_unreachable') from error
+    except exception.ComputeError as error:
+        raise shielded(error) from None

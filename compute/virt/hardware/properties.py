@@ -55,8 +55,9 @@ class Properties:
 
     def error(self, name: str, wanted: str) -> exception.Failed:
         """Return the error for a value that is not what it should be."""
-        return exception.Failed(f'{self.source}: {name} is {self.values.get(name)!r}; it takes {wanted}',
-                                code='bad_property', hint=f'correct {name} of the {self.source.split(" ")[0]}')
+        text = f'{self.source}: {name} is {self.values.get(name)!r}; it takes {wanted}'
+        return exception.Failed(text, code='bad_property', for_users=text,
+                                hint=f'correct {name} of the {self.source.split(" ")[0]}')
 
 
 def of_image(instance: Instance) -> Properties:

@@ -40,8 +40,8 @@ def topology(instance: Instance) -> Topology:
     possible = list(_products(instance.flavor.vcpus, limits))
     if not possible:
         shown = ', '.join(f'{limit} {part}' for part, limit in zip(_PARTS, limits, strict=True))
-        raise exception.Failed(f'{instance.flavor.vcpus} vCPUs cannot be arranged within at most {shown}',
-                               code='cpu_topology',
+        text = f'{instance.flavor.vcpus} vCPUs cannot be arranged within at most {shown}'
+        raise exception.Failed(text, code='cpu_topology', for_users=text,
                                hint='correct hw:cpu_max_* of the flavor or hw_cpu_max_* of the image')
     return max(possible, key=lambda found: _score(found, wishes))
 

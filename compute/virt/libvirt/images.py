@@ -177,9 +177,9 @@ class ImageCache:
             found = qemu_img.inspect(str(path), QCOW2, self._conf.image_inspection_memory_mb,
                                      self._conf.image_inspection_seconds)
         except ValueError as error:
-            raise download.corrupt(image, str(error)) from error
+            raise download.corrupt(image, 'its format cannot be read', str(error)) from error
         if found.foreign:
-            raise download.bad_format(image, f'it refers to other files: {", ".join(found.foreign)}')
+            raise download.bad_format(image, 'it refers to other files', ', '.join(found.foreign))
         return found.virtual_size
 
     # -- expiry --

@@ -13,8 +13,8 @@ from compute.objects.value import now
 from tests.api.compute.compute_cloud import ADMIN, MEMBER, OTHER, READER
 from tests.api.compute.serving import Servers
 
-ERROR = OperationError(code='no_room', message='The disk of the host is full', retryable=True, stage='spawning',
-                       hint='send it again', details={'secret': 'of the host'})
+ERROR = OperationError(code='disk_full', message='no room below /var/lib/disks', retryable=True, stage='spawning',
+                       hint='send it again', details={'free': 0})
 
 
 class Ledger:
@@ -77,8 +77,13 @@ def test_an_operation_with_its_stages(ledger: Ledger) -> None:
     number = ledger.open('create', 'networking', 'spawning')
     ledger.end(number, FAILED, ERROR)
     shown = ledger.get(f'/{number}')['operation']
-    assert shown['error'] == {'code': 'no_room', 'message': 'The disk of the host is full', 'retryable': True,
-                              'stage': 'spawning', 'hint': 'send it again'}
+    told = {'code': 'disk_full', 'message': 'The disk of the host is full.', 'retryable': True, 'stage': 'spawning',
+            'hint': 'Free space on it; new servers go to other hosts.'}
+    assert shown['error'] == told
+    details = {'free': 0, 'message': 'no room below /var/lib/disks', 'hint': 'send it again'}
+    for path in (f'/{number}', ''):
+        found = ledger.get(path, ADMIN)
+        assert (found['operation'] if path else found['operations'][0])['error'] == {**told, 'details': details}
     assert [(stage['name'], stage['result'], stage['seconds'] >= 0) for stage in shown['stages']] == [
         ('networking', 'success', True), ('spawning', 'error', True)]
     assert not {'host', 'details'} & shown['stages'][0].keys()

@@ -154,9 +154,13 @@ def test_foreign_networks_and_those_without_subnets(servers: Servers) -> None:
 
 
 def test_neighbours_that_do_not_answer(servers: Servers) -> None:
-    servers.api.images.refuse(Unavailable('The image service does not answer'))
-    answer = servers.create(503)
-    assert answer['serviceUnavailable']['message'] == 'The image service does not answer'
+    where = 'The image service at http://10.0.0.5:9292/v2 does not answer: Connection refused'
+    servers.api.images.refuse(Unavailable(where, code='image_unavailable'))
+    answer = servers.create(503)['serviceUnavailable']
+    assert (answer['message'], answer['reason']) == ('The image service does not answer.', 'image_unavailable')
+    assert answer['retryable'] is True and '10.0.0.5' not in str(answer)
+    assert servers.api('POST', '/servers', servers.request(), version='2.37', token=ADMIN,
+                       status=503)['serviceUnavailable']['message'] == where
     servers.api.images.refuse(None)
     servers.api.networks.refuse(Unavailable('The network service does not answer'))
     servers.create(503)

@@ -146,15 +146,16 @@ def test_status_and_progress(servers: Servers, vm_state: str, task_state: str | 
 
 
 @pytest.mark.parametrize(('code', 'token', 'detailed'), [
-    (500, MEMBER, False), (500, ADMIN, True), (404, MEMBER, True), (404, ADMIN, True)])
+    (500, MEMBER, False), (500, ADMIN, True), (404, MEMBER, False), (404, ADMIN, True)])
 def test_fault(servers: Servers, code: int, token: str, detailed: bool) -> None:
-    fault = Fault(code=code, reason='no_valid_host', message='No valid host was found.', hint='add one',
+    fault = Fault(code=code, reason='disk_full', message='no room below /var/lib/disks of node1', hint='add one',
                   created_at=TIME)
     key = servers.insert(vm_state='error', fault=fault).uuid
     shown = servers.show(key, '2.1', token)['fault']
     assert {name: shown[name] for name in ('code', 'created', 'message')} == {
-        'code': code, 'created': '2026-11-20T12:00:00Z', 'message': 'No valid host was found.'}
+        'code': code, 'created': '2026-11-20T12:00:00Z', 'message': 'The disk of the host is full. [disk_full]'}
     assert ('details' in shown) is detailed
+    assert ('/var/lib/disks' in str(shown)) is detailed
     servers.set(key, vm_state='active')
     assert 'fault' not in servers.show(key)
 
