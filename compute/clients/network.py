@@ -19,7 +19,7 @@ from compute.clients.recent import Recent
 from compute.clients.session import Neighbour
 from compute.context import RequestContext
 from compute.objects.network import Network, Port, SecurityGroup, ServerPort
-from compute.objects.nic import Nic
+from compute.objects.nic import Nic, Subnet
 
 MADE = 'Made by Compute for a server'
 UNPLUGGABLE = ('binding_failed', 'unbound', '')
@@ -54,6 +54,12 @@ class Networks(Protocol):
 
     def port(self, context: RequestContext | None, port_id: str) -> Port:
         """Return a port."""
+
+    def subnets(self, context: RequestContext, network_id: str) -> list[Subnet]:
+        """Return the subnets of a network that the caller sees."""
+
+    def holder(self, network_id: str, address: str) -> Port | None:
+        """Return the port, of whatever project, that has an address of a network; None while the address is free."""
 
     def security_groups(self, context: RequestContext) -> list[SecurityGroup]:
         """Return the groups of the caller's project."""
@@ -144,6 +150,17 @@ class RestNetworks:
     def port(self, context: RequestContext | None, port_id: str) -> Port:
         """Return a port."""
         return nics.port_of(self._get('port', port_id, context))
+
+    def subnets(self, context: RequestContext, network_id: str) -> list[Subnet]:
+        """Return the subnets of a network."""
+        found = self._list('subnets', context, {'network_id': network_id, 'fields': _OF_SUBNET})
+        return [nics.subnet_of(item) for item in found]
+
+    def holder(self, network_id: str, address: str) -> Port | None:
+        """Return the port that has an address."""
+        found = self._list('ports', None, {'network_id': network_id, 'fixed_ips': f'ip_address={address}',
+                                           'fields': _OF_PORT}, service=True)
+        return nics.port_of(found[0]) if found else None
 
     def security_groups(self, context: RequestContext) -> list[SecurityGroup]:
         """Return the project's groups."""

@@ -17,7 +17,7 @@ from compute.clients import nics
 from compute.clients.network import MADE
 from compute.context import RequestContext
 from compute.objects.network import Network, Port, SecurityGroup, ServerPort
-from compute.objects.nic import Nic
+from compute.objects.nic import Nic, Subnet
 
 Json = dict[str, Any]
 AUTO = 'auto_allocated_network'
@@ -104,6 +104,17 @@ class FakeNetworks:
         """Return a port."""
         with self._locked():
             return nics.port_of(self._port(context, port_id))
+
+    def subnets(self, context: RequestContext, network_id: str) -> list[Subnet]:
+        """Return the subnets of a network."""
+        with self._locked():
+            return [nics.subnet_of(self._subnets[key]) for key in self._network(context, network_id)['subnets']]
+
+    def holder(self, network_id: str, address: str) -> Port | None:
+        """Return the port that has an address."""
+        with self._locked():
+            return next((nics.port_of(port) for port in self._ports.values() if port['network_id'] == network_id
+                         and any(ip['ip_address'] == address for ip in port['fixed_ips'])), None)
 
     def security_groups(self, context: RequestContext) -> list[SecurityGroup]:
         """Return the project's groups; the default one comes into being by itself."""

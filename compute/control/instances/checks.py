@@ -10,6 +10,7 @@ from typing import Any
 from compute import exception
 from compute.context import RequestContext
 from compute.control.cloud import Cloud
+from compute.control.instances import fixed_ips
 from compute.control.instances.request import AUTO, NONE, CreateRequest
 from compute.db import flavors, hosts, keypairs, server_group_list
 from compute.objects.flavor import Flavor
@@ -150,6 +151,7 @@ def nics_of(cloud: Cloud, context: RequestContext, request: CreateRequest) -> tu
                                 'server.')
     for port_id in ports:
         _port_is_free(cloud, context, port_id)
+    fixed_ips.check(cloud, context, wanted)
     return wanted
 
 
@@ -190,6 +192,8 @@ def _port_is_free(cloud: Cloud, context: RequestContext, port_id: str) -> None:
         raise exception.Invalid(f'Port id {port_id} could not be found.', code='port_not_found') from None
     if port.device_id:
         raise exception.Conflict(f'Port {port_id} is still in use by {port.device_id}.', code='port_in_use')
+    if port.project_id and port.project_id != context.project_id:
+        raise exception.Invalid(f'Port {port_id} belongs to another project than the server.', code='port_not_usable')
 
 
 def hostname_of(request: CreateRequest, uuid: str, suffix: str) -> str:

@@ -155,14 +155,16 @@ def _security_groups(cloud: Cloud, context: RequestContext, names: tuple[str, ..
     known = cloud.networks.security_groups(context)
     ids = []
     for name in names:
-        matches = [group.id for group in known if name in (group.id, group.name)]
+        # The id wins: anybody may name a group like the id of another.
+        matches = ([group.id for group in known if group.id == name]
+                   or [group.id for group in known if group.name == name])
         if not matches:
             raise exception.Invalid(f'Security group {name} could not be found in project {context.project_id}.',
                                     code='security_group_not_found')
         if len(matches) > 1:
             raise exception.Conflict(f'Multiple security groups are named {name!r}; give the id.')
         ids.append(matches[0])
-    return tuple(ids)
+    return tuple(dict.fromkeys(ids))
 
 
 def _group_hint(request: CreateRequest) -> str | None:

@@ -239,6 +239,59 @@ def test_security_groups_by_name_and_id(servers: Servers) -> None:
     assert 'web' in message(servers.create(409, security_groups=[{'name': 'web'}]))
 
 
+def test_the_id_of_a_security_group_wins_over_a_name(servers: Servers) -> None:
+    named = servers.api.networks.add_group('p1', servers.group)
+    server = servers.create(security_groups=[{'name': servers.group}])
+    assert servers.row(server['id']).security_groups == (servers.group,)
+    server = servers.create(security_groups=[{'name': named}, {'name': servers.group}, {'name': 'web'}])
+    assert servers.row(server['id']).security_groups == (named, servers.group)
+
+
+@pytest.mark.parametrize(('address', 'words'), [
+    ('10.9.0.5', '10.0.0.0/24'), ('fd00::5', 'IPv6'), ('10.0.0.0', '10.0.0.0/24'), ('10.0.0.255', '10.0.0.0/24'),
+    ('10.0.0.1', 'gateway')])
+def test_an_address_that_no_subnet_has_is_refused(servers: Servers, address: str, words: str) -> None:
+    for networks in ([{'uuid': servers.network, 'fixed_ip': address}],
+                     [{'uuid': servers.network}, {'uuid': servers.network, 'fixed_ip': address}]):
+        told = message(servers.create(400, networks=networks))
+        assert words in told and address in told
+
+
+def test_an_address_in_use_is_refused_and_its_holder_named(servers: Servers) -> None:
+    networks = servers.api.networks
+    wanted = [{'uuid': servers.network, 'fixed_ip': '10.0.0.77'}]
+    port = networks.add_port(servers.network, project_id='p1', fixed_ip='10.0.0.77', device_id='another')
+    told = message(servers.create(400, networks=wanted))
+    assert '10.0.0.77' in told and port in told and 'another' in told
+    # also where the holder is a port that is given in the same list
+    networks.change_port(port, device_id='')
+    assert port in message(servers.create(400, networks=[{'port': port}, *wanted]))
+    networks.delete_port(None, port)
+    assert 'twice' in message(servers.create(400, networks=wanted + wanted))
+    servers.create(networks=wanted)
+
+
+def test_who_holds_an_address_on_a_shared_network_is_not_told_to_strangers(servers: Servers) -> None:
+    networks = servers.api.networks
+    shared = networks.add_network(project_id='p2', shared=True)
+    port = networks.add_port(shared, project_id='p2', fixed_ip='10.0.0.77', device_id='another')
+    told = message(servers.create(400, networks=[{'uuid': shared, 'fixed_ip': '10.0.0.77'}]))
+    assert '10.0.0.77' in told and port not in told and 'another' not in told
+
+
+def test_an_address_is_the_same_however_it_is_written(servers: Servers) -> None:
+    networks = servers.api.networks
+    network = networks.add_network(project_id='p1', cidr='fd00::/64')
+    networks.add_port(network, project_id='p1', fixed_ip='fd00::77')
+    assert 'fd00::77' in message(servers.create(400, networks=[{'uuid': network, 'fixed_ip': 'FD00:0:0:0:0:0:0:77'}]))
+
+
+def test_a_port_of_another_project_is_refused_at_once(servers: Servers) -> None:
+    network = servers.api.networks.add_network(project_id='p2', cidr='10.8.0.0/24')
+    port = servers.api.networks.add_port(network, project_id='p2')
+    assert port in message(servers.create(400, token='root:p1:admin', networks=[{'port': port}]))
+
+
 def test_hints_of_every_form(servers: Servers) -> None:
     other = servers.image
     for hints in ({'different_host': other}, {'different_host': [other]}, {'same_host': [other]}, {'query': '[]'},

@@ -167,6 +167,16 @@ def test_a_port_gets_the_address_that_was_asked_for(bed: Bed) -> None:
     assert bed.client.ports_of('s2') == []
 
 
+def test_subnets_and_holders_of_addresses(bed: Bed) -> None:
+    network_id, other = bed.network(), bed.network(cidr='10.0.0.0/25')
+    subnet, = bed.client.subnets(caller(DEMO), network_id)
+    assert (subnet.cidr, subnet.version, subnet.gateway) == ('10.0.0.0/24', 4, '10.0.0.1')
+    made = bed.create(network_id, 's1', fixed_ip='10.0.0.77')
+    holder = bed.client.holder(network_id, '10.0.0.77')
+    assert holder is not None and (holder.id, holder.device_id, holder.project_id) == (made.port_id, 's1', DEMO)
+    assert bed.client.holder(network_id, '10.0.0.7') is None and bed.client.holder(other, '10.0.0.77') is None
+
+
 def test_a_full_network_is_a_conflict(bed: Bed) -> None:
     network_id = bed.network(cidr='10.0.0.0/30')
     bed.create(network_id, 's1')

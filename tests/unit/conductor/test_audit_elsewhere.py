@@ -133,6 +133,15 @@ def test_a_port_whose_server_is_gone(site: Site, owned: bool) -> None:
     assert site.audit().findings == ()
 
 
+def test_what_users_write_into_their_ports_is_no_finding(site: Site) -> None:
+    """Anybody may name any device, also one that does not exist; only Compute binds ports."""
+    key = site.server()
+    for device in (key, '10000000-0000-4000-8000-0000000000ff'):
+        site.networks.add_port(site.controller.network, project_id='p2', device_id=device, device_owner='compute:nova',
+                               description='Made by Compute for a server')
+    assert site.audit().findings == ()
+
+
 def test_a_port_that_is_another_servers_by_now_is_left(site: Site) -> None:
     """Between the second look and the fix the port may have been given to a server that lives."""
     mine = site.networks.add_port(site.controller.network, project_id='p1')
