@@ -13,7 +13,7 @@ from compute import exception, states
 from compute.context import RequestContext
 from compute.control import operation
 from compute.control.cloud import Cloud
-from compute.control.instances import boot_image, checks, files
+from compute.control.instances import boot_image, checks, effects, files
 from compute.control.instances.request import Created, CreateRequest
 from compute.db import injected_files, instances, operations, quotas, server_groups
 from compute.objects.flavor import Flavor
@@ -38,6 +38,7 @@ def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Cre
     image = boot_image.complete(cloud, context, checks.image_of(cloud, context, request.image_id))
     checks.disk_allowed(request, flavor)
     checks.image_fits(image, flavor)
+    effects.check(request, flavor, image)
     checks.user_data_fits(request.user_data)
     key = checks.key_of(cloud, context, request.key_name)
     checks.zone_exists(cloud, request.availability_zone)

@@ -36,7 +36,7 @@ CREATE = {
     'name': 'web', 'imageRef': '<image>', 'flavorRef': '<flavor>', 'networks': [{'uuid': '<network>'}], 'min_count': 1,
     'max_count': 1, 'key_name': None, 'metadata': {'role': 'web'}, 'user_data': 'IyEvYmluL3NoCg==',
     'config_drive': True, 'security_groups': [{'name': 'web'}], 'availability_zone': 'nova', 'description': 'A server.',
-    'tags': ['blue'], 'trusted_image_certificates': ['certificate-1'], 'host': 'h1', 'hypervisor_hostname': 'h1',
+    'tags': ['blue'], 'host': 'h1', 'hypervisor_hostname': 'h1',
     'hostname': 'web-1', 'OS-DCF:diskConfig': 'AUTO', 'accessIPv4': '192.0.2.7'}
 UPDATE = {'name': 'web-2', 'description': 'Another.', 'accessIPv6': '2001:db8::7', 'hostname': 'web-2',
           'OS-DCF:diskConfig': 'MANUAL', 'pinned_availability_zone': 'nova'}
