@@ -155,14 +155,25 @@ def _select(conductor: Conductor, context: ctx.RequestContext, work: Work, spec:
 
 
 def spec_of(connection: Connection, instance: Instance, operation: Operation) -> RequestSpec:
-    """Return what the scheduler is asked for, with the server group as it is now."""
+    """Return what the scheduler is asked for, with the server group and the servers of hints as they are now."""
     args = operation.args
     group = server_groups.for_scheduler(connection, instance.server_group) if instance.server_group else None
     return RequestSpec(
         instance_uuid=instance.uuid, operation_id=operation.id, project_id=instance.project_id,
         user_id=instance.user_id, flavor=instance.flavor, image=instance.image,
         availability_zone=args.get('zone'), host=args.get('host'), node=args.get('node'),
-        excluded=tuple(args.get('tried', ())), hints=instance.scheduler_hints, group=group)
+        excluded=tuple(args.get('tried', ())), hints=instance.scheduler_hints, group=group,
+        same_hosts=_hosts_of(connection, instance, 'same_host'),
+        different_hosts=_hosts_of(connection, instance, 'different_host'))
+
+
+def _hosts_of(connection: Connection, instance: Instance, hint: str) -> tuple[str, ...] | None:
+    """Return the hosts of the servers of the same project that a hint names; None where there is no such hint."""
+    named = instance.named_by(hint)
+    if named is None:
+        return None
+    found = instances.of_uuids(connection, named).values()
+    return tuple(sorted({each.host for each in found if each.host and each.project_id == instance.project_id}))
 
 
 def hand_over(conductor: Conductor, context: ctx.RequestContext, operation: Operation, instance: Instance, host: str,

@@ -11,7 +11,8 @@ _WEIGHT = ('Values are first scaled to 0...1 over the hosts that passed, then mu
 
 OPTS = [
     cfg.ListOpt('enabled_filters', default=[
-        'ComputeFilter', 'RetryFilter', 'RequestedHostFilter', 'AvailabilityZoneFilter', 'RamFilter', 'CoreFilter',
+        'ComputeFilter', 'RetryFilter', 'RequestedHostFilter', 'SameHostFilter', 'DifferentHostFilter',
+        'AvailabilityZoneFilter', 'RamFilter', 'CoreFilter',
         'DiskFilter', 'ImagePropertiesFilter', 'ServerGroupAntiAffinityFilter', 'ServerGroupAffinityFilter'],
         help='''
 Filters that a host has to pass, in this order: put first what is cheap and drops many. Each is the name of a built-in

@@ -35,6 +35,14 @@ class Fault:
         return self.for_users or meaning(self.reason)
 
 
+def named_by(hints: dict[str, object], hint: str) -> tuple[str, ...] | None:
+    """Return the servers that a scheduler hint names, one or a list; None where there is no such hint."""
+    value = hints.get(hint)
+    if value is None:
+        return None
+    return (value,) if isinstance(value, str) else tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+
+
 class Brief(NamedTuple):
     """What a short list shows of a server."""
 
@@ -95,6 +103,10 @@ class Instance:
     launched_at: datetime.datetime | None = None
     terminated_at: datetime.datetime | None = None
     deleted: bool = False
+
+    def named_by(self, hint: str) -> tuple[str, ...] | None:
+        """Return the servers that a scheduler hint names, one or a list; None where there is no such hint."""
+        return named_by(self.scheduler_hints, hint)
 
     @property
     def guest_name(self) -> str:

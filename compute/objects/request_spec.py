@@ -20,7 +20,10 @@ class ServerGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestSpec:
-    """One server to place. ``excluded`` hosts were tried already; ``forced_host`` skips nothing but names the host."""
+    """One server to place. ``excluded`` hosts were tried already; ``forced_host`` skips nothing but names the host.
+
+    ``same_hosts`` and ``different_hosts`` are where the servers of these hints are; None: there is no such hint.
+    """
 
     instance_uuid: str
     operation_id: int = 0
@@ -34,6 +37,8 @@ class RequestSpec:
     excluded: tuple[str, ...] = ()
     hints: dict[str, object] = field(default_factory=dict)
     group: ServerGroup | None = None
+    same_hosts: tuple[str, ...] | None = None
+    different_hosts: tuple[str, ...] | None = None
 
     @property
     def vcpus(self) -> int:

@@ -15,8 +15,8 @@ class Request:
     ``lost`` are ids of hosts whose claim failed while this request was being served.
     """
 
-    __slots__ = ('availability_zone', 'disk_gb', 'excluded', 'group', 'host', 'image', 'lost', 'members', 'memory_mb',
-                 'node', 'now', 'seats', 'spec', 'vcpus')
+    __slots__ = ('availability_zone', 'different_hosts', 'disk_gb', 'excluded', 'group', 'host', 'image', 'lost',
+                 'members', 'memory_mb', 'node', 'now', 'same_hosts', 'seats', 'spec', 'vcpus')
 
     def __init__(self, spec: RequestSpec, now: float | None = None) -> None:
         self.spec = spec
@@ -24,6 +24,8 @@ class Request:
         self.vcpus, self.memory_mb, self.disk_gb = spec.vcpus, spec.memory_mb, spec.disk_gb
         self.availability_zone, self.host, self.node = spec.availability_zone, spec.host, spec.node
         self.excluded = frozenset(spec.excluded)
+        self.same_hosts = None if spec.same_hosts is None else frozenset(spec.same_hosts)
+        self.different_hosts = frozenset(spec.different_hosts or ())
         self.image: Mapping[str, str] = spec.image.properties if spec.image is not None else {}
         self.lost: set[int] = set()
         self.seats = 1

@@ -12,9 +12,10 @@ from compute.context import RequestContext
 from compute.control.cloud import Cloud
 from compute.control.instances import fixed_ips
 from compute.control.instances.request import AUTO, NONE, CreateRequest
-from compute.db import flavors, hosts, keypairs, server_group_list
+from compute.db import flavors, hosts, instances, keypairs, server_group_list
 from compute.objects.flavor import Flavor
 from compute.objects.image import Image
+from compute.objects.instance import named_by
 from compute.objects.network import Network
 from compute.objects.nic import NicRequest
 
@@ -127,6 +128,18 @@ def user_data_fits(text: str | None) -> None:
         base64.b64decode(''.join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         raise exception.Invalid('user_data is not valid base64.') from None
+
+
+def named_servers_exist(cloud: Cloud, context: RequestContext, request: CreateRequest) -> None:
+    """Return if the servers that scheduler hints name are the project's. :raises Invalid: one is not."""
+    named = {hint: named_by(request.hints, hint) or () for hint in ('same_host', 'different_host')}
+    wanted = {uuid for uuids in named.values() for uuid in uuids}
+    found = cloud.db.read(lambda connection: instances.of_uuids(connection, wanted)) if wanted else {}
+    for hint, uuids in named.items():
+        for uuid in uuids:
+            if uuid not in found or found[uuid].project_id != context.project_id:
+                raise exception.Invalid(f'Scheduler hint {hint}: server {uuid} could not be found in this project.',
+                                        code='server_not_found')
 
 
 def nics_of(cloud: Cloud, context: RequestContext, request: CreateRequest) -> tuple[NicRequest, ...]:

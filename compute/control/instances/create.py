@@ -44,6 +44,7 @@ def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Cre
     checks.zone_exists(cloud, request.availability_zone)
     checks.host_exists(cloud, request.host, request.node)
     checks.group_exists(cloud, context, _group_hint(request))
+    checks.named_servers_exist(cloud, context, request)
     nics = checks.nics_of(cloud, context, request)
     groups = _security_groups(cloud, context, request.security_groups)
     args = _args(request, nics)

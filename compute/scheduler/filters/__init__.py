@@ -10,6 +10,7 @@ from compute import exception
 from compute.scheduler.filters.availability_zone import AvailabilityZoneFilter
 from compute.scheduler.filters.compute import ComputeFilter
 from compute.scheduler.filters.core import CoreFilter
+from compute.scheduler.filters.different_host import DifferentHostFilter
 from compute.scheduler.filters.disk import DiskFilter
 from compute.scheduler.filters.filter import Filter
 from compute.scheduler.filters.image_properties import ImagePropertiesFilter
@@ -18,6 +19,7 @@ from compute.scheduler.filters.lost_claim import LostClaimFilter
 from compute.scheduler.filters.ram import RamFilter
 from compute.scheduler.filters.requested_host import RequestedHostFilter
 from compute.scheduler.filters.retry import RetryFilter
+from compute.scheduler.filters.same_host import SameHostFilter
 from compute.scheduler.filters.server_group_affinity import ServerGroupAffinityFilter
 from compute.scheduler.filters.server_group_anti_affinity import ServerGroupAntiAffinityFilter
 
@@ -26,12 +28,14 @@ FILTERS: dict[str, type[Filter]] = {
     'AvailabilityZoneFilter': AvailabilityZoneFilter,
     'ComputeFilter': ComputeFilter,
     'CoreFilter': CoreFilter,
+    'DifferentHostFilter': DifferentHostFilter,
     'DiskFilter': DiskFilter,
     'ImagePropertiesFilter': ImagePropertiesFilter,
     'IoOpsFilter': IoOpsFilter,
     'RamFilter': RamFilter,
     'RequestedHostFilter': RequestedHostFilter,
     'RetryFilter': RetryFilter,
+    'SameHostFilter': SameHostFilter,
     'ServerGroupAffinityFilter': ServerGroupAffinityFilter,
     'ServerGroupAntiAffinityFilter': ServerGroupAntiAffinityFilter,
 }

@@ -27,17 +27,17 @@ def test_the_answer(servers: Servers, version: str) -> None:
 
 
 def test_what_is_written_and_sent(servers: Servers) -> None:
-    data = base64.b64encode(b'#!/bin/sh\n').decode()
+    data, other = base64.b64encode(b'#!/bin/sh\n').decode(), servers.insert().uuid
     key = servers.create(
         name='Web 1_a.b', metadata={'a': 'b'}, user_data=data, tags=['x', 'x'], description='d', adminPass='secret',
         security_groups=[{'name': 'web'}], accessIPv4='1.2.3.4', config_drive='True',
-        beside={'os:scheduler_hints': {'different_host': servers.image}}, **{'OS-DCF:diskConfig': 'AUTO'})['id']
+        beside={'os:scheduler_hints': {'different_host': other}}, **{'OS-DCF:diskConfig': 'AUTO'})['id']
     row = servers.row(key)
     assert (row.vm_state, row.task_state, row.host) == ('building', 'scheduling', None)
     assert (row.name, row.hostname, row.metadata, row.tags) == ('Web 1_a.b', 'web-1-a-b', {'a': 'b'}, ('x',))
     assert (row.user_data, row.config_drive, row.disk_config, row.access_ip_v4) == (data, True, 'AUTO', '1.2.3.4')
     assert row.security_groups == (servers.group,) and row.image is not None and row.image.id == servers.image
-    assert row.scheduler_hints == {'different_host': servers.image}
+    assert row.scheduler_hints == {'different_host': other}
     operation, = servers.operations(key)
     assert (operation.kind, operation.state, operation.args['admin_pass']) == ('create', 'queued', 'secret')
     assert operation.args['nics'][0]['network_id'] == servers.network
@@ -318,6 +318,19 @@ def test_certificates_are_refused_while_signatures_are_not_verified(servers: Ser
     assert 'trusted_image_certificates' in told and words in told
 
 
+@pytest.mark.parametrize('hint', ['same_host', 'different_host'])
+def test_hints_that_name_servers_of_others_are_refused(servers: Servers, hint: str) -> None:
+    own, foreign = servers.insert().uuid, servers.insert(project_id='p2').uuid
+    deleted, unknown = servers.insert(deleted=True).uuid, str(uuid.uuid4())
+    for named in (own, [own], [own, servers.insert().uuid]):
+        server = servers.create(beside={'os:scheduler_hints': {hint: named}})
+        assert servers.row(server['id']).scheduler_hints == {hint: named}
+    for bad in (foreign, deleted, unknown):
+        for named in (bad, [own, bad]):
+            told = message(servers.create(400, beside={'os:scheduler_hints': {hint: named}}))
+            assert hint in told and bad in told
+
+
 def test_a_port_of_another_project_is_refused_at_once(servers: Servers) -> None:
     network = servers.api.networks.add_network(project_id='p2', cidr='10.8.0.0/24')
     port = servers.api.networks.add_port(network, project_id='p2')
@@ -325,7 +338,7 @@ def test_a_port_of_another_project_is_refused_at_once(servers: Servers) -> None:
 
 
 def test_hints_of_every_form(servers: Servers) -> None:
-    other = servers.image
+    other = servers.insert().uuid
     for hints in ({'different_host': other}, {'different_host': [other]}, {'same_host': [other]}, {'query': '[]'},
                   {'query': {}}, {'cidr': '/24'}, {'anything': 'else'}):
         for key in ('os:scheduler_hints', 'OS-SCH-HNT:scheduler_hints'):

@@ -46,6 +46,24 @@ def test_placed_and_built(controller: Controller) -> None:
     controller.finish(operation.id, 'b')  # said twice, its answer was lost
 
 
+def test_hints_of_servers_place_with_them_or_apart(controller: Controller) -> None:
+    first = controller.create()
+    place(controller, first.id)
+    assert controller.instance(first.instance_uuid).host == 'b', 'where there is more room'
+    for hint, value, host in (('same_host', [first.instance_uuid], 'b'), ('different_host', first.instance_uuid, 'a')):
+        other = controller.create(hints={hint: value})
+        place(controller, other.id)
+        assert controller.instance(other.instance_uuid).host == host, hint
+
+
+def test_a_hint_of_a_server_that_is_on_no_host_fits_nowhere(controller: Controller) -> None:
+    first = controller.create()
+    other = controller.create(hints={'same_host': first.instance_uuid})
+    place(controller, other.id)
+    fault = controller.instance(other.instance_uuid).fault
+    assert fault is not None and '2 have none of the servers that same_host names' in fault.shown
+
+
 def test_stages_are_written_with_the_lease_and_with_the_end(controller: Controller) -> None:
     operation = controller.create()
     place(controller, operation.id)

@@ -27,6 +27,11 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any], str | None]] = [
     ('ComputeFilter', {'last_seen_at': LONG_AGO}, {}, 'is down: its last report came '),
     ('RetryFilter', {}, {'excluded': ('two',)}, None),
     ('RetryFilter', {}, {'excluded': ('two', 'one')}, 'was tried already'),
+    ('SameHostFilter', {}, {'same_hosts': ('one', 'two')}, None),
+    ('SameHostFilter', {}, {'same_hosts': ('two',)}, 'has none of the servers that same_host names'),
+    ('SameHostFilter', {}, {'same_hosts': ()}, 'has none of the servers that same_host names'),
+    ('DifferentHostFilter', {}, {'different_hosts': ('two',)}, None),
+    ('DifferentHostFilter', {}, {'different_hosts': ('one',)}, 'has a server that different_host names'),
     ('RequestedHostFilter', {}, {'host': 'one'}, None),
     ('RequestedHostFilter', {}, {'host': 'two'}, 'is not the requested host two'),
     ('RequestedHostFilter', {}, {'node': 'node-one', 'host': 'one'}, None),
@@ -132,7 +137,7 @@ def test_load_keeps_the_order_and_ends_with_the_lost_claims() -> None:
 
 
 def test_load_knows_all_defaults() -> None:
-    assert len(filters.load(make_conf())) == 11
+    assert len(filters.load(make_conf())) == 13
 
 
 def test_an_unknown_filter_is_named() -> None:
