@@ -15,8 +15,8 @@ class Call:
 
     ``path`` holds the parts of the URL, ``query`` the checked query, ``target`` what ``Op.loads`` returned, ``facts``
     the named behaviours of the request's version. ``stream`` is the raw body of a ``raw`` operation. ``address`` is
-    that of the client, or what a proxy says of it if proxies are trusted. ``root_url`` is the daemon's URL; ``base_url``
-    (with the version) and ``bookmark_url`` (without) name the project if the URL did.
+    that of the client, or what a proxy says of it if proxies are trusted. ``root_url`` is the daemon's URL;
+    ``base_url`` (with the version) and ``bookmark_url`` (without) name the project if the URL did.
     """
 
     def __init__(self, app: Any, op: Op, version: Version, context: RequestContext, policy: Policy) -> None:
