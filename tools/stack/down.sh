@@ -31,7 +31,8 @@ take_down() {
     show_what_stays "$users"
 }
 
-# Goes on after a failure, so that the rest is removed; says what was left.
+# Goes on after a failure, so that the rest is removed; says what was left. The shell does not end a function at its first
+# error here: each says "|| return 1" where it must not go on.
 down_step() {
     local name=$1 begin
     begin=$(now)
@@ -146,7 +147,7 @@ remove_files() {
         case $folder in /var/lib/libvirt/compute-stack-*) rm -rf "$folder" ;; esac
     done
     if [ -z "$1" ]; then
-        rm -rf "$STACK_DIR"
+        rm -rf "$STACK_DIR" || return 1
         [ "$(cat "$UNITS_VENV/$FOLDER_MARK" 2>/dev/null)" != "$STACK_DIR" ] || rm -rf "$UNITS_VENV"
     else
         find "$STACK_DIR" -mindepth 1 -maxdepth 1 ! -name venv ! -name cache ! -name images ! -name $FOLDER_MARK \

@@ -115,6 +115,6 @@ remove_units() {
     fi
     systemctl disable --quiet --now $SERVICES_UNIT
     rm -rf "$UNIT_FILES/$SERVICES_UNIT" "$UNITS_TOOLS"
-    "$(any_python)" "$ROOT/tools/install_units" all --programs "$(venv)/bin" --purge >/dev/null
+    "$(any_python)" "$ROOT/tools/install_units" all --programs "$(venv)/bin" --purge >/dev/null || return 1
     echo removed
 }

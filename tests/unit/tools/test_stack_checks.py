@@ -185,3 +185,17 @@ def test_fixtures_open_the_kvm_device_in_the_same_way(tmp_path: pathlib.Path) ->
     device.chmod(0o666)
     assert open_kvm_device(str(device), group) is False
     assert open_kvm_device(str(tmp_path / 'none'), group) is False
+
+
+@root_only
+@pytest.mark.parametrize(('apt', 'words', 'kept'), [
+    ('return 100', 'FAILED after', True), ('echo "Purg lz4 [1]"; echo "Purg gimp [2]"', 'these need them: gimp', True),
+    ('echo "Purg lz4 [1]"', '1 removed', False)])
+def test_packages_go_only_if_that_works_and_nobody_else_needs_them(tmp_path: pathlib.Path, apt: str, words: str,
+                                                                   kept: bool) -> None:
+    made = tmp_path / 'made' / 'packages'
+    made.parent.mkdir()
+    made.write_text('lz4\n')
+    said = shell(tmp_path, f'MADE_PACKAGES={made}; apt-get() {{ {apt}; }}; installed_packages() {{ echo lz4; }}; '
+                 'down_step packages remove_packages')
+    assert words in said and made.exists() is kept
