@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-revision = '0004'
-down_revision = '0003'
+revision = '0005'
+down_revision = '0004'
 
 _COLUMNS = {'quota_classes': ('name',), 'quotas': ('project_id', 'user_id'), 'usages': ('project_id',),
             'keypairs': ('user_id',)}
