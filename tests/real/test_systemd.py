@@ -39,7 +39,7 @@ class Cloud:
 
     def up(self) -> str:
         """Bring it up and remember its ports and passwords."""
-        told = self.machine.run(f'{SOURCE}/tools/stack.sh', '--cluster', '--fake', seconds=1200,
+        told = self.machine.run(f'{SOURCE}/tools/stack.sh', '--cluster', '--fake', '--port-base', '21000', seconds=1200,
                                 environment=self.environment)
         text = (self.machine.root / STACK[1:] / 'etc/settings').read_text()
         self.settings = dict(line.split(' = ', 1) for line in text.splitlines())
