@@ -40,7 +40,7 @@ REQUESTS: dict[str, tuple[str, str]] = {
     'malformed_json': ('The body is not JSON.', 'Correct it.'),
     'malformed_body': ('The chunks of the body are not of the form that HTTP gives them.', 'Correct the client.'),
     'body_broken_off': ('The body ended before its end.', 'Send it again.'),
-    'body_too_slow': ('The body came more slowly than [http] least_rate or stream_least_rate.',
+    'body_too_slow': ('The body came more slowly than the service accepts.',
                       'Send it again over a better connection.'),
     'invalid_input': ('A field has a value that it does not take.', 'Change the field that the message names.'),
     'value_out_of_range': ('A value is too large or too long to be stored.', 'Send a smaller one.'),

@@ -108,7 +108,8 @@ wanted_ports() {
             number=$((number + 1))
             case "$MODE $name" in
                 'standalone broker' | 'standalone database' | 'standalone epmd' | 'standalone distribution' | \
-                    standalone\ *_health) continue ;;
+                    'standalone conductor_health' | 'standalone scheduler_health' | 'standalone worker_health' | \
+                    'standalone network-agent_health' | 'cluster standalone_health') continue ;;
             esac
             echo "$name ${kept:-$default}"
         done

@@ -5,11 +5,12 @@ STEPS=()          # name, seconds, outcome, separated by tabs; for the table at 
 LOGS=$STACK_DIR/logs
 SAID=$STACK_DIR/run/said
 INTERRUPTED=''    # Ctrl-C was pressed
+GROUP=''          # the process group of the step that runs
 
 begin_run() {
     mkdir -p "$STACK_DIR/run" "$LOGS"
     chmod 755 "$STACK_DIR"
-    trap 'INTERRUPTED=1' INT
+    trap 'INTERRUPTED=1; end_group "$GROUP"' INT
     exec 9>"$STACK_DIR/run/lock"
     flock -n 9 || { echo "stack.sh: another stack.sh works on $STACK_DIR" >&2; exit 1; }
     SECONDS=0
@@ -64,28 +65,30 @@ step() {
 # run_apart FUNCTION: run it in a shell and a process group of its own, and return its status. Ctrl-C reaches this shell only,
 # which passes it on: a shell that is told while it starts a program would wait for that program all the same.
 run_apart() {
-    local group status
+    local status
     set -m
     ( set +m -e; trap - INT; exec 9>&-; "$1" ) &
-    group=$!
+    GROUP=$!
     set +m
-    wait "$group"
+    [ -z "$INTERRUPTED" ] || end_group "$GROUP"    # it was pressed before the group was known
+    wait "$GROUP"
     status=$?
-    [ -n "$INTERRUPTED" ] || return "$status"
-    end_group "$group" >/dev/null 2>&1
-    return 130
+    GROUP=''
+    [ -z "$INTERRUPTED" ] || status=130
+    return "$status"
 }
 
 # Processes that do not end at an interrupt (apt finishes what it unpacks) get a while before they are terminated.
 end_group() {
     local second
-    kill -INT -- "-$1"
+    [ -n "$1" ] || return 0
+    kill -INT -- "-$1" 2>/dev/null
     for second in {1..100}; do
-        kill -0 -- "-$1" || return 0
-        [ "$second" != 60 ] || kill -TERM -- "-$1"
+        kill -0 -- "-$1" 2>/dev/null || return 0
+        [ "$second" != 60 ] || kill -TERM -- "-$1" 2>/dev/null
         sleep 0.1
     done
-    kill -KILL -- "-$1"
+    kill -KILL -- "-$1" 2>/dev/null
 }
 
 # Show that a long step goes on: on a terminal its last line of output each second, elsewhere every 20 s on the standard error.

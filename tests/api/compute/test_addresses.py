@@ -43,7 +43,8 @@ def test_what_is_no_address_is_refused(servers: Servers, key: str, value: Any, v
 
 
 def test_a_fixed_address_is_asked_for_in_its_canonical_form(servers: Servers) -> None:
-    uuid = servers.create(networks=[{'uuid': servers.network, 'fixed_ip': '2001:DB8:0:0:0:0:0:7'}])['id']
+    network = servers.api.networks.add_network(project_id='p1', cidr='2001:db8::/64')
+    uuid = servers.create(networks=[{'uuid': network, 'fixed_ip': '2001:DB8:0:0:0:0:0:7'}])['id']
     args = servers.operations(uuid)[0].args
     assert [NicRequest(**nic).fixed_ip if isinstance(nic, dict) else nic.fixed_ip for nic in args['nics']] == [
         '2001:db8::7']

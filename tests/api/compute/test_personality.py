@@ -134,8 +134,9 @@ class Guest:
 
     def __init__(self, servers: Servers, uuid: str) -> None:
         self._uuid = uuid
-        self._app = Metadata(SimpleNamespace(db=servers.api.db, conf=SimpleNamespace(metadata=SimpleNamespace(
-            shared_secret='s', cache_time=15.0))))
+        options = SimpleNamespace(metadata=SimpleNamespace(shared_secret='s', cache_time=15.0))
+        self._app = Metadata(SimpleNamespace(db=servers.api.db, conf=options, group_names=SimpleNamespace(
+            of=lambda ids: {})))
 
     def get(self, path: str, method: str = 'GET') -> tuple[int, bytes]:
         environ = {'REQUEST_METHOD': method, 'PATH_INFO': path, 'wsgi.input': io.BytesIO(),

@@ -61,7 +61,8 @@ def test_a_head_becomes_an_environment() -> None:
                  b'X-Twice: 1\r\nx-twice:2 \r\nX_Under: 1\r\nExpect: 100-Continue', {'SCRIPT_NAME': ''})
     assert head.environ == {
         'SCRIPT_NAME': '', 'REQUEST_METHOD': 'POST', 'SERVER_PROTOCOL': 'HTTP/1.1', 'PATH_INFO': '/a\nb/\xe4',
-        'QUERY_STRING': 'q=1&r=%20', 'HTTP_HOST': 'example.org:8774', 'CONTENT_TYPE': 'text/plain; charset=x',
+        'REQUEST_URI': '/a%0Ab/%e4?q=1&r=%20', 'QUERY_STRING': 'q=1&r=%20', 'HTTP_HOST': 'example.org:8774',
+        'CONTENT_TYPE': 'text/plain; charset=x',
         'CONTENT_LENGTH': '12', 'HTTP_X_FOLDED': 'a, b\tc', 'HTTP_X_TWICE': '1, 2', 'HTTP_EXPECT': '100-Continue'}
     assert (head.length, head.keep, head.expects) == (12, True, True)
 

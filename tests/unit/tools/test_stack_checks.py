@@ -18,6 +18,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.real.kvm_device import open_kvm_device
+from tests.waiting import LONG, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 STACK = ROOT / 'tools' / 'stack.sh'
@@ -67,7 +68,7 @@ def test_a_port_on_an_address_that_the_stack_does_not_use_is_free(tmp_path: path
         assert shell(tmp_path, f'LISTEN=127.0.0.1 listening_inode {same.getsockname()[1]}').strip().isdigit()
 
 
-@pytest.mark.parametrize(('mode', 'more'), [('standalone', 0), ('cluster', 8)])
+@pytest.mark.parametrize(('mode', 'more'), [('standalone', 1), ('cluster', 8)])
 def test_the_ports_that_are_looked_at_are_those_of_the_configuration(tmp_path: pathlib.Path, mode: str,
                                                                      more: int) -> None:
     lines = dict(line.split() for line in shell(tmp_path, 'PORT_BASE=21000; wanted_ports', mode=mode).splitlines())
@@ -151,11 +152,9 @@ def test_ctrl_c_is_no_failure_and_says_that_it_continues(tmp_path: pathlib.Path)
     process = subprocess.Popen(['bash', '-c', head + script], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs,
                                start_new_session=True, text=True)
     os.close(theirs)
-    while not (tmp_path / 'begun').exists():
-        assert process.poll() is None
-        os.sched_yield()
+    wait_until((tmp_path / 'begun').exists, 'the step')
     os.killpg(process.pid, signal.SIGINT)
-    text, _ = process.communicate(timeout=60)
+    text, _ = process.communicate(timeout=LONG)
     os.close(ours)
     assert process.returncode == 130
     assert 'interrupted after' in text and 'Run the same command again; it continues.' in text
