@@ -35,8 +35,8 @@ def show(call: Call) -> dict[str, Any]:
 
 
 def _count(work: Work, networks: Iterable[rows.Row], versions: list[int]) -> list[dict[str, Any]]:
-    used: dict[str, int] = dict(work.connection.execute(sa.select(t.addresses.c.subnet_id, sa.func.count()).group_by(
-        t.addresses.c.subnet_id)).tuples().all())
+    counted = sa.select(t.addresses.c.subnet_id, sa.func.count()).group_by(t.addresses.c.subnet_id)
+    used: dict[str, int] = {subnet: count for subnet, count in work.connection.execute(counted)}
     subnets = rows.by_key(rows.every(work.connection, t.subnets, t.subnets.c.ip_version.in_(versions),
                                      order=t.subnets.c.id), 'network_id')
     return [_view(network, subnets.get(network['id'], []), used) for network in networks]
