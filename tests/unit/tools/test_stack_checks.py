@@ -44,6 +44,11 @@ def shell(folder: pathlib.Path, script: str, mode: str = 'standalone', driver: s
     return subprocess.run(['bash', '-c', head + script], capture_output=True, text=True, timeout=60, check=True).stdout
 
 
+def obey_interrupts() -> None:
+    """Undo what a shell does to its background programs: bash cannot trap a signal that it was started to ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     """Something else that listens."""
@@ -150,7 +155,7 @@ def test_ctrl_c_is_no_failure_and_says_that_it_continues(tmp_path: pathlib.Path)
             'for part in steps settings checks packages services; do . "$PARTS/$part.sh"; done; ')
     ours, theirs = pty.openpty()
     process = subprocess.Popen(['bash', '-c', head + script], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs,
-                               start_new_session=True, text=True)
+                               start_new_session=True, text=True, preexec_fn=obey_interrupts)
     os.close(theirs)
     wait_until((tmp_path / 'begun').exists, 'the step')
     os.killpg(process.pid, signal.SIGINT)
