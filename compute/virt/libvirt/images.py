@@ -149,9 +149,10 @@ class ImageCache:
     # -- inspection --
 
     def _size_of_cached(self, fetch: _Fetch, path: pathlib.Path) -> int | None:
-        """Return the size of the disk of an image in the cache; None if it is not there, or damaged and removed.
+        """Return the size of the disk of an image in the cache; None if it is not there or damaged.
 
-        The whole file is read if it was not since this worker began, or was changed since.
+        The whole file is read if it was not since this worker began, or was changed since. A damaged one stays until
+        the fetched one takes its place: disks of guests are based on it, and the fetch may fail.
         """
         try:
             mark = _mark(path)
@@ -164,7 +165,6 @@ class ImageCache:
         except (exception.Failed, OSError) as error:
             LOG.warning('image %s is damaged in the cache (%s) and is fetched again', path.name, error)
             self._known.pop(path.name, None)
-            path.unlink(missing_ok=True)
             return None
         self._known[path.name] = _Known(mark, size)
         return size

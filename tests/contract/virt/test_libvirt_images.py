@@ -199,6 +199,17 @@ def test_a_damaged_image_is_fetched_again(store: Store, tmp_path: pathlib.Path, 
     assert source.opened == 2
 
 
+def test_a_damaged_image_stays_until_it_can_be_replaced(store: Store) -> None:
+    """Disks of guests are based on it, and the image may have been deleted: without it none of them starts again."""
+    instance, data = make_instance(make_image(DATA)), DATA[:-1] + b'x'
+    store.images.prepare(instance, Source(DATA))
+    path = store.images.path(instance.image)  # type: ignore[arg-type]
+    path.write_bytes(data)
+    with pytest.raises(exception.Failed, match='is corrupt'):
+        Store(store.paths.root).images.prepare(instance, Source(data))
+    assert path.read_bytes() == data
+
+
 def test_an_undamaged_image_is_read_once_and_not_fetched(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     instance, source = make_instance(make_image(DATA)), Source(DATA)
     store.images.prepare(instance, source)
