@@ -37,7 +37,7 @@ def from_response(service: str, url: str, response: requests.Response, own: bool
     found = _KINDS.get(status, exception.Invalid)(
         message or f'{where[0].upper()}{where[1:]} answered {status}', code=_code(service, status, kind),
         details={'status': status, **({'type': kind} if kind else {})})
-    return shielded(found) if own else found
+    return found if message and not own else shielded(found)  # without words of the service it names the URL
 
 
 def without_secrets(text: str) -> str:

@@ -102,6 +102,7 @@ ERRORS: dict[str, Callable[[], Any]] = {
     'neighbour refuses': lambda: response(409, {'NeutronError': {'type': 'SomeConflict', 'message': ALL}}),
     'neighbour forbids': lambda: response(403, {'NeutronError': {'type': 'PolicyNotAuthorized', 'message': ALL}}),
     'neighbour has no room': lambda: response(409, {'NeutronError': {'type': 'OverQuota', 'message': ALL}}),
+    'neighbour refuses a caller in silence': lambda: response(409, {}, own=False),
     'neighbour fails': lambda: response(500, {'message': ALL}),
     'neighbour is silent': lambda: exception.Unavailable(ALL, code='network_unavailable', hint=ALL),
     'left behind': lambda: runner._left_behind(exception.Failed(ALL), OSError(ALL)),
