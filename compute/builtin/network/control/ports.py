@@ -228,7 +228,7 @@ def _check_mac(port: Row, mac: str | None) -> None:
 def _check_vnic_type(old: Row, wanted: Row) -> None:
     if wanted['vnic_type'] != old['vnic_type'] and wanted['host'] == old['host'] and old['vif_type'] == binding.TAP:
         raise Conflict(f'Unable to complete operation on port {old["id"]}: binding:vnic_type cannot be changed while '
-                       f'the port is bound to host {old["host"]}.', details={'type': 'PortInUse'})
+                       'the port is bound to a host.', details={'type': 'PortInUse'})
 
 
 def _groups(work: Work, asked: Sequence[str], scope: Clause) -> Sequence[str]:
