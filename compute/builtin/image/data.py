@@ -47,6 +47,9 @@ def upload(call: Call) -> None:
     try:
         if not images.begin_upload(call.app.db, image.id, sink.id, now()):
             raise _busy(image)
+        # As it is now: its formats could be changed until the upload began, and cannot from here on.
+        image = images.get(call.app.db, image.id)
+        _check_formats(image)
         _take(call, image, sink, limit, why)
     except BaseException:
         _undo(call.app, image, sink)
@@ -107,6 +110,10 @@ def _check_uploadable(call: Call, image: Image) -> None:
                       code='unsupported_media_type')
     if image.status != record.QUEUED:
         raise _busy(image)
+    _check_formats(image)
+
+
+def _check_formats(image: Image) -> None:
     for name in ('disk_format', 'container_format'):
         if getattr(image, name) is None:
             raise Invalid(f'{name} of image {image.id} must be set before its data is uploaded.', code='no_format')

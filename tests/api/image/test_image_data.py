@@ -53,6 +53,22 @@ def test_the_virtual_size_of_a_format_is_that_of_its_disk(images: Images) -> Non
     assert images('GET', f'/v2/images/{image_id}').json['virtual_size'] == 3 * making.GIB
 
 
+@pytest.mark.parametrize(('changed', 'status'), [('qcow2', 204), ('raw', 415), (None, 400)])
+def test_data_is_inspected_as_the_format_that_the_image_has_when_the_upload_begins(
+        images: Images, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, changed: str | None,
+        status: int) -> None:
+    """The format may be changed after the image was looked at and before the upload has it to itself."""
+    image_id, begin = images.make(disk_format='raw' if changed == 'qcow2' else 'qcow2'), rows.begin_upload
+
+    def late(*args: Any) -> bool:
+        images('PATCH', f'/v2/images/{image_id}', [{'op': 'replace', 'path': '/disk_format', 'value': changed}])
+        return begin(*args)
+    monkeypatch.setattr(rows, 'begin_upload', late)
+    images('PUT', f'/v2/images/{image_id}/file', making.qcow2(making.GIB), status=status)
+    if status != 204:
+        check_clean(images, image_id, tmp_path)
+
+
 @pytest.mark.parametrize(('asked', 'status', 'start', 'end'), [
     ('bytes=0-9', 206, 0, 10), ('bytes=100-', 206, 100, len(DATA)), ('bytes=-5', 206, len(DATA) - 5, len(DATA)),
     (f'bytes=10-{len(DATA) * 2}', 206, 10, len(DATA)), (f'bytes=0-{len(DATA) - 1}', 200, 0, len(DATA)),
