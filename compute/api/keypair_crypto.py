@@ -40,8 +40,8 @@ def ssh_fingerprint(public_key: str) -> str:
     if named in _READ:
         try:
             serialization.load_ssh_public_key(' '.join(parts[:2]).encode())
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise _bad(str(error)) from None
+        except (ValueError, UnsupportedAlgorithm):
+            raise _bad(f'its second part is no valid key of the type {named}') from None
     return _pairs(hashlib.md5(blob, usedforsecurity=False).hexdigest())
 
 
@@ -49,8 +49,8 @@ def x509_fingerprint(certificate: str) -> str:
     """Return the SHA-1 fingerprint of a PEM certificate. :raises Invalid: it is none."""
     try:
         read = x509.load_pem_x509_certificate(certificate.encode())
-    except ValueError as error:
-        raise _bad(f'it is no PEM certificate: {error}') from None
+    except ValueError:
+        raise _bad('it is no certificate in PEM') from None
     return _pairs(read.fingerprint(hashes.SHA1()).hex())
 
 

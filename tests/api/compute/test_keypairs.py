@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -108,6 +109,20 @@ def test_certificates(api: ComputeApi) -> None:
                                  'ssh-ed25519 ' + RSA.split()[1]])
 def test_bad_keys(api: ComputeApi, key: str) -> None:
     add(api, public_key=key, status=400)
+
+
+def _rsa(*parts: bytes) -> str:
+    blob = b''.join(len(part).to_bytes(4, 'big') + part for part in (b'ssh-rsa', *parts))
+    return f'ssh-rsa {base64.b64encode(blob).decode()}'
+
+
+@pytest.mark.parametrize(('kind', 'key'), [
+    ('ssh', _rsa(b'abc', b'q')), ('x509', 'x'),
+    ('x509', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n')])
+def test_a_refused_key_shows_no_words_of_the_library(api: ComputeApi, kind: str, key: str) -> None:
+    refused = add(api, version='2.2', status=400, type=kind, public_key=key)['badRequest']['message']
+    assert refused.startswith('Keypair data is invalid: failed to generate fingerprint: it')
+    assert not [word for word in ('http', 'Parse', '>=', 'Framing') if word in refused], refused
 
 
 def test_a_key_is_no_certificate(api: ComputeApi) -> None:
