@@ -35,6 +35,6 @@ def content(connection: Connection, uuid: str, number: int) -> str | None:
     return str(row.content) if row is not None else None
 
 
-def forget(connection: Connection, uuid: str) -> None:
-    """Delete the contents of a server's files."""
-    connection.execute(table.delete().where(table.c.instance_uuid == uuid))
+def forget(connection: Connection, *uuids: str) -> None:
+    """Delete the contents of the files of servers."""
+    connection.execute(table.delete().where(table.c.instance_uuid.in_(uuids)))

@@ -171,11 +171,15 @@ def mark_deleted(connection: Connection, uuid: str) -> bool:
 
 
 def purge(connection: Connection, before: datetime.datetime, limit: int) -> int:
-    """Remove rows of servers deleted before a time, ``limit`` at most, and return how many."""
-    old = [row.id for row in connection.execute(
-        sa.select(table.c.id).where(table.c.deleted == sa.true(), table.c.terminated_at < before).limit(limit))]
+    """Remove rows of servers deleted before a time, ``limit`` at most, and return how many.
+
+    Files of theirs are left where a conductor of the release before deleted them.
+    """
+    old = connection.execute(sa.select(table.c.id, table.c.uuid).where(
+        table.c.deleted == sa.true(), table.c.terminated_at < before).limit(limit)).all()
     if old:
-        connection.execute(table.delete().where(table.c.id.in_(old)))
+        injected_files.forget(connection, *(row.uuid for row in old))
+        connection.execute(table.delete().where(table.c.id.in_([row.id for row in old])))
     return len(old)
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from compute.conductor import create
+import sqlalchemy as sa
+
+from compute.conductor import create, delete
+from compute.db import injected_files, instances
+from compute.db.tables import injected_files as table
 from compute.objects.injected_file import InjectedFile
+from compute.objects.value import now
 from tests.unit.conductor.making import USER, Controller
 
 FILES = (InjectedFile(path='/a', content='YQ=='), InjectedFile(path='/b', content='Yg=='))
@@ -26,3 +31,16 @@ def test_a_host_that_starts_again_gets_them(controller: Controller) -> None:
     controller.incarnations['b'] = 'the-next-one'
     held, = controller.register('b').held
     assert held.files == ('YQ==', 'Yg==')
+
+
+def test_files_go_with_a_server_that_a_conductor_of_the_release_before_deleted(controller: Controller) -> None:
+    """That one marks the server and knows of no files."""
+    deleted, kept = controller.create(files=FILES), controller.create(files=FILES)
+
+    def purge(connection: sa.Connection) -> int:
+        delete.forget(connection, instances.get(connection, deleted.instance_uuid))
+        injected_files.insert(connection, [deleted.instance_uuid], FILES)
+        return instances.purge(connection, now(), 10)
+    assert controller.db.transaction(purge) == 1
+    left = controller.db.read(lambda connection: connection.execute(sa.select(table.c.instance_uuid)).scalars().all())
+    assert left == [kept.instance_uuid] * len(FILES)
