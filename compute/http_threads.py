@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from typing import Any
 
 from compute import concurrency
@@ -112,7 +113,7 @@ class ThreadedHttp:
             for number, event in self._epoll.poll(_LAST_LOOK if self._draining else _LOOK):
                 self._handle(number, event)
             while self._again:
-                self._advance(self._again.popleft())
+                self._guarded(self._again.popleft(), self._advance)
             now = time.monotonic()
             if now - self._looked >= (_LAST_LOOK if self._draining else _LOOK) or self._idle_age is not None:
                 self._looked = now
@@ -128,11 +129,20 @@ class ThreadedHttp:
         elif (connection := self._numbers.get(number)) is None:
             self._accept()
         elif not connection.busy:
-            try:
-                self._continue(connection, event)
-            except OSError as error:
-                LOG.debug('a connection of %s broke: %s', connection.address, error)
-                self._close(connection)
+            self._guarded(connection, self._continue, event)
+
+    def _guarded(self, connection: Connection, act: Callable[..., None], *args: Any) -> None:
+        """Do something for a connection; what goes wrong ends this one, and never the thread that watches all."""
+        if connection.closed:
+            return
+        try:
+            act(connection, *args)
+        except OSError as error:
+            LOG.debug('a connection of %s broke: %s', connection.address, error)
+            self._close(connection)
+        except Exception:
+            LOG.exception('a connection of %s broke', connection.address)
+            self._close(connection)
 
     def _drop_wakes(self) -> None:
         try:
@@ -237,10 +247,7 @@ class ThreadedHttp:
     def _look(self, now: float) -> None:
         """Give up what is late, close what is idle at the end, and accept again after a failure."""
         for connection in self._open.all():
-            try:
-                self._look_at(connection, now)
-            except OSError:
-                self._close(connection)
+            self._guarded(connection, self._look_at, now)
         if self._idle_age is not None:
             age, self._idle_age = self._idle_age, None
             for connection in self._open.idle(age):
@@ -344,7 +351,7 @@ class ThreadedHttp:
 
     def _close(self, connection: Connection) -> None:
         if not connection.closed and self._numbers.get(connection.number) is connection:
-            del self._numbers[connection.number]
+            self._numbers.pop(connection.number, None)
         self._open.close(connection)  # epoll forgets what is closed
 
     def _wake(self) -> None:

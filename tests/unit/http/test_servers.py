@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import struct
+import sys
 from contextlib import ExitStack, suppress
 
 import pytest
 import requests
 
+from compute.http.reader import Reader, Request
+from compute.http_green import GreenHttp
+from compute.http_threads import ThreadedHttp
 from tests.unit.http.serving import GET, SLOTS, Application, Start, answer, ask, asked, connect, eventually
 from tests.waiting import LONG
 
@@ -230,3 +235,46 @@ def test_headers_without_end_are_refused(start: Start, line: bytes) -> None:
 def test_large_headers_are_taken(start: Start) -> None:
     headers = [f'X-{number}: {"a" * 8000}' for number in range(7)]
     assert ask(start(), asked('GET', '/', *headers))[0] == 200
+
+
+# -- one broken connection is no other one's matter --
+
+def test_a_client_that_is_gone_before_its_second_request_is_refused_ends_no_other(
+        start: Start, application: Application) -> None:
+    server = start()
+    with connect(server) as client:
+        client.sendall(asked('GET', '/wait') + b'no request\r\n\r\n')
+        assert application.reached.acquire(timeout=LONG)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))  # a reset, at once
+    application.go.set()
+    eventually(lambda: server._backend.connections() == 0)
+    assert ask(server)[0] == 200
+
+
+def test_a_reset_behind_an_answer_that_was_sent_ends_no_other(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = start()
+
+    def gone(*args: object) -> None:
+        raise BrokenPipeError('gone')
+    for backend in (GreenHttp, ThreadedHttp):
+        monkeypatch.setattr(sys.modules[backend.__module__], 'refusal', gone)
+    with connect(server) as client:
+        client.sendall(GET + b'no request\r\n\r\n')
+        assert answer(client)[0] == 200
+        assert not client.recv(1)
+    assert ask(server)[0] == 200
+
+
+def test_a_fault_of_this_server_ends_one_connection(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, take = start(), Reader.take
+
+    def broken(reader: Reader, now: float) -> Request | None:
+        if reader.buffer.startswith(b'BREAK'):
+            raise RuntimeError('oh')
+        return take(reader, now)
+    monkeypatch.setattr(Reader, 'take', broken)
+    with connect(server) as client:
+        client.sendall(b'BREAK')
+        with suppress(ConnectionResetError):
+            assert not client.recv(1)
+    assert ask(server)[0] == 200
