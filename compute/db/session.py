@@ -290,12 +290,26 @@ def _engine(url: sa.URL, options: Any, isolation: str = 'READ COMMITTED') -> sa.
         # Not pinged before use and not rolled back after it: a connection that is lost is found by the statement, which
         # is tried again, and every transaction ends in a commit or a rollback of its own; reads need neither.
         pool_reset_on_return=None, skip_autocommit_rollback=True)
+    event.listen(engine, 'handle_error', _name_loss)
     if kind == 'postgresql':
         event.listen(engine, 'handle_error', _name_violation)
     if url.get_driver_name() == 'pymysql':
         from compute.db import mariadb
         event.listen(engine, 'do_connect', mariadb.connect)
     return engine
+
+
+def _name_loss(context: Any) -> None:
+    """Make what the socket says an error of a lost connection, which the pool drops; pg8000 lets some through.
+
+    Kept, the connection would have the answer to one statement where that to the next is looked for, and a commit
+    without an answer would be taken for one that was never sent.
+
+    :raises exc.OperationalError: instead of the error at hand.
+    """
+    if isinstance(context.original_exception, OSError):
+        context.is_disconnect = True
+        raise faults.wrapped(context.original_exception) from context.original_exception
 
 
 def _name_violation(context: Any) -> None:

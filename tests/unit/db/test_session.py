@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine.base import RootTransaction
 
 from compute import conf as options
+from compute.db import session
 from compute.db.session import Database
 from compute.exception import Invalid, Unavailable
 
@@ -64,6 +66,48 @@ def test_what_may_have_been_committed_is_not_done_again(database: Database, monk
     else:
         database.transaction(write)
     assert len(begun) == runs and len(database.rows(sa.text('SELECT n FROM t'))) == 1  # type: ignore[arg-type]
+
+
+def test_a_commit_that_the_socket_broke_is_not_done_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pg8000 lets some errors of its socket through as they are, and SQLAlchemy does not know them."""
+    sa.event.listen(database.engine, 'handle_error', session._name_loss)
+    database.transaction(lambda connection: connection.exec_driver_sql('CREATE TABLE t (n INTEGER)'))
+    commit, failures = database.engine.dialect.do_commit, [ConnectionResetError('by peer')]
+
+    def broken(connection: Any) -> None:
+        commit(connection)
+        if failures:
+            raise failures.pop()
+    monkeypatch.setattr(database.engine.dialect, 'do_commit', broken)
+    with pytest.raises(Unavailable) as caught:
+        database.transaction(lambda connection: connection.exec_driver_sql('INSERT INTO t VALUES (1)'))
+    assert caught.value.code == 'database_unsure'
+    assert len(database.rows(sa.text('SELECT n FROM t'))) == 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize('error', [TimeoutError('timed out'), OSError('cannot read from timed out object')])
+def test_a_connection_whose_socket_broke_is_not_used_again(database: Database, monkeypatch: pytest.MonkeyPatch,
+                                                           error: OSError) -> None:
+    sa.event.listen(database.engine, 'handle_error', session._name_loss)
+    database.ping()
+    execute, failures, used = database.engine.dialect.do_execute, [error], []
+
+    def broken(cursor: Any, *rest: Any) -> None:
+        used.append(cursor.connection)
+        if failures:
+            raise failures.pop()
+        execute(cursor, *rest)
+    monkeypatch.setattr(database.engine.dialect, 'do_execute', broken)
+    database.ping()
+    assert len(used) == 2 and used[0] is not used[1]
+
+
+@pytest.mark.parametrize('url', ['postgresql+pg8000://u:p@localhost/x', 'mysql+pymysql://u:p@localhost/x'])
+def test_every_server_has_its_broken_sockets_named(database: Database, url: str) -> None:
+    made = Database(url, database._options)
+    for engine in (made.engine, made._reader):
+        assert sa.event.contains(engine, 'handle_error', session._name_loss)
+    made.dispose()
 
 
 def test_an_error_does_not_tell_the_values(database: Database) -> None:
