@@ -56,7 +56,9 @@ class CheckForwarded:
         environ['SCRIPT_NAME'] = prefix.rstrip('/')
         if 'HTTP_HOST' in environ:
             environ['HTTP_HOST'] = _first(environ['HTTP_HOST'])
-        environ['REMOTE_ADDR'] = _address(environ.get('REMOTE_ADDR', '')) or environ.get(_PEER, '')
+        seen = _forwarded_for(environ['HTTP_FORWARDED']) if environ.get('HTTP_FORWARDED') else \
+            environ.get('REMOTE_ADDR', '')
+        environ['REMOTE_ADDR'] = _address(seen) or environ.get(_PEER, '')
         if scheme not in ('http', 'https'):
             environ['wsgi.url_scheme'] = 'http'
             environ.setdefault(REFUSAL, Invalid('The forwarded scheme is neither http nor https'))
@@ -72,6 +74,12 @@ class CheckForwarded:
 def _first(text: str) -> str:
     """Return the first of several values, which the outermost proxy gave."""
     return text.partition(',')[0].strip().strip('"')
+
+
+def _forwarded_for(text: str) -> str:
+    """Return who the last element of Forwarded (RFC 7239) is for; HTTPProxyToWSGI takes the first one's word."""
+    pairs = (pair.partition('=') for pair in text.rpartition(',')[2].split(';'))
+    return next((value.strip() for name, _, value in pairs if name.strip().lower() == 'for'), '')
 
 
 def _address(text: str) -> str | None:

@@ -73,7 +73,10 @@ def test_what_a_proxy_passes_on_unchecked_is_refused(header: str, value: str, wo
     ({'X-Forwarded-For': '198.51.100.9'}, '198.51.100.9'),
     ({'X-Forwarded-For': '10.9.9.9, 198.51.100.9'}, '198.51.100.9'),
     ({'X-Forwarded-For': 'unknown'}, '192.0.2.1'),
-    ({'Forwarded': 'for="[2001:db8::1]:4711";host=cloud.example'}, '2001:db8::1'), ({}, '192.0.2.1')])
+    ({'Forwarded': 'for="[2001:db8::1]:4711";host=cloud.example'}, '2001:db8::1'),
+    ({'Forwarded': 'for=10.9.9.9;host=cloud.example, for=198.51.100.9'}, '198.51.100.9'),
+    ({'Forwarded': 'for=10.9.9.9, For="198.51.100.9:4711";proto=http'}, '198.51.100.9'),
+    ({'Forwarded': 'for=10.9.9.9, proto=http'}, '192.0.2.1'), ({}, '192.0.2.1')])
 def test_the_client_is_who_the_proxy_saw(headers: dict[str, str], address: str) -> None:
     assert ask('compute', headers, proxy=True).text.split()[-1] == address
 
