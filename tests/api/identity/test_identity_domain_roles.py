@@ -58,6 +58,15 @@ def test_one_that_implies_nothing_gives_no_token(ruled: tuple[Site, str]) -> Non
     assert not site.cloud.alive(token) and site.on('top') == []
 
 
+def test_a_deleted_one_gives_no_rights_any_more(ruled: tuple[Site, str]) -> None:
+    """Not the direct ones (member) and not those that these imply (reader); no token names the role itself."""
+    site, role = ruled
+    site.send('PUT', f'/projects/{site.top}/{site.own}/roles/{role}')
+    token = site.token('top')
+    site.send('DELETE', f'/roles/{role}')
+    assert not site.cloud.alive(token) and site.on('top') == []
+
+
 def test_they_stay_in_their_domain(ruled: tuple[Site, str]) -> None:
     site, role = ruled
     other = site.cloud.ids['projects']['admin']

@@ -82,7 +82,13 @@ def remove_domain(connection: sa.Connection, domain_id: str) -> None:
 
 
 def remove_role(connection: sa.Connection, role_id: str) -> None:
-    """Delete a role wherever it was given."""
+    """Delete a role wherever it was given; tokens that may have a role only through it end.
+
+    A role of a domain is in no token itself: only what it implies is.
+    """
+    through = assignments.with_implied(connection, {role_id}) if ROLES.get(connection, role_id)['domain_id'] else ()
+    for implied in set(through) - {role_id}:
+        revoke(connection, 'role', implied)
     assignments.remove(connection, role_id=role_id)
     connection.execute(implied_roles.delete().where(sa.or_(implied_roles.c.prior_id == role_id,
                                                            implied_roles.c.implied_id == role_id)))
