@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from compute import concurrency
@@ -118,8 +118,9 @@ class GreenHttp:
                         self._linger(connection)
                     return
         except Refused as error:
-            send(connection.socket, refusal(error).data, Pace(self._rules))
-            self._linger(connection)
+            with suppress(OSError):  # the client may be gone
+                send(connection.socket, refusal(error).data, Pace(self._rules))
+                self._linger(connection)
         except OSError as error:
             LOG.debug('a connection of %s broke: %s', connection.address, error)
         except Exception:

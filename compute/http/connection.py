@@ -89,6 +89,7 @@ class Connections:
         """End the connection that was idle for the longest time; False if none is idle."""
         oldest = min(self.idle(1.0), key=lambda each: each.reader.since, default=None)
         if oldest is not None:
+            oldest.reader.since = time.monotonic()  # it makes room once, however long its end takes
             shut(oldest.socket, socket.SHUT_RDWR)  # whoever waits for it closes it
         return oldest is not None
 

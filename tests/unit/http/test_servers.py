@@ -12,7 +12,9 @@ from contextlib import ExitStack, suppress
 import pytest
 import requests
 
+from compute.http.connection import Connections
 from compute.http.reader import Reader, Request
+from compute.http.rules import Rules
 from compute.http_green import GreenHttp
 from compute.http_threads import ThreadedHttp
 from tests.unit.http.serving import GET, SLOTS, Application, Start, answer, ask, asked, connect, eventually
@@ -278,3 +280,16 @@ def test_a_fault_of_this_server_ends_one_connection(start: Start, monkeypatch: p
         with suppress(ConnectionResetError):
             assert not client.recv(1)
     assert ask(server)[0] == 200
+
+
+def test_an_idle_connection_makes_room_for_one_other_only() -> None:
+    opened = Connections(Rules(connections=1))
+    with ExitStack() as stack:
+        ends = [socket.socketpair() for _ in range(3)]
+        for end in (end for pair in ends for end in pair):
+            stack.enter_context(end)
+        first = opened.open(ends[0][0], ('192.0.2.1', 1), 80)
+        assert first is not None
+        first.reader.since -= 10
+        assert opened.open(ends[1][0], ('192.0.2.2', 1), 80) is not None
+        assert opened.open(ends[2][0], ('192.0.2.3', 1), 80) is None
