@@ -108,7 +108,7 @@ class Thread(threading.Thread):
         self._ended.wait(timeout)
 
     def is_alive(self) -> bool:
-        """Tell whether it was started and its function has not ended."""
+        """Return whether it was started and its function has not ended."""
         return self.ident is not None and not self._ended.is_set()
 
 

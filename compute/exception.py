@@ -92,7 +92,7 @@ class Gone(ComputeError):
 
 
 class NotBuilt(ComputeError):
-    """The API has the operation, this release does not."""
+    """The API defines the operation, but this release does not support it."""
 
     status, code = 501, 'not_built'
 

@@ -190,11 +190,11 @@ A refusal or a failure has a status for the client's library, a message for peop
 when the message is reworded. The APIs show the code as ``reason`` in the body of an error, with ``retryable`` (the same
 request may succeed later) and sometimes a ``hint``; ``GET /servers/{id}/operations`` shows it as ``error.code``; the
 ``fault`` of a server has it in brackets at the end of its message. A code that is not here is the type of an error that
-a foreign neighbour (Neutron, Glance) answered, in small letters.
+a real Neutron or Glance returned, in lower case.
 
-The message of a refusal (4xx) says what is wrong with the request. Of a failure users see the meaning of the code, or a
-sentence that was written for them; what hosts, services and libraries said is for administrators, in the ``details`` of
-faults and operations.
+The message of a refusal (4xx) says what is wrong with the request. For a failure users see the meaning of the code, or
+a sentence written for users. The messages of hosts, services and libraries are in the ``details`` of faults and
+operations, which only administrators see.
 '''.strip()]
     for title, codes in error_codes.PARTS.items():
         rows = [line for code, entry in codes.items() for line in _row([f'``{code}``', *map(prose, entry)])]

@@ -6,10 +6,10 @@ import pathlib
 import re
 from collections.abc import Iterator
 
-from compute.api.features import FEATURES, NEIGHBOURS, NEVER, PLANNED, THERE, Feature
+from compute.api.features import FEATURES, NEIGHBOURS, NEVER, PLANNED, SUPPORTED, Feature
 
 README = pathlib.Path(__file__).resolve().parent.parent / 'README.md'
-_STATES = (THERE, PLANNED, NEVER)
+_STATES = (SUPPORTED, PLANNED, NEVER)
 _MARKED = re.compile(r'(<!-- features: made by tools/generate_reference.py -->\n).*?(<!-- end of features -->\n)',
                      re.DOTALL)
 
@@ -25,7 +25,7 @@ def _short() -> Iterator[str]:
     for state in _STATES:
         for feature in (*FEATURES, *NEIGHBOURS):
             if feature.state == state:
-                yield f'| {_noted(feature)} | {f"**{state}**" if state == THERE else state} |'
+                yield f'| {_noted(feature)} | {f"**{state}**" if state == SUPPORTED else state} |'
 
 
 def _noted(feature: Feature) -> str:
@@ -36,9 +36,10 @@ def page() -> str:
     """Return the page with the operations of each feature."""
     parts = ['.. Made by tools/generate_reference.py from the code. Change the code and run it again.',
              'Features\n========', '''
-What of the Compute API this release has (*there*), what a later one will have (*planned*), and what none will have
-(*never*). An action that is planned answers 501, a mistyped one 400, and what Nova itself removed 410. Shapes and
-microversions of what is there are those of Nova. A test compares this table with the routes.
+The features of the Compute API that this release supports (*supported*), that a later release will support
+(*planned*), and that no release will support (*never*). A planned action answers 501, an unknown action 400, and an
+operation that Nova removed 410. Supported features have the request and response formats and the microversions of Nova.
+A test compares this table with the routes.
 '''.strip()]
     for state in _STATES:
         parts.append(f'{state.capitalize()}\n{"-" * len(state)}')

@@ -1,6 +1,6 @@
-"""What of the Compute API is there, what is planned, and what will never be. README.md and doc/features.rst show it.
+"""The table of features of the Compute API: supported, planned, never. README.md and doc/features.rst show it.
 
-Each operation of the route table belongs to one row, and each row's operations are as its state says: a test holds it.
+Each operation of the route table belongs to one feature. A test compares the states with the routes.
 An operation is ``METHOD /path`` or ``ACTION key`` (of servers, unless ``/path`` follows).
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-THERE, PLANNED, NEVER = 'there', 'planned', 'never'
+SUPPORTED, PLANNED, NEVER = 'supported', 'planned', 'never'
 _S = '/servers/{server_id}'
 
 
@@ -33,50 +33,50 @@ def _actions(*keys: str) -> tuple[str, ...]:
 
 
 FEATURES = (
-    Feature('versions, extensions, limits', THERE, (
+    Feature('versions, extensions, limits', SUPPORTED, (
         'GET /', 'GET /versions/{id}', *_crud('/extensions', 'LIST', 'GET'), 'GET /limits')),
-    Feature('servers: create, list, show, update, delete', THERE, (
+    Feature('servers: create, list, show, update, delete', SUPPORTED, (
         *_crud('/servers', 'LIST', 'POST', 'GET', 'PUT', 'DELETE'), 'GET /servers/detail', *_actions('forceDelete'),
         *_crud('/os-volumes_boot', 'LIST', 'POST', 'GET', 'PUT', 'DELETE'), 'GET /os-volumes_boot/detail'),
         'from an image; on volumes: planned'),
-    Feature('start, stop, reboot', THERE, (*_actions('os-start', 'os-stop', 'reboot'), *(
+    Feature('start, stop, reboot', SUPPORTED, (*_actions('os-start', 'os-stop', 'reboot'), *(
         f'ACTION {key} /os-volumes_boot' for key in ('os-start', 'os-stop', 'reboot')))),
-    Feature('lock, unlock', THERE, _actions('lock', 'unlock')),
-    Feature('console log', THERE, _actions('os-getConsoleOutput')),
-    Feature('metadata of servers', THERE, (
+    Feature('lock, unlock', SUPPORTED, _actions('lock', 'unlock')),
+    Feature('console log', SUPPORTED, _actions('os-getConsoleOutput')),
+    Feature('metadata of servers', SUPPORTED, (
         f'GET {_S}/metadata', f'POST {_S}/metadata', f'PUT {_S}/metadata', f'GET {_S}/metadata/{{key}}',
         f'PUT {_S}/metadata/{{key}}', f'DELETE {_S}/metadata/{{key}}')),
-    Feature('tags of servers', THERE, (
+    Feature('tags of servers', SUPPORTED, (
         f'GET {_S}/tags', f'PUT {_S}/tags', f'DELETE {_S}/tags', f'GET {_S}/tags/{{tag}}', f'PUT {_S}/tags/{{tag}}',
         f'DELETE {_S}/tags/{{tag}}')),
-    Feature('addresses, interfaces and security groups of servers: show', THERE, (
+    Feature('addresses, interfaces and security groups of servers: show', SUPPORTED, (
         f'GET {_S}/ips', f'GET {_S}/ips/{{label}}', *_crud(f'{_S}/os-interface', 'LIST', 'GET', item='{port_id}'),
         f'GET {_S}/os-security-groups')),
-    Feature('volumes of servers: show', THERE, _crud(
+    Feature('volumes of servers: show', SUPPORTED, _crud(
         f'{_S}/os-volume_attachments', 'LIST', 'GET', item='{volume_id}'), 'empty until volumes can be attached'),
-    Feature('actions of servers and their events', THERE, _crud(
+    Feature('actions of servers and their events', SUPPORTED, _crud(
         f'{_S}/os-instance-actions', 'LIST', 'GET', item='{request_id}')),
-    Feature('operations under way (our own)', THERE, (
+    Feature('operations under way (our own)', SUPPORTED, (
         *_crud(f'{_S}/operations', 'LIST', 'GET', item='{operation_id}'), 'GET /operations', 'GET /audit',
         'GET /service-health')),
-    Feature('flavors, access, extra specs', THERE, (
+    Feature('flavors, access, extra specs', SUPPORTED, (
         *_crud('/flavors', 'LIST', 'POST', 'GET', 'PUT', 'DELETE'), 'GET /flavors/detail',
         'GET /flavors/{id}/os-flavor-access', 'ACTION addTenantAccess /flavors', 'ACTION removeTenantAccess /flavors',
         *_crud('/flavors/{id}/os-extra_specs', 'LIST', 'POST', 'GET', 'PUT', 'DELETE', item='{key}'))),
-    Feature('key pairs', THERE, _crud('/os-keypairs', 'LIST', 'POST', 'GET', 'DELETE')),
-    Feature('server groups', THERE, _crud('/os-server-groups', 'LIST', 'POST', 'GET', 'DELETE')),
-    Feature('quotas of projects, users and classes', THERE, (
+    Feature('key pairs', SUPPORTED, _crud('/os-keypairs', 'LIST', 'POST', 'GET', 'DELETE')),
+    Feature('server groups', SUPPORTED, _crud('/os-server-groups', 'LIST', 'POST', 'GET', 'DELETE')),
+    Feature('quotas of projects, users and classes', SUPPORTED, (
         'GET /os-quota-sets/{id}', 'PUT /os-quota-sets/{id}', 'DELETE /os-quota-sets/{id}',
         'GET /os-quota-sets/{id}/detail', 'GET /os-quota-sets/{id}/defaults', 'GET /os-quota-class-sets/{id}',
         'PUT /os-quota-class-sets/{id}')),
-    Feature('services', THERE, (
+    Feature('services', SUPPORTED, (
         *_crud('/os-services', 'LIST', 'PUT', 'DELETE'), 'PUT /os-services/enable', 'PUT /os-services/disable',
         'PUT /os-services/disable-log-reason', 'PUT /os-services/force-down')),
-    Feature('hypervisors', THERE, (
+    Feature('hypervisors', SUPPORTED, (
         *_crud('/os-hypervisors', 'LIST', 'GET'), 'GET /os-hypervisors/detail', 'GET /os-hypervisors/statistics',
         'GET /os-hypervisors/{id}/search', 'GET /os-hypervisors/{id}/servers', 'GET /os-hypervisors/{id}/uptime')),
-    Feature('availability zones', THERE, ('GET /os-availability-zone', 'GET /os-availability-zone/detail')),
-    Feature('external events', THERE, ('POST /os-server-external-events',)),
+    Feature('availability zones', SUPPORTED, ('GET /os-availability-zone', 'GET /os-availability-zone/detail')),
+    Feature('external events', SUPPORTED, ('POST /os-server-external-events',)),
     Feature('pause, suspend', PLANNED, _actions('pause', 'unpause', 'suspend', 'resume')),
     Feature('resize, cold migration', PLANNED, (
         *_actions('resize', 'confirmResize', 'revertResize', 'migrate'), 'GET /os-migrations', *(
@@ -104,7 +104,7 @@ FEATURES = (
         f'POST {_S}/os-volume_attachments', f'PUT {_S}/os-volume_attachments/{{id}}',
         f'DELETE {_S}/os-volume_attachments/{{id}}', *_crud(f'{_S}/shares', 'LIST', 'POST', 'GET', 'DELETE'),
         'POST /os-assisted-volume-snapshots', 'DELETE /os-assisted-volume-snapshots/{id}')),
-    Feature('host aggregates: list', THERE, ('GET /os-aggregates',), 'empty until aggregates can be made'),
+    Feature('host aggregates: list', SUPPORTED, ('GET /os-aggregates',), 'empty until aggregates can be made'),
     Feature('host aggregates: change', PLANNED, (
         *_crud('/os-aggregates', 'POST', 'GET', 'PUT', 'DELETE'), 'POST /os-aggregates/{id}/images',
         *(f'ACTION {key} /os-aggregates' for key in ('add_host', 'remove_host', 'set_metadata')))),
@@ -123,9 +123,9 @@ FEATURES = (
 )
 
 NEIGHBOURS = (
-    Feature('identity (Keystone v3)', THERE, (), 'built in; or a real Keystone'),
-    Feature('images (Glance v2)', THERE, (), 'built in; or a real Glance'),
-    Feature('networks (Neutron v2.0): networks, subnets, ports, security groups', THERE, (),
+    Feature('identity (Keystone v3)', SUPPORTED, (), 'built in; or a real Keystone'),
+    Feature('images (Glance v2)', SUPPORTED, (), 'built in; or a real Glance'),
+    Feature('networks (Neutron v2.0): networks, subnets, ports, security groups', SUPPORTED, (),
             'built in; or a real Neutron'),
     Feature('networks: routers, floating IPs, overlay across hosts', PLANNED, ()),
     Feature('volumes (Cinder v3)', PLANNED, ()),

@@ -35,7 +35,7 @@ def diagnose(conf: Any, only: Collection[str], machine: Machine) -> Iterator[tup
 
 
 def _safely(check: Check, machine: Machine, conf: Any) -> Iterator[Diagnosis]:
-    """Yield what a check finds; one that breaks keeps nobody from the others."""
+    """Yield the findings of a check. A check that fails is a finding itself, and the others still run."""
     try:
         yield from check.look(machine, conf)
     except Exception as error:
@@ -44,5 +44,5 @@ def _safely(check: Check, machine: Machine, conf: Any) -> Iterator[Diagnosis]:
 
 def _lines(name: str, each: Diagnosis) -> Iterator[str]:
     yield f'{MARKS[each.level]:4}  {name}: {each.found}'
-    if each.mend:
-        yield f'      mend: {each.mend}'
+    if each.remedy:
+        yield f'      remedy: {each.remedy}'

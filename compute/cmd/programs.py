@@ -49,7 +49,7 @@ PROGRAMS = (
         ('compute-manage trace req-6f1f...', 'shows what became of a request'))),
     Program('compute-status', 'Shows what is up and what hangs, and checks whether this machine is set up well.', (
         ('compute-status', 'lists daemons, hosts and operations that hang'),
-        ('compute-status check', 'looks for a slow or broken set-up and names the mend'))),
+        ('compute-status check', 'looks for a slow or broken set-up and names the remedy'))),
 )
 
 

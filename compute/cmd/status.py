@@ -59,9 +59,9 @@ def parser_of() -> argparse.ArgumentParser:
                         help='list open operations that are older than this (%(default)s)')
     commands = parser.add_subparsers(dest='command', metavar='COMMAND')
     _check(commands.add_parser('check', help='look for a slow or broken set-up of this machine', description=(
-        'Look for what makes this machine slow or breaks it: KVM, libvirt, AppArmor, folders, network, clock, names, '
-        'broker, databases, certificates. Each finding names its mend. Run it as root on a host. Ends with 0 when all '
-        'is well, 1 when something is slow or will not last, 2 when something is broken.')))
+        'Look for misconfigurations that make this machine slow or break it: KVM, libvirt, AppArmor, folders, network, '
+        'clock, names, broker, databases, certificates. Each finding names its remedy. Run it as root on each host. '
+        'The exit status is 0 when all is well, 1 with a warning, 2 with a failure.')))
     upgrade = commands.add_parser('upgrade', help='see whether this version may be started')
     upgrade.add_subparsers(required=True, metavar='ACTION').add_parser(
         'check', help='0 when nothing is to be done, 1 when a schema is missing or data is still being changed, 2 when '

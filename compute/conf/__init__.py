@@ -22,9 +22,9 @@ def workers() -> cfg.IntOpt:
 def public_endpoint(port: int) -> cfg.URIOpt:
     """Return the option of REST daemons with the URL under which clients know them."""
     return cfg.URIOpt('public_endpoint', default=None, schemes=['http', 'https'], sample_default=f'https://cloud.example:{port}',
-                      help='URL with which links in answers begin (scheme, host, port and the path that a proxy puts '
-                           'before this API, without a version). Without it links begin with what the request says: '
-                           'its Host, or the X-Forwarded-* headers of a proxy if [oslo_middleware] '
+                      help='Base URL of links in responses (scheme, host, port and the path that a proxy puts '
+                           'before this API, without a version). Without it, the URL is taken from the '
+                           'request: its Host, or the X-Forwarded-* headers of a proxy if [oslo_middleware] '
                            'enable_proxy_headers_parsing is set.')
 
 

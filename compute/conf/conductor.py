@@ -44,8 +44,8 @@ OPTS = [
                  help='Seconds between the two looks of an audit. What is not wrong in the same way both times was '
                       'work under way and is not reported.'),
     cfg.FloatOpt('network_refresh_interval', default=60.0, min=0,
-                 help='Seconds between two batches of the refresh that reads the ports of all servers anew, one batch '
-                      'after the other: it finds what no event told. One conductor at a time does this; with 0 none.'),
+                 help='Seconds between two batches of the periodic refresh, which reads the ports of all servers in '
+                      'turn. It finds changes that sent no event. One conductor at a time runs it; 0 disables it.'),
     cfg.IntOpt('network_refresh_batch', default=200, min=1,
                help='Servers in one batch of this refresh. With the defaults 12000 servers are read in an hour.'),
     cfg.BoolOpt('enable_new_hosts', default=True,

@@ -29,9 +29,9 @@ OPTS = [
     cfg.IntOpt('lock_timeout', default=10, min=1,
                help='Seconds that one statement waits for a lock of another transaction (MariaDB and PostgreSQL).'),
     cfg.FloatOpt('retry_time', default=10.0, min=0,
-                 help='Seconds after which a transaction is not tried again (max_retries), and for which one waits for '
-                      'the other writers of its process (SQLite). The request then fails with 503. One that meets a '
-                      'database which hangs fails after query_timeout; while it hangs, most fail at once.'),
+                 help='Seconds after which a transaction is not retried (max_retries), and limit of the wait for other '
+                      'writers of the same process (SQLite). The request then fails with 503. When the database '
+                      'hangs, the first requests fail after query_timeout, later ones at once.'),
     cfg.IntOpt('idle_transaction_timeout', default=10, min=1,
                help='Seconds after which MariaDB or PostgreSQL ends a transaction in which nothing was asked: a '
                     'process that is paused in the middle of one (a suspended machine, a debugger) would keep its rows '

@@ -20,8 +20,8 @@ OPTS = [
     cfg.IntOpt('token_lifetime', default=14400, min=60, max=604800,
                help='Seconds for which a token is valid. A token made from another token ends with that one.'),
     cfg.IntOpt('list_limit', default=10000, min=1, max=20000,
-               help='Items of one answer at most. A longer list is cut, says "truncated" and has a link to the next '
-                    'page, where it has pages.'),
+               help='Maximum number of items in one response. A longer list is cut and has "truncated": true, and a '
+                    'link to the next page if the list has pages.'),
     cfg.IntOpt('password_hash_rounds', default=12, min=4, max=31,
                help='Cost of bcrypt for passwords and secrets of application credentials: each step doubles the time '
                     'that a login takes. Stored hashes keep the cost that they were made with.'),

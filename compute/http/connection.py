@@ -39,7 +39,7 @@ class Connection:
         self.lingers = 0.0  # until when what comes is dropped
 
     def is_idle(self) -> bool:
-        """Tell whether nothing runs and nothing has come."""
+        """Return whether nothing runs and nothing has come."""
         return not self.busy and self.out is None and self.reader.idle and not readable(self.socket)
 
 
@@ -141,7 +141,7 @@ def run(app: exchange.Wsgi, request: Request, draining: Callable[[], bool]) -> A
 
 
 def is_unread(request: Request) -> bool:
-    """Tell whether something of the request's body was not read."""
+    """Return whether something of the request's body was not read."""
     return request.rest or (request.decoder is not None and not request.decoder.done)
 
 
@@ -154,7 +154,7 @@ def shut(sock: Any, how: int) -> None:
 
 
 def readable(sock: Any) -> bool:
-    """Tell whether something has come that was not read."""
+    """Return whether something has come that was not read."""
     raw = getattr(sock, 'fd', None)  # of a green socket, and never blocks
     try:
         if raw is None:

@@ -137,7 +137,7 @@ def _check_host(environ: dict[str, Any], minor: int) -> None:
 
 
 def is_host(text: str) -> bool:
-    """Tell whether a text is a name or an address, with or without a port."""
+    """Return whether a text is a name or an address, with or without a port."""
     return _HOST.fullmatch(text) is not None
 
 

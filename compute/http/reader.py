@@ -36,7 +36,7 @@ class Request:
 
     @property
     def streamed(self) -> bool:
-        """Whether it runs in a pool of streams."""
+        """Return whether it runs in a pool of streams."""
         return self.decoder is not None
 
 
@@ -58,7 +58,7 @@ class Reader:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing of a request has come."""
+        """Return whether nothing of a request has come."""
         return self._began is None
 
     def feed(self, data: bytes, now: float) -> None:

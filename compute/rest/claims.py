@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 
 def is_role_name(name: str) -> bool:
-    """Tell whether a name stays one name in a list with commas, and in a header.
+    """Return whether a name stays one name in a list with commas, and in a header.
 
     No comma, no control character, no whitespace at the ends. A role whose name is none would be read as other roles.
     """

@@ -56,7 +56,7 @@ class _V4Parts:
 
 
 def fits(secret: str, request: SignedRequest, now: float | None = None) -> bool:
-    """Tell whether a request was signed with this secret, for its access key, not long ago."""
+    """Return whether a request was signed with this secret, for its access key, not long ago."""
     now = time.time() if now is None else now
     if request.params.get('SignatureVersion') == '2':
         return _is_fresh_v2(request, now) and any(_same(request.signature, wanted) for wanted in _v2(secret, request))
@@ -93,7 +93,7 @@ def _v4_parts(request: SignedRequest) -> _V4Parts | None:
 
 
 def _is_sound(parts: _V4Parts, request: SignedRequest) -> bool:
-    """Tell whether the scope is one of this access key and day, and the headers that matter are signed."""
+    """Return whether the scope is one of this access key and day, and the headers that matter are signed."""
     return (len(parts.scope) == 5 and parts.scope[0] == request.access and parts.scope[4] == 'aws4_request'
             and parts.scope[1] == parts.date[:8] and 'host' in parts.signed
             and (parts.in_query or 'x-amz-date' in parts.signed))

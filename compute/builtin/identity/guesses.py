@@ -21,7 +21,7 @@ _LOOK_EVERY = 0.05
 
 
 def fits(app: Identity, secret: str, hashed: str | None, subject: str, address: str, *, exempt: bool = False) -> bool:
-    """Tell whether a secret is right. A pair of subject and address that is locked out gets no, after the same work.
+    """Return whether a secret is right. A pair of subject and address that is locked out gets no, after the same work.
 
     :param subject: id of the user or application credential that is counted.
     :param exempt: not counted, never locked out.

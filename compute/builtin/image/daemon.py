@@ -75,7 +75,7 @@ class ImageDaemon:
 
     @staticmethod
     def is_stream(environ: dict[str, Any]) -> bool:
-        """Tell whether a request moves the data of an image."""
+        """Return whether a request moves the data of an image."""
         return environ['PATH_INFO'].endswith('/file')
 
     def listen(self) -> tuple[str, int]:

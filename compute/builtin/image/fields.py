@@ -71,5 +71,5 @@ def check_name(name: str) -> None:
 
 
 def is_reserved(name: str) -> bool:
-    """Tell whether no property has this name. The releases before let users set some of them."""
+    """Return whether no property has this name. The releases before let users set some of them."""
     return name in _HIDDEN or name in _RESERVED or name.startswith(_RESERVED_PREFIX)

@@ -1,4 +1,4 @@
-"""The doctor: looks for a slow or broken set-up of this machine and names the mend. ``compute-status check`` runs it.
+"""The doctor: looks for a slow or broken set-up of this machine and names the remedy. ``compute-status check`` runs it.
 
 One subject a file, listed here. A check reads the machine through ``machine.Machine`` and the services through the
 addresses of the configuration; it changes nothing. Checks of hypervisor hosts are left out where no guests run.

@@ -1,4 +1,4 @@
-"""What a check finds: a level, what was seen, and the mend."""
+"""What a check finds: a level, what was seen, and the remedy."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ OK, WARNING, FAILURE, UNKNOWN = 'ok', 'warning', 'failure', 'unknown'
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """``found`` is a sentence; ``mend`` a command or a sentence, empty where nothing is to be done.
+    """``found`` is a sentence; ``remedy`` a command or a sentence, empty where nothing is to be done.
 
     WARNING: it works, slowly or not for long. FAILURE: it does not work. UNKNOWN: this machine does not tell.
     """
 
     level: str
     found: str
-    mend: str = ''
+    remedy: str = ''
 
 
 def fine(found: str) -> Diagnosis:
@@ -29,19 +29,19 @@ def fine(found: str) -> Diagnosis:
     return Diagnosis(OK, found)
 
 
-def warning(found: str, mend: str) -> Diagnosis:
+def warning(found: str, remedy: str) -> Diagnosis:
     """Return what works, slowly or not for long."""
-    return Diagnosis(WARNING, found, mend)
+    return Diagnosis(WARNING, found, remedy)
 
 
-def failure(found: str, mend: str) -> Diagnosis:
+def failure(found: str, remedy: str) -> Diagnosis:
     """Return what does not work."""
-    return Diagnosis(FAILURE, found, mend)
+    return Diagnosis(FAILURE, found, remedy)
 
 
-def unknown(found: str, mend: str = '') -> Diagnosis:
+def unknown(found: str, remedy: str = '') -> Diagnosis:
     """Return what could not be seen."""
-    return Diagnosis(UNKNOWN, found, mend)
+    return Diagnosis(UNKNOWN, found, remedy)
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ def look(machine: Machine, conf: cfg.ConfigOpts) -> Iterator[Diagnosis]:
             yield unknown(f'{path} ({option}) cannot be looked at')
             continue
         found = f'{path} ({option}) has {free / _GIB:.1f} GiB free'
-        mend = f'remove what is not needed, or set {option} to a larger file system'
+        remedy = f'remove what is not needed, or set {option} to a larger file system'
         if free < FULL * _GIB:
-            yield failure(found, mend)
+            yield failure(found, remedy)
         elif free < LOW * _GIB:
-            yield warning(found, mend)
+            yield warning(found, remedy)
         else:
             yield fine(found)

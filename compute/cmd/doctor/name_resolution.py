@@ -19,10 +19,10 @@ def look(machine: Machine, conf: cfg.ConfigOpts) -> Iterator[Diagnosis]:
         yield failure(f'localhost is {", ".join(addresses) or "not known"}',
                       'put "127.0.0.1 localhost" into /etc/hosts')
     addresses, seconds = machine.addresses(conf.host)
-    mend = f'put the address and the name {conf.host} into /etc/hosts, or mend the servers in /etc/resolv.conf'
+    remedy = f'put the address and the name {conf.host} into /etc/hosts, or correct /etc/resolv.conf'
     if seconds > SLOW:
-        yield warning(f'resolving {conf.host} took {seconds:.1f} s', mend)
+        yield warning(f'resolving {conf.host} took {seconds:.1f} s', remedy)
     elif not addresses:
-        yield warning(f'{conf.host} ([DEFAULT] host) has no address', mend)
+        yield warning(f'{conf.host} ([DEFAULT] host) has no address', remedy)
     else:
         yield fine(f'{conf.host} is {", ".join(addresses)}')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 
-from compute.api.features import FEATURES, NEVER, PLANNED, THERE
+from compute.api.features import FEATURES, NEVER, PLANNED, SUPPORTED
 from compute.api.routes import all_resources
 
 _SERVERS = '/servers/{id}/action'
@@ -15,7 +15,7 @@ def operations(wanted: str) -> set[str]:
     found: set[str] = set()
     for resource in all_resources():
         for op in resource.ops:
-            state = NEVER if op.gone else PLANNED if op.planned else THERE
+            state = NEVER if op.gone else PLANNED if op.planned else SUPPORTED
             if op.method != 'ACTION':
                 name = f'{op.method} {op.path}'
             elif resource.actions == _SERVERS:
@@ -38,15 +38,15 @@ def test_an_operation_belongs_to_one_feature() -> None:
 
 
 def test_what_is_there_is_listed_as_there() -> None:
-    assert set(listed(THERE)) == operations(THERE)
+    assert set(listed(SUPPORTED)) == operations(SUPPORTED)
 
 
 def test_what_is_planned_is_not_there() -> None:
-    assert set(listed(PLANNED)) & operations(THERE) == set()
+    assert set(listed(PLANNED)) & operations(SUPPORTED) == set()
     assert operations(PLANNED) <= set(listed(PLANNED)), 'an action of the planned table that no feature names'
     actions = {each for each in listed(PLANNED) if each.startswith('ACTION') and 'migrations' not in each}
     assert actions == operations(PLANNED), 'an action that answers like a mistyped one'
 
 
 def test_what_never_comes_is_not_there() -> None:
-    assert set(listed(NEVER)) & (operations(THERE) | operations(PLANNED)) == set()
+    assert set(listed(NEVER)) & (operations(SUPPORTED) | operations(PLANNED)) == set()

@@ -98,7 +98,7 @@ def taken_away(before: Schema, after: Schema) -> list[str]:
 
 
 def _holds_more(old: tuple[str, Any, Any], new: tuple[str, Any, Any] | None) -> bool:
-    """Tell whether a column is what it was, or a text that may be longer."""
+    """Return whether a column is what it was, or a text that may be longer."""
     if new is None or old[1:] != new[1:]:
         return False
     sizes = [re.fullmatch(r'VARCHAR\(([0-9]+)\)', column[0]) for column in (old, new)]

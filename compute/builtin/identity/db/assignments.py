@@ -67,7 +67,7 @@ def grant(connection: sa.Connection, given: Assignment) -> bool:
 
 
 def has(connection: sa.Connection, given: Assignment) -> bool:
-    """Tell whether the role was given, not counting implied, inherited and groups' ones."""
+    """Return whether the role was given, not counting implied, inherited and groups' ones."""
     return bool(rows(connection, **given._asdict()))
 
 

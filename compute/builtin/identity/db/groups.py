@@ -12,7 +12,7 @@ _C = group_members.c
 
 
 def has_member(connection: sa.Connection, group_id: str, user_id: str) -> bool:
-    """Tell whether a user is in a group."""
+    """Return whether a user is in a group."""
     return connection.execute(sa.select(_C.user_id).where(*_pair(group_id, user_id))).first() is not None
 
 

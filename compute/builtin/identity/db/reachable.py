@@ -29,7 +29,7 @@ def domains_of(connection: sa.Connection, user_id: str, limit: int) -> list[Row]
 
 
 def has_system(connection: sa.Connection, user_id: str) -> bool:
-    """Tell whether a user has a role on the system."""
+    """Return whether a user has a role on the system."""
     return bool(of_user(connection, user_id, 1, kind='system'))
 
 

@@ -109,7 +109,7 @@ def index_groups(call: Call) -> dict[str, Any]:
 
 
 def check_member(call: Call) -> None:
-    """Tell whether a user is in a group."""
+    """Return whether a user is in a group."""
     if not call.app.read(groups.has_member, call.target['id'], call.target['user_id']):
         raise _missing(call)
 

@@ -39,7 +39,7 @@ def clear(call: Call) -> None:
 
 
 def check(call: Call) -> None:
-    """Tell whether the project has the tag."""
+    """Return whether the project has the tag."""
     if call.path['tag'] not in call.target['tags']:
         raise _missing(call)
 

@@ -22,8 +22,8 @@ FOLDER = '/var/lib/compute/instances'
 def found(diagnoses: Iterator[Diagnosis]) -> list[tuple[str, str]]:
     """Return level and all text of each diagnosis; what is to be mended says how."""
     listed = list(diagnoses)
-    assert all(each.mend for each in listed if each.level in (WARNING, FAILURE))
-    return [(each.level, f'{each.found} {each.mend}') for each in listed]
+    assert all(each.remedy for each in listed if each.level in (WARNING, FAILURE))
+    return [(each.level, f'{each.found} {each.remedy}') for each in listed]
 
 
 def device(cpu: str = INTEL, owner: tuple[str, str, int] = AS_UDEV, **more: Any) -> FakeMachine:

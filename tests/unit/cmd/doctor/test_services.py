@@ -131,13 +131,13 @@ def test_the_status_is_that_of_the_worst(capsys: pytest.CaptureFixture[str]) -> 
     assert check.run(conf, ['names', 'time'], False, FakeMachine(names=good, programs={TIMEDATECTL: 'no'})) == 1
     assert check.run(conf, ['names', 'time'], False, FakeMachine(programs={TIMEDATECTL: 'no'})) == 2
     text = capsys.readouterr().out
-    assert 'FAIL  names: localhost is not known' in text and '      mend: put "127.0.0.1 localhost"' in text
+    assert 'FAIL  names: localhost is not known' in text and '      remedy: put "127.0.0.1 localhost"' in text
 
 
 def test_json_has_each_finding(capsys: pytest.CaptureFixture[str]) -> None:
     check.run(make_conf(host='h1'), ['time'], True, FakeMachine(programs={TIMEDATECTL: 'yes'}))
     assert json.loads(capsys.readouterr().out) == [
-        {'check': 'time', 'level': 'ok', 'found': 'the clock is synchronised', 'mend': ''}]
+        {'check': 'time', 'level': 'ok', 'found': 'the clock is synchronised', 'remedy': ''}]
 
 
 def test_a_check_that_breaks_keeps_nobody_from_the_others() -> None:

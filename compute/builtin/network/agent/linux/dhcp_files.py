@@ -147,7 +147,7 @@ def _options6(network: NetworkWiring, subnet: Subnet, gateways: dict[str, str]) 
 
 
 def _without_dns(subnet: Subnet) -> bool:
-    """Tell whether no name server is to be announced; an option without a value keeps dnsmasq from naming itself."""
+    """Return whether no name server is to be announced; an option without a value keeps dnsmasq from naming itself."""
     return bool(subnet.dns) and not subnet.name_servers
 
 

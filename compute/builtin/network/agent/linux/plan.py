@@ -80,7 +80,7 @@ def own_gateways(network: NetworkWiring) -> dict[str, str]:
 
 
 def is_inside(address: str, cidr: str) -> bool:
-    """Tell whether an address is one of a subnet: a gateway may be outside, or an IPv6 address of the link."""
+    """Return whether an address is one of a subnet: a gateway may be outside, or an IPv6 address of the link."""
     return ipaddress.ip_address(address) in ipaddress.ip_network(cidr, strict=False)
 
 
