@@ -95,7 +95,7 @@ class Thread(threading.Thread):
         self._function, self._ended = function, threading.Event()
 
     def run(self) -> None:
-        """Call the function; what it raises is logged, whatever it is."""
+        """Call the function and log every exception, also a BaseException."""
         try:
             self._function()
         except BaseException:  # a thread that ended without a word would be missed by nobody

@@ -1,4 +1,4 @@
-"""What format the data of an image has, and whether it is safe to be opened: ``oslo_utils.imageutils`` with our rules.
+"""Detect the format of image data and whether it is safe to open: ``oslo_utils.imageutils`` with our rules.
 
 The built-in image daemon inspects what users upload, hosts inspect what they fetched and what they have in their cache.
 Nothing here opens a file or runs a program: data passes through in chunks, once, in bounded memory. Data is safe when
@@ -45,7 +45,7 @@ logging.getLogger(format_inspector.__name__).setLevel(logging.CRITICAL)
 
 
 class DataRefused(Exception):
-    """The data must not be used; the text says why, as the end of a sentence, and is fit for users."""
+    """The data must not be used. The text is the reason, as the end of a sentence, and may be shown to users."""
 
 
 class FormatInspection:
@@ -81,7 +81,7 @@ class FormatInspection:
         self._waiting = b'' if self._decided else data[start:]
 
     def check_beginning(self) -> None:
-        """Raise as soon as what passed so far shows that the data is refused. :raises DataRefused:"""
+        """Check the data read so far. :raises DataRefused: as soon as it must be refused."""
         if self._length >= _PIECE and (found := self._found()) is not None:
             self._check(found, whole=False)
 
@@ -117,7 +117,7 @@ class FormatInspection:
         try:
             inspectors = self._inspectors.formats
         except Exception as error:
-            raise DataRefused('its format cannot be told') from error
+            raise DataRefused('its format cannot be determined') from error
         if inspectors is None:
             return None
         found = {str(inspector): inspector for inspector in inspectors}
@@ -160,7 +160,7 @@ class FormatInspection:
         if name == 'vmdk':
             _check_vmdk(inspector)
         if name not in _PLAIN and not _bounded(name, inspector):
-            raise DataRefused('it says that it is a disk of 0 bytes')
+            raise DataRefused('its disk size is 0 bytes')
 
     def _size(self, found: dict[str, Any]) -> int | None:
         if found.keys() <= _PLAIN:
@@ -170,7 +170,7 @@ class FormatInspection:
 
 
 class _Source:
-    """What the library reads from: the chunk at hand."""
+    """The file object for the library: the current chunk."""
 
     chunk = b''
 
@@ -198,7 +198,7 @@ def _bounded(name: str, inspector: Any) -> int:
     except Exception as error:
         raise DataRefused(f'its {name} header is cut off or damaged') from error
     if size > _LARGEST:
-        raise DataRefused(f'it says that it is a disk of {size} bytes')
+        raise DataRefused(f'its disk size is {size} bytes')
     return size
 
 

@@ -83,7 +83,7 @@ class GreenHttp:
             connections.shut(connection.socket, socket.SHUT_RDWR)
 
     def end(self) -> None:
-        """Nothing is to be given up: what serves a connection ends with it."""
+        """Do nothing: the green thread of a connection ends with it."""
 
     def _accept(self) -> None:
         try:
@@ -150,7 +150,7 @@ class GreenHttp:
         return request
 
     def _exchange(self, connection: Connection, request: Request) -> bool:
-        """Answer a request; tell whether the connection goes on. :raises OSError: it is broken."""
+        """Answer a request; return whether the connection is kept. :raises OSError: it is broken."""
         connections.make_ready(connection, request, self._rules)
         with self._pool(request):
             answer = connections.run(self._app, request, lambda: self._draining)

@@ -90,7 +90,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def allow_descriptors() -> None:
-    """Let this process have as many open files as it may have, up to what its unit of systemd allows.
+    """Raise the limit of open files to the hard limit, which its systemd unit sets.
 
     Each connection is one; shells mostly give a process 1024.
     """
@@ -105,7 +105,7 @@ def _waits(listener: socket.socket) -> bool:
 
 
 class Backend(Protocol):
-    """What serves connections, on green or on native threads."""
+    """The protocol of connection servers, on green or on native threads."""
 
     def start(self) -> None:
         """Begin to accept."""

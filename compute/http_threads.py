@@ -187,7 +187,7 @@ class ThreadedHttp:
             self._epoll.unregister(self._listener.fileno())
 
     def _continue(self, connection: Connection, event: int) -> None:
-        """Go on with what a connection waited for. :raises OSError: it is broken."""
+        """Continue a connection that is ready. :raises OSError: it is broken."""
         if connection.out is not None:
             self._send_more(connection)
             return
@@ -245,7 +245,7 @@ class ThreadedHttp:
         self._send(connection, refusal(error).data, keep=False, lingers=True)
 
     def _look(self, now: float) -> None:
-        """Give up what is late, close what is idle at the end, and accept again after a failure."""
+        """Refuse slow requests, close idle connections at the end, and resume accepting after a failure."""
         for connection in self._open.all():
             self._guarded(connection, self._look_at, now)
         if self._idle_age is not None:
@@ -293,7 +293,7 @@ class ThreadedHttp:
             self._close(connection)
 
     def _send(self, connection: Connection, data: bytes, keep: bool, lingers: bool) -> None:
-        """Send what is taken at once; the watching thread sends the rest. :raises OSError: the connection is broken."""
+        """Send without blocking; the watching thread sends the rest. :raises OSError: the connection is broken."""
         connection.keep, connection.unread = keep, lingers
         sent = 0
         if data:

@@ -1,4 +1,4 @@
-"""Tells systemd what a daemon does: starting (and what it waits for), ready, alive, stopping."""
+"""Reports the state of a daemon to systemd: starting (and what it waits for), ready, alive, stopping."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Notifier:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Say READY=1 once the daemon serves and is well, and until then for what it waits; feed the watchdog."""
+        """Send READY=1 once the daemon serves and is healthy, until then a STATUS; feed the watchdog."""
         interval = int(os.environ.get('WATCHDOG_USEC', '0')) / 1_000_000
         if interval:
             concurrency.Periodic(self._feed, interval / 3, name='watchdog', jitter=0).start()

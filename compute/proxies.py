@@ -10,7 +10,7 @@ _NAMES = ('no_proxy', 'NO_PROXY')
 
 
 def bypass_for_this_machine(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Add the names of this machine to ``no_proxy``, which every HTTP library heeds. What is there stays."""
+    """Add the names of this machine to ``no_proxy``, which every HTTP library reads. Existing entries are kept."""
     if not any(name.lower().endswith('_proxy') and name not in _NAMES for name in environment):
         return
     given = next((environment[name] for name in _NAMES if environment.get(name)), '')

@@ -1,4 +1,4 @@
-"""The parts that this API consists of, for clients of before microversions, which looked here for what they may use.
+"""The list of extensions, by which clients older than microversions discover features.
 
 The aliases are Nova's, which are fixed. One is listed as soon as the operation that it needs is served; those of
 operations that were removed are left out.

@@ -14,7 +14,7 @@ _S = '/servers/{server_id}'
 
 @dataclass(frozen=True)
 class Feature:
-    """``operations`` are those that the API has for it; ``note`` says what a reader has to know."""
+    """``operations`` are its operations in the API; ``note`` is a remark for readers."""
 
     name: str
     state: str

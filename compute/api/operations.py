@@ -119,7 +119,7 @@ def _view(call: Call, operation: Operation, named: bool) -> dict[str, Any]:
 
 
 def _error(error: OperationError, detailed: bool) -> dict[str, Any]:
-    """A code, a sentence and advice for everybody; what hosts and neighbours said for administrators."""
+    """The code, a sentence and advice for all users; messages of hosts and neighbours for administrators."""
     shown: dict[str, Any] = {'code': error.code, 'message': error.shown, 'retryable': error.retryable,
                              'stage': error.stage or None, 'hint': what_to_do(error.code)}
     if detailed:

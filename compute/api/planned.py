@@ -1,4 +1,4 @@
-"""Actions of the Compute API that are not built yet: 501 says so, where a mistyped action gets 400.
+"""Planned actions of the Compute API. They answer 501; an unknown action answers 400.
 
 An action leaves this table in the change that builds it. Microversions are those at which the API has the action.
 """

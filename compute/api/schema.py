@@ -42,7 +42,7 @@ def is_true(value: Any) -> bool:
 
 
 def canonical_address(text: str) -> str:
-    """Return an IP address in its canonical form (RFC 5952 for IPv6); what is no address comes back as it is."""
+    """Return an IP address in its canonical form (RFC 5952 for IPv6); return other texts unchanged."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

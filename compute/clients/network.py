@@ -56,7 +56,7 @@ class Networks(Protocol):
         """Return a port."""
 
     def subnets(self, context: RequestContext, network_id: str) -> list[Subnet]:
-        """Return the subnets of a network that the caller sees."""
+        """Return the subnets of a network that are visible to the caller."""
 
     def holder(self, network_id: str, address: str) -> Port | None:
         """Return the port, of whatever project, that has an address of a network; None while the address is free."""
@@ -315,7 +315,7 @@ class RestNetworks:
         return found
 
     def _pages(self, collection: str, query: Json, **options: Any) -> Iterator[Json]:
-        """Yield all that a query finds, page after page. :raises NotFound: the last one of a page is gone."""
+        """Yield all results of a query, page by page. :raises NotFound: the last item of a page was deleted."""
         query, key = {**query, 'sort_key': 'id'}, collection.replace('-', '_')
         while True:
             answer = self._service.json('GET', f'/{collection}', context=None, service=True, params=query, **options)

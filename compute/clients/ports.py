@@ -1,4 +1,4 @@
-"""What is done with all ports of a server at once, on top of the Networks client.
+"""Operations on all ports of a server, on top of the Networks client.
 
 Any project may write the id of any server into its own ports. A port therefore counts as a server's only if it belongs
 to the server's project, or if the server has it already.
@@ -69,7 +69,7 @@ def current(networks: Networks, instances: Sequence[Instance]) -> dict[str, tupl
 
 
 def with_own_facts(now: Nic, known: Nic) -> Nic:
-    """Return a NIC as Network shows it, with what only Compute knows of it."""
+    """Return a NIC with the values of Network and those that only Compute stores."""
     return dataclasses.replace(now, tag=known.tag, owned=known.owned, active=known.active)
 
 

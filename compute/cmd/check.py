@@ -1,4 +1,4 @@
-"""compute-status check: what the doctor finds, printed for people or as JSON."""
+"""compute-status check: prints the findings of the doctor as text or as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARKS = {OK: 'ok', WARNING: 'WARN', FAILURE: 'FAIL', UNKNOWN: '?'}
 
 
 def run(conf: Any, only: Collection[str], as_json: bool, machine: Machine | None = None) -> int:
-    """Print what is found; 0: all is well, 1: something is slow or will not last, 2: something is broken."""
+    """Print the findings. Return 0, 1 with a warning, 2 with a failure."""
     found = list(diagnose(conf, only, machine or Machine()))
     if as_json:
         print(json.dumps([{'check': name, **asdict(each)} for name, each in found], indent=2))
@@ -26,7 +26,7 @@ def run(conf: Any, only: Collection[str], as_json: bool, machine: Machine | None
 
 
 def diagnose(conf: Any, only: Collection[str], machine: Machine) -> Iterator[tuple[str, Diagnosis]]:
-    """Yield what each check finds, or those of ``only``, with the check's name."""
+    """Yield the findings of all checks, or of those in ``only``, with the check's name."""
     for check in CHECKS:
         if (only and check.name not in only) or (check.host and conf.virt.driver != 'libvirt'):
             continue

@@ -26,7 +26,7 @@ def read(files: list[str]) -> Any:
 
 
 def demand(conf: Any, group: str, option: str) -> None:
-    """Return if an option is set: what a tool would find at a default is somebody else's.
+    """Check that an option is set: a tool must not use the default address, which may be of another cloud.
 
     :raises Invalid: ``option_missing``: names the option and the files that were read.
     """

@@ -192,7 +192,7 @@ def rotate_keys(conf: Any, arguments: argparse.Namespace) -> None:
 
 
 def rotate_credential_keys(conf: Any, arguments: argparse.Namespace) -> None:
-    """Encrypt the credentials anew."""
+    """Re-encrypt the credentials with a new key."""
     from compute.builtin.identity.credential_keys import CredentialKeys
     from compute.builtin.identity.db.kept import reseal
     from compute.cmd.stores import named

@@ -1,4 +1,4 @@
-"""What each program is: one sentence and two examples. ``--help``, the man pages and the completions come from here."""
+"""Descriptions of the programs: one sentence and two examples each, for ``--help``, man pages and completions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CONFIGURATION = '/etc/compute/compute.conf'
 
 @dataclass(frozen=True)
 class Program:
-    """``does`` is a sentence; each example is a command line with what it is for."""
+    """``does`` is a sentence; each example is a command line with its purpose."""
 
     name: str
     does: str
@@ -41,15 +41,15 @@ PROGRAMS = (
     _daemon('compute-network-agent', 'Runs on each hypervisor host: makes the networks, DHCP and packet filters of the '
                                      'built-in Network service there.',
             (f'compute-network-agent --config-file {CONFIGURATION} --cleanup',
-             'removes all that it made on this host and ends')),
+             'removes everything that it created on this host')),
     _daemon('compute-standalone', 'Runs every daemon in one process, with a message bus in memory.'),
     Program('compute-manage', 'Manages a control plane beside its APIs: database schemas, the first login, signing '
-                              'keys, audits, and the story of a request.', (
+                              'keys, audits, and the history of a request.', (
         ('compute-manage db sync', 'brings the databases to the newest schema'),
-        ('compute-manage trace req-6f1f...', 'shows what became of a request'))),
+        ('compute-manage trace req-6f1f...', 'shows the history of a request'))),
     Program('compute-status', 'Shows what is up and what hangs, and checks whether this machine is set up well.', (
         ('compute-status', 'lists daemons, hosts and operations that hang'),
-        ('compute-status check', 'looks for a slow or broken set-up and names the remedy'))),
+        ('compute-status check', 'finds misconfigurations and names remedies'))),
 )
 
 

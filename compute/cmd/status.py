@@ -58,7 +58,7 @@ def parser_of() -> argparse.ArgumentParser:
     parser.add_argument('--older', type=int, default=60, metavar='SECONDS',
                         help='list open operations that are older than this (%(default)s)')
     commands = parser.add_subparsers(dest='command', metavar='COMMAND')
-    _check(commands.add_parser('check', help='look for a slow or broken set-up of this machine', description=(
+    _check(commands.add_parser('check', help='find misconfigurations of this machine', description=(
         'Look for misconfigurations that make this machine slow or break it: KVM, libvirt, AppArmor, folders, network, '
         'clock, names, broker, databases, certificates. Each finding names its remedy. Run it as root on each host. '
         'The exit status is 0 when all is well, 1 with a warning, 2 with a failure.')))

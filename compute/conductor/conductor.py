@@ -152,7 +152,7 @@ class Conductor:
         operations.begin_stage(connection, operation, stage, self.host)
 
     def is_past_deadline(self, operation: Operation) -> bool:
-        """Return whether an operation had its time. What the wall clock was set forward meanwhile does not count."""
+        """Return whether an operation exceeded its deadline, not counting forward jumps of the wall clock."""
         if operation.deadline_at is None:
             return False
         begun = operation.created_at or operation.deadline_at

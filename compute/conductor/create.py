@@ -155,7 +155,7 @@ def _select(conductor: Conductor, context: ctx.RequestContext, work: Work, spec:
 
 
 def spec_of(connection: Connection, instance: Instance, operation: Operation) -> RequestSpec:
-    """Return what the scheduler is asked for, with the server group and the servers of hints as they are now."""
+    """Return the request for the scheduler, with the current members of the server group and servers of hints."""
     args = operation.args
     group = server_groups.for_scheduler(connection, instance.server_group) if instance.server_group else None
     return RequestSpec(

@@ -1,4 +1,4 @@
-"""Reads the ports of servers anew, so that a server shows its network as it is.
+"""Refreshes the ports of servers, so that a server shows the current state of its network.
 
 Events ask for it, and a periodic sweep finds what no event told. Requests for the same server are coalesced: a server
 leaves the waiting list before its ports are read, so an event that comes while they are read has them read once more.
@@ -43,11 +43,11 @@ class NetworkRefresh:
         self._last = 0
 
     def request(self, servers: Collection[str]) -> None:
-        """Have the ports of servers read soon. Beyond a bound they are left to the sweep."""
+        """Queue servers for a refresh of their ports. Above a limit they wait for the periodic refresh."""
         due = time.monotonic()
         with self._lock:
             if len(self._waiting) + len(servers) > _MOST:
-                LOG.warning('%d servers wait for a refresh of their ports; %d more are left to the periodic refresh',
+                LOG.warning('%d servers wait for a refresh of their ports; %d more wait for the periodic refresh',
                             len(self._waiting), len(servers))
                 return
             self._waiting.update((uuid, (due, due + _GIVE_UP)) for uuid in servers)

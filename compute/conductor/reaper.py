@@ -52,7 +52,7 @@ class Reaper:
             last = found[-1].id
 
     def _clock_is_steady(self) -> bool:
-        """Return False for one lease after the wall clock was set: who works renews its lease in that time."""
+        """Return False for one lease after the wall clock was set, so that owners can renew their leases."""
         return self._conductor.clock.was_steady(self._conductor.conf.conductor.lease)
 
     def _overdue(self, limit: int, after: int) -> list[Operation]:

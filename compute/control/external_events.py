@@ -23,7 +23,7 @@ def pass_on(cloud: Cloud, context: RequestContext, instance: Instance, event: Ex
 
 
 def changes_network(instance: Instance, event: ExternalEvent) -> bool:
-    """Return whether the server's ports have to be read anew.
+    """Return whether the server's ports need a refresh.
 
     A port that is plugged while an operation goes on is part of that operation, which reads it.
     """

@@ -1,4 +1,4 @@
-"""Tell the faults of a database apart: which attempt may be made again, and what the caller is told.
+"""Classify the faults of a database: which attempts may be retried, and the error for the caller.
 
 MariaDB has numbers, PostgreSQL has SQLSTATEs, SQLite has names; texts are looked at where a driver gives nothing else.
 """
@@ -31,7 +31,7 @@ _NUMBERS = {1290: READ_ONLY, 1792: READ_ONLY, 1836: READ_ONLY, 1021: FULL, 1114:
 _STATES = {'25006': READ_ONLY, '53100': FULL, '55P03': LOCKED, '40001': RACE, '40P01': RACE, '53000': LOST,
            '53200': LOST, '53300': LOST, '57P01': LOST, '57P02': LOST, '57P03': LOST}
 UNWRAPPED = (TimeoutError, ConnectionError)
-"""What pg8000 lets through when it connects to a server that says nothing."""
+"""Exceptions that pg8000 does not wrap when it connects to a server that does not respond."""
 _TOLD = {
     READ_ONLY: ('The database takes no changes now', 'database_read_only',
                 'see whether the database server is a replica, or was one before a failover'),
@@ -42,7 +42,7 @@ _TOLD = {
 
 
 def kind_of(error: exc.DBAPIError) -> str:
-    """Return what is wrong, one of the constants above; also the label of metrics."""
+    """Return the kind of a fault, one of the constants above; also the label of metrics."""
     if error.connection_invalidated:
         return LOST
     number, state = _codes(error)
@@ -81,7 +81,7 @@ def unfit() -> exception.Invalid:
 def unsure(error: exc.DBAPIError) -> exception.Unavailable:
     """Return the error of a commit without an answer."""
     LOG.error('the connection to the database was lost at a commit: %s', error.orig)
-    return exception.Unavailable('The connection to the database was lost at the last moment: what was asked for may '
+    return exception.Unavailable('The connection to the database was lost at the commit: the change may '
                                  'have been done, or not', code='database_unsure',
                                  hint='see whether it was done before you ask again')
 

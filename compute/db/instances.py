@@ -118,7 +118,7 @@ def of_host(connection: Connection, host: str) -> list[Instance]:
 
 
 def idle_on_hosts(connection: Connection, after: int, limit: int) -> list[Instance]:
-    """Return servers that are on hosts and with which no operation goes on, in the order of their ids."""
+    """Return servers on hosts that have no open operation, in the order of their ids."""
     query = sa.select(*READ).where(
         table.c.id > after, table.c.host.is_not(None), table.c.task_state.is_(None),
         table.c.deleted == sa.false()).order_by(table.c.id).limit(limit)

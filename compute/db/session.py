@@ -178,7 +178,7 @@ class Database:
             yield
             return
         if not self._writer.acquire(timeout=self._options.retry_time):
-            raise faults.busy('Another transaction of this process has been writing to the database for too long')
+            raise faults.busy('Another transaction of this process holds the database for too long')
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as the daemons speak it: what is read, within which limits, and how an application answers.
+"""The HTTP/1.1 server of the daemons: parser, limits, and responses of applications.
 
 Nothing here knows of threads: ``http_green`` and ``http_threads`` are the two servers that use it.
 """

@@ -1,4 +1,4 @@
-"""Take the body of a request out of what came: of a known length, or in chunks (RFC 9112, section 7.1)."""
+"""Decode the body of a request: of known length, or chunked (RFC 9112, section 7.1)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Decoder(Protocol):
     done: bool
 
     def decode(self, buffer: bytearray) -> bytes:
-        """Remove what belongs to the body from the buffer and return its content. :raises Malformed:"""
+        """Remove the bytes of the body from the buffer and return the decoded content. :raises Malformed:"""
 
 
 class Length:
@@ -57,7 +57,7 @@ class Chunked:
         return b''.join(parts)
 
     def _step(self, buffer: bytearray, parts: list[bytes]) -> bool:
-        """Do what can be done with the buffer; False when more must come first."""
+        """Process the buffer; return False if more bytes are needed."""
         if self._left:
             parts.append(bytes(buffer[:self._left]))
             del buffer[:len(parts[-1])]
@@ -68,7 +68,7 @@ class Chunked:
             if len(buffer) < 2:
                 return False
             if buffer[:2] != b'\r\n':
-                raise Malformed('a chunk is longer than it says')
+                raise Malformed('a chunk is longer than its size')
             del buffer[:2]
             self._ends = False
             return True
@@ -84,7 +84,7 @@ class Chunked:
     def _begin(self, line: bytes) -> None:
         found = _SIZE.fullmatch(line)
         if found is None:
-            raise Malformed('the size of a chunk is no hexadecimal number')
+            raise Malformed('the size of a chunk is not a hexadecimal number')
         self._left = int(found.group(1), 16)
         self._last = not self._left
 
@@ -93,7 +93,7 @@ class Chunked:
         if not line:
             self.done = True
         elif self._trailers > _MOST_TRAILERS or not _TRAILER.fullmatch(line):
-            raise Malformed('what follows the last chunk is no header, or there are too many')
+            raise Malformed('the trailers after the last chunk are invalid or too many')
 
 
 def _line(buffer: bytearray) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The open connections of a server, and what happens to a request on one of them."""
+"""The open connections of a server, and the handling of their requests."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def make_ready(connection: Connection, request: Request, rules: Rules) -> None:
 
 
 def send_streamed(connection: Connection, request: Request, answer: Answer, rules: Rules) -> bool:
-    """Send an answer piece by piece; tell whether the connection goes on. :raises OSError: it does not."""
+    """Send a response piece by piece; return whether the connection is kept. :raises OSError: it is broken."""
     pace = Pace(rules)
     send(connection.socket, answer.data, pace)
     for chunk in answer.chunks or ():

@@ -25,7 +25,7 @@ _date = (0, '')
 
 
 class Answer:
-    """What is sent. ``data`` goes at once; ``chunks``, if any, follow piece by piece."""
+    """A response. ``data`` is sent at once; ``chunks``, if any, follow one by one."""
 
     def __init__(self, data: bytes, keep: bool, chunks: Iterator[bytes] | None = None,
                  close: Callable[[], None] | None = None) -> None:
@@ -39,14 +39,14 @@ class Answer:
 
 
 def base_environ(name: str, port: int, client: tuple[Any, ...]) -> dict[str, Any]:
-    """Return what is the same in every request of a connection."""
+    """Return the part of the WSGI environment that all requests of a connection share."""
     return {'SCRIPT_NAME': '', 'SERVER_NAME': name, 'SERVER_PORT': str(port), 'REMOTE_ADDR': str(client[0]),
             'REMOTE_PORT': str(client[1]), 'wsgi.version': (1, 0), 'wsgi.url_scheme': 'http',
             'wsgi.errors': sys.stderr, 'wsgi.multithread': True, 'wsgi.multiprocess': False, 'wsgi.run_once': False}
 
 
 def refusal(error: Refused) -> Answer:
-    """Return the answer to what never became a request."""
+    """Return the response to an unparsable request."""
     title = _TITLES.get(error.status, 'Bad Request')
     body = orjson.dumps({'error': {'code': error.status, 'title': title, 'message': error.message}})
     more = 'Retry-After: 5\r\n' if error.status == 503 else ''
@@ -56,7 +56,7 @@ def refusal(error: Refused) -> Answer:
 
 
 class _Started:
-    """What the application said with ``start_response``."""
+    """The arguments of ``start_response``."""
 
     def __init__(self) -> None:
         self.status = ''
@@ -178,4 +178,4 @@ def closing(answer: Answer) -> Iterator[Answer]:
         try:
             answer.close()
         except Exception:
-            LOG.exception('an answer could not be closed')
+            LOG.exception('a response could not be closed')

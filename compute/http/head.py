@@ -147,7 +147,7 @@ def _framing(environ: dict[str, Any], minor: int) -> int | None:
         if length is not None or not minor:
             raise Refused(400, 'Transfer-Encoding comes with Content-Length, or with HTTP/1.0')
         if coding.lower() != 'chunked':
-            raise Refused(501, 'Transfer-Encoding is something else than chunked')
+            raise Refused(501, 'Transfer-Encoding is not chunked')
         return None
     if length is None:
         return 0

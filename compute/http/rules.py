@@ -23,7 +23,7 @@ def no_stream(environ: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What a server grants to clients. Times are seconds, rates bytes per second.
+    """The limits of a server for its clients. Times are seconds, rates bytes per second.
 
     :param grace: time that a client has before ``least_rate`` counts; the window over which ``stream_rate`` is
         measured.

@@ -86,7 +86,7 @@ class Metadata:
         """Return the content of a file that the user put into the server. It is not cached: it may be large."""
         content = self._db.read(lambda connection: injected_files.content(connection, instance.uuid, number))
         if content is None:
-            raise exception.NotFound(f'There is no {guest_documents.CONTENT}/{number:04} here')
+            raise exception.NotFound(f'{guest_documents.CONTENT}/{number:04} does not exist')
         return base64.b64decode(content)
 
     def _password(self, method: str, instance: Instance, environ: dict[str, Any]) -> tuple[int, bytes, str]:

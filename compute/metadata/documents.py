@@ -14,7 +14,7 @@ GroupNames = Callable[[Iterable[str]], Mapping[str, str]]
 
 
 def lookup(instance: Instance, path: str, group_names: GroupNames) -> bytes:
-    """Return what is at ``path``: a file's content, or the names in a folder, one a line.
+    """Return the document at ``path``: a file's content, or the names in a folder, one per line.
 
     ``group_names`` returns names of security groups by id; it is called for the EC2 tree only. :raises NotFound:
     """

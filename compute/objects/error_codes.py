@@ -242,12 +242,12 @@ CODES = {code: entry for part in PARTS.values() for code, entry in part.items()}
 
 
 def meaning(code: str) -> str:
-    """Return what a code means: a sentence that any user may read. Codes of foreign neighbours have a general one."""
+    """Return the meaning of a code, a sentence for any user. Unknown codes of real neighbours have a general one."""
     return CODES[code][0] if code in CODES else 'A service that the cloud works with refused a request.'
 
 
 def shielded(error: ComputeError) -> ComputeError:
-    """Return an error of a host or a neighbour, of which users are shown the meaning of its code and no words."""
+    """Return an error of a host or a neighbour, set so that users see only the meaning of its code."""
     error.details.setdefault(FOR_USERS, meaning(error.code))
     return error
 

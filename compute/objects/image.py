@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class ImageData:
-    """What is needed to fetch the data of an image and to check it. ``size`` is bytes, None while unknown."""
+    """The values needed to fetch and check the data of an image. ``size`` is bytes, None while unknown."""
 
     id: str
     disk_format: str | None = None

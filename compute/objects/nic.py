@@ -38,7 +38,7 @@ class Subnet:
 
     @property
     def name_servers(self) -> tuple[str, ...]:
-        """The name servers that guests are told."""
+        """The name servers that are announced to guests."""
         return tuple(address for address in self.dns if address not in UNSPECIFIED)
 
 

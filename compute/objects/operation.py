@@ -47,7 +47,7 @@ class OperationError:
 
     @property
     def text(self) -> str:
-        """What operators are told of it where there is room for one text only."""
+        """The text for operators where only one text fits."""
         return f'{self.message} [{self.code}]' + (f' Hint: {self.hint}.' if self.hint else '')
 
 

@@ -12,15 +12,15 @@ TRUSTED_CERTS, ZERO_DISK_FLAVOR = f'{CREATE}:trusted_certs', f'{CREATE}:zero_dis
 EXTERNAL_NETWORK = 'network:attach_external_network'
 
 RULES = (
-    rule(CREATE, MEMBER, 'Make a server.', 'POST /servers'),
+    rule(CREATE, MEMBER, 'Create a server.', 'POST /servers'),
     rule(FORCED_HOST, ADMIN, 'Name the host of a new server as zone:host:node, past the scheduler.', 'POST /servers'),
     rule(REQUESTED_DESTINATION, ADMIN, 'Name the host of a new server, checked by the scheduler, from 2.74.',
          'POST /servers'),
-    rule(ATTACH_VOLUME, MEMBER, 'Make a server with volumes.', 'POST /servers'),
-    rule(ATTACH_NETWORK, MEMBER, 'Make a server with networks or ports.', 'POST /servers'),
-    rule(TRUSTED_CERTS, MEMBER, 'Make a server whose image is checked against certificates, from 2.63.',
+    rule(ATTACH_VOLUME, MEMBER, 'Create a server with volumes.', 'POST /servers'),
+    rule(ATTACH_NETWORK, MEMBER, 'Create a server with networks or ports.', 'POST /servers'),
+    rule(TRUSTED_CERTS, MEMBER, 'Create a server whose image is checked against certificates, from 2.63.',
          'POST /servers'),
-    rule(ZERO_DISK_FLAVOR, ADMIN, 'Make a server of a flavor without a disk from an image, whose size then rules.',
+    rule(ZERO_DISK_FLAVOR, ADMIN, 'Create a server of a flavor without a disk from an image, whose size then rules.',
          'POST /servers'),
     rule(EXTERNAL_NETWORK, ADMIN, 'Connect a server to a network that leads outside.',
          'POST /servers', 'POST /servers/{id}/os-interface'),

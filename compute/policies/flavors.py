@@ -11,7 +11,7 @@ CREATE, UPDATE, DELETE = f'{_MANAGE}:create', f'{_MANAGE}:update', f'{_MANAGE}:d
 RULES = (
     rule(SEE, ANY, 'List and show flavors: public ones, and those the project was given access to.',
          'GET /flavors', 'GET /flavors/detail', 'GET /flavors/{flavor_id}'),
-    rule(CREATE, ADMIN, 'Make a flavor.', 'POST /flavors'),
+    rule(CREATE, ADMIN, 'Create a flavor.', 'POST /flavors'),
     rule(UPDATE, ADMIN, 'Change the description of a flavor.', 'PUT /flavors/{flavor_id}'),
     rule(DELETE, ADMIN, 'Delete a flavor; servers keep the copy they were made with.', 'DELETE /flavors/{flavor_id}'),
 )

@@ -15,5 +15,5 @@ RULES = (
     rule(SHOW, READER, 'Show one operation on a server with its stages.', _ONE),
     rule(LIST_ALL, ADMIN, 'List operations on the servers of all projects.', 'GET /operations'),
     rule(OWNER, ADMIN, 'See by name the host and the daemon that work on an operation.', _OF_SERVER, _ONE),
-    rule(DETAILS, ADMIN, 'See what hosts and services said when an operation failed.', _OF_SERVER, _ONE),
+    rule(DETAILS, ADMIN, 'Show the messages of hosts and services of a failed operation.', _OF_SERVER, _ONE),
 )

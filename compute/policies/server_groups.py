@@ -9,7 +9,7 @@ INDEX, SHOW, ALL_PROJECTS = f'{_NAME}:index', f'{_NAME}:show', f'{_NAME}:index:a
 CREATE, DELETE = f'{_NAME}:create', f'{_NAME}:delete'
 
 RULES = (
-    rule(CREATE, MEMBER, 'Make a server group.', 'POST /os-server-groups'),
+    rule(CREATE, MEMBER, 'Create a server group.', 'POST /os-server-groups'),
     rule(DELETE, MEMBER, 'Delete a server group; its servers stay.', 'DELETE /os-server-groups/{server_group_id}'),
     rule(INDEX, READER, 'List the server groups of the project.', 'GET /os-server-groups'),
     rule(ALL_PROJECTS, ADMIN, 'List the server groups of all projects (query all_projects).', 'GET /os-server-groups'),

@@ -11,7 +11,7 @@ _ALL, _ONE = '/servers/{server_id}/tags', '/servers/{server_id}/tags/{tag}'
 
 RULES = (
     rule(INDEX, READER, 'List the tags of a server.', f'GET {_ALL}'),
-    rule(SHOW, READER, 'Ask whether a server has a tag.', f'GET {_ONE}'),
+    rule(SHOW, READER, 'Check whether a server has a tag.', f'GET {_ONE}'),
     rule(UPDATE_ALL, MEMBER, 'Replace the tags of a server.', f'PUT {_ALL}'),
     rule(UPDATE, MEMBER, 'Add a tag to a server.', f'PUT {_ONE}'),
     rule(DELETE, MEMBER, 'Remove a tag from a server.', f'DELETE {_ONE}'),

@@ -94,7 +94,7 @@ def cors_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], 
 
 
 def proxy_factory(global_conf: dict[str, str], **local: str) -> Callable[[Wsgi], Wsgi]:
-    """Settles the URL that links begin with: ``public_endpoint`` of the API, or what a proxy in front says.
+    """Determines the base URL of links: ``public_endpoint`` of the API, or the headers of a proxy.
 
     X-Forwarded-* are heeded if ``[oslo_middleware] enable_proxy_headers_parsing`` says so.
     """

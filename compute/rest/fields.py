@@ -229,7 +229,7 @@ class Validator:
 
 
 def _reason(error: jsonschema.ValidationError) -> str:
-    """Return what is wrong with a value, without the value."""
+    """Return the reason of a validation error, without the value."""
     if error.validator in ('maxLength', 'maxItems'):
         unit = 'characters' if error.validator == 'maxLength' else 'items'
         return f'it is too long ({len(error.instance)} {unit}, the limit is {error.validator_value})'

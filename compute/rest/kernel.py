@@ -293,7 +293,7 @@ class Kernel:
 
 
 def _sent(request: webob.Request) -> list[Any]:
-    """Return what the caller sent and a message may quote."""
+    """Return the part of the caller's value that a message may quote."""
     environ = request.environ
     return [*environ.get('PATH_INFO', '').split('/'), *(part for pair in parse_qsl(environ.get('QUERY_STRING', ''))
                                                         for part in pair), environ.get(_BODY)]

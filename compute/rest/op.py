@@ -166,7 +166,7 @@ class Op:
 
     @property
     def is_refused(self) -> bool:
-        """Return whether it has no handler and only says why."""
+        """Return whether it has no handler and always answers an error."""
         return self.gone or self.planned
 
     def status_at(self, version: Version) -> int:

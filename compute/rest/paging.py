@@ -17,7 +17,7 @@ LIMIT = {'type': 'string', 'pattern': '^[0-9]+$', 'maxLength': 10}
 MARKER = {'type': 'string', 'maxLength': 255}
 MOST_KEYS = 10
 SORTED = ('sort_key', 'sort_dir')
-"""What ``Query(repeats=...)`` needs for a list that is sorted by several keys."""
+"""The value of ``Query(repeats=...)`` for a list that can be sorted by several keys."""
 _DIRECTION = {'type': 'string', 'enum': ['asc', 'desc']}
 
 

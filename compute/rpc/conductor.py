@@ -41,14 +41,14 @@ class Delete(Interface):
 
 
 class NetworkInfo(Interface):
-    """What servers know of their networks."""
+    """Network information of servers."""
 
     TOPIC = 'conductor'
     NAME = 'network_info'
 
     @cast()
     def refresh(self, context: Any, *, servers: tuple[str, ...]) -> None:
-        """Read the ports of these servers anew soon. A request that is lost is made up for by the periodic refresh."""
+        """Refresh the ports of these servers soon. The periodic refresh compensates for lost requests."""
         raise NotImplementedError
 
 

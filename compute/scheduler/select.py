@@ -147,7 +147,7 @@ class SelectEndpoint(Select):
         try:
             return self._claim(request, host, dict(request.members) if exact else None)
         except claims.MembersMoved:
-            LOG.debug('server %s: members of its group moved', request.spec.instance_uuid)
+            LOG.debug('server %s: the hosts of its group changed', request.spec.instance_uuid)
             self._join_again(request)
         except claims.Refused:
             self._lost(request, host)

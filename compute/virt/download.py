@@ -118,7 +118,7 @@ def check_fits(instance: Instance, size: int) -> None:
 
 
 def corrupt(image: ImageData, why: str, found: str = '') -> exception.Failed:
-    """Return the error for data that is not what the image service promised. ``found`` is for operators only."""
+    """Return the error for data that differs from the record of the image service. ``found`` is for operators only."""
     text = f'image {image.id} is corrupt: {why}'
     return exception.Failed(_with(text, found), code='image_corrupt', hint='upload the image again', for_users=text)
 

@@ -89,7 +89,7 @@ class Lifecycle(Protocol):
         """
 
     def reboot_soft(self, guest: Guest, timeout: float, cancelled: threading.Event | None = None) -> bool:
-        """Ask the guest to shut down, define it anew and start it. Return False when it did not obey in ``timeout``.
+        """Shut the guest down, redefine and start it. Return False if it does not shut down within ``timeout``.
 
         What is known to keep it from starting is raised before it is asked. :raises Stale: as for ``power_off``.
         """

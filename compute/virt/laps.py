@@ -1,4 +1,4 @@
-"""How long the parts of one piece of work took, for one line of the log."""
+"""Durations of the parts of a task, for one log line."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class Create:
         have = {nic.port_id for nic in nics}
         for port in self._networks.ports_of(job.instance.uuid):
             if port.owned and port.id not in have and ports.counts(port, job.instance):
-                LOG.warning('port %s of server %s is deleted: it was made by a request that was given up', port.id,
+                LOG.warning('port %s of server %s is deleted: it was created by a request that timed out', port.id,
                             job.instance.uuid)
                 self._networks.delete_port(None, port.id)
 
@@ -140,7 +140,7 @@ class Create:
             try:
                 nic = self._networks.bind_port(None, again.id, **where)
             except exception.NotFound:
-                LOG.info('port %s of an attempt before is gone: whoever made it gave it back', again.id)
+                LOG.info('port %s of an earlier attempt was already deleted by its creator', again.id)
                 left.remove(again)
                 return self._bind(job, request, left)
             left.remove(again)
@@ -155,7 +155,7 @@ class Create:
         try:
             return self._networks.wiring_problem(port_id, self._host)
         except exception.ComputeError as error:
-            LOG.info('the network service does not say why port %s is not wired: %s', port_id, error.message)
+            LOG.info('the network service gives no reason why port %s is not wired: %s', port_id, error.message)
             return ''
 
     def _look(self, port_id: str) -> str | None:

@@ -29,7 +29,7 @@ def guest_of(options: Any, instance: Instance, nics: tuple[Nic, ...], group_name
 
 
 def unnamed(ids: Iterable[str]) -> Mapping[str, str]:
-    """Return no name of a group: for hosts that ask nobody."""
+    """Return no group names, for hosts without a network service."""
     return {}
 
 

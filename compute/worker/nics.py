@@ -32,13 +32,13 @@ class Nics:
         try:
             found = ports.current(self._networks, [instance]).get(instance.uuid)
         except exception.ComputeError as error:
-            LOG.warning('server %s starts with the ports that are known; they cannot be read now: %s', instance.uuid,
+            LOG.warning('server %s starts with its stored ports; Network does not return them: %s', instance.uuid,
                         error.message)
             found = None
         if found is None:
             return instance.nics
         if lost := {nic.port_id for nic in instance.nics} - {each.port.id for each in found}:
-            LOG.warning('server %s starts without ports %s: they are gone, or no longer its own', instance.uuid,
+            LOG.warning('server %s starts without ports %s: they were deleted or detached', instance.uuid,
                         ', '.join(sorted(lost)))
         return self._bound(job, found)
 

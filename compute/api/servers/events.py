@@ -48,7 +48,7 @@ def create(call: Call) -> Any:
     try:
         external_events.refresh(call.app, call.context, changed)
     except Unavailable as error:
-        LOG.warning('the ports of %d servers are read with the next periodic refresh: %s', len(changed), error.message)
+        LOG.warning('the ports of %d servers wait for the next periodic refresh: %s', len(changed), error.message)
     return Reply({'events': answers}, status=200 if all(answer['code'] == 200 for answer in answers) else 207)
 
 

@@ -136,7 +136,7 @@ def _flavor(call: Call, instance: Instance, sight: Sight) -> EmbeddedFlavor:
 
 
 def _fault(fault: Fault, sight: Sight) -> dict[str, Any]:
-    """A sentence and the stable code for everybody; what hosts and neighbours said for administrators."""
+    """A sentence and the code for all users; messages of hosts and neighbours for administrators."""
     shown = {'code': fault.code, 'created': stamp(fault.created_at), 'message': f'{fault.shown} [{fault.reason}]'}
     if sight.admin:
         shown['details'] = ' '.join(part for part in (

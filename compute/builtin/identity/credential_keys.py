@@ -1,4 +1,4 @@
-"""Encrypts what users keep in ``/v3/credentials``. The keys lie in the key repository, never in the database.
+"""Encrypt credentials (``/v3/credentials``). The keys are in the key repository, never in the database.
 
 ``credentials.keys`` has one Fernet key a line. The first one encrypts, all decrypt. Rotation puts a new key in front,
 encrypts every row anew and keeps the key before it, for rows that another daemon writes meanwhile.
@@ -6,17 +6,13 @@ encrypts every row anew and keeps the key before it, for rows that another daemo
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from compute.builtin.identity.keys import write_private
+from compute.builtin.identity.keys import locked, write_private
 from compute.exception import Unavailable
 
 LOG = logging.getLogger(__name__)
@@ -36,14 +32,14 @@ class CredentialKeys:
     def ensure(self) -> None:
         """Make a key if there is none."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._locked():
+        with locked(self._folder):
             if not self._file.exists():
                 write_private(self._file, Fernet.generate_key() + b'\n')
 
     def add(self) -> None:
         """Put a new key in front, and forget keys that were replaced before the last rotation."""
         self.ensure()
-        with self._locked():
+        with locked(self._folder):
             keys = self._file.read_bytes().split()[:_KEPT - 1]
             write_private(self._file, b'\n'.join([Fernet.generate_key(), *keys]) + b'\n')
 
@@ -74,12 +70,3 @@ class CredentialKeys:
         except (OSError, ValueError) as error:
             LOG.error('the keys in %s cannot be read: %s', self._file, error)
             raise Unavailable('The keys of credentials cannot be read', code='no_credential_keys') from error
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)

@@ -71,7 +71,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _hosts(host: str) -> Iterator[str]:
-    """Yield the host as it came and without its port: clients differ in what they sign."""
+    """Yield the host as sent and without its port: clients sign either."""
     yield host
     bare = re.sub(r':\d+$', '', host)
     if bare != host:

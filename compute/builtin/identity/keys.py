@@ -56,7 +56,7 @@ class KeyRepository:
         if self._folder.stat().st_mode & 0o077:
             LOG.warning('the key repository %s was open to others; it is closed now', self._folder)
             self._folder.chmod(0o700)
-        with self._locked():
+        with locked(self._folder):
             for name in (_PRIMARY, _STAGED):
                 if not (self._folder / name).exists():
                     write_private(self._folder / name, _private_pem(Ed25519PrivateKey.generate()))
@@ -64,7 +64,7 @@ class KeyRepository:
     def rotate(self) -> str:
         """Let the staged key sign from now on, stage a new one, drop what nothing needs; return the signer's id."""
         self.ensure()
-        with self._locked():
+        with locked(self._folder):
             old = _read_private(self._folder / _PRIMARY).public_key()
             write_private(self._folder / f'{key_id(old)}.pub', _public_pem(old))
             os.replace(self._folder / _STAGED, self._folder / _PRIMARY)
@@ -106,14 +106,16 @@ class KeyRepository:
             public[key_id(key)] = key
         return _Keys(key_id(signer.public_key()), signer, tuple(_jwk(kid, key) for kid, key in public.items()))
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a key repository against other processes."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def key_id(key: Ed25519PublicKey) -> str:

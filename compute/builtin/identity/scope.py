@@ -89,7 +89,7 @@ def _pair_scope(connection: sa.Connection, user: Row, parent: Claims, asked: Any
     own = parent.project.id if parent.project else ''
     project = _asked_project(connection, asked) if asked is not None else PROJECTS.find(connection, id=own)
     if project is None or project['id'] != own:
-        raise Forbidden('An EC2 key is for one project; another scope cannot be asked for with it.')
+        raise Forbidden('An EC2 key is for one project; another scope cannot be requested with it.')
     return _project_scope(connection, user, project)
 
 

@@ -87,7 +87,7 @@ def _take(call: Call, image: Image, sink: Upload, limit: int, why: str) -> None:
 
 
 def _checked(check: Callable[[], T]) -> T:
-    """Return what ``check`` does. :raises Invalid: 415, the data is refused."""
+    """Return the result of ``check``. :raises Invalid: 415, the data is refused."""
     try:
         return check()
     except DataRefused as error:

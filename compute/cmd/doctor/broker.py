@@ -1,4 +1,4 @@
-"""RabbitMQ: it takes our login, and is new enough."""
+"""RabbitMQ: it accepts the login, and is new enough."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def look(machine: Machine, conf: cfg.ConfigOpts) -> Iterator[Diagnosis]:
             yield failure(f'RabbitMQ at {where} refuses the login of [DEFAULT] transport_url',
                           'rabbitmqctl add_user, set_permissions; or correct user, password and virtual host')
         except exception.Unavailable:
-            yield failure(f'nothing answers as RabbitMQ at {where}',
+            yield failure(f'no RabbitMQ responds at {where}',
                           'systemctl start rabbitmq-server; see transport_url')
         else:
             yield _judged(where, version)
@@ -41,7 +41,7 @@ def _judged(where: str, version: str) -> Diagnosis:
     number = tuple(int(part) for part in parts[:2] if part.isdigit())
     if len(number) == 2 and number < OLDEST:
         return failure(f'RabbitMQ at {where} is {version}, older than {OLDEST[0]}.{OLDEST[1]}', 'install a newer one')
-    return fine(f'RabbitMQ {version} at {where} takes our login')
+    return fine(f'RabbitMQ {version} at {where} accepts the login')
 
 
 def server_version(host: oslo_messaging.TransportHost, virtual_host: str) -> str:

@@ -1,4 +1,4 @@
-"""What a check finds: a level, what was seen, and the remedy."""
+"""The finding of a check: level, observation and remedy."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def fine(found: str) -> Diagnosis:
 
 
 def warning(found: str, remedy: str) -> Diagnosis:
-    """Return what works, slowly or not for long."""
+    """Return a warning: it works, but slowly or not for long."""
     return Diagnosis(WARNING, found, remedy)
 
 
 def failure(found: str, remedy: str) -> Diagnosis:
-    """Return what does not work."""
+    """Return a failure: it does not work."""
     return Diagnosis(FAILURE, found, remedy)
 
 
 def unknown(found: str, remedy: str = '') -> Diagnosis:
-    """Return what could not be seen."""
+    """Return a finding that could not be determined."""
     return Diagnosis(UNKNOWN, found, remedy)
 
 

@@ -21,7 +21,7 @@ def look(machine: Machine, conf: cfg.ConfigOpts) -> Iterator[Diagnosis]:
                          ('[image] store_path', conf.image.store_path)):
         free = machine.free_bytes(path)
         if free is None:
-            yield unknown(f'{path} ({option}) cannot be looked at')
+            yield unknown(f'{path} ({option}) cannot be read')
             continue
         found = f'{path} ({option}) has {free / _GIB:.1f} GiB free'
         remedy = f'remove what is not needed, or set {option} to a larger file system'

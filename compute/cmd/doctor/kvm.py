@@ -17,7 +17,7 @@ _LIKE_UDEV = (f'chown root:kvm {DEVICE} && chmod 0660 {DEVICE}, as Debian\'s ude
 
 
 def look(machine: Machine, conf: cfg.ConfigOpts) -> Iterator[Diagnosis]:
-    """Look at the device, at who may open it, at the processor, and at nested virtualisation."""
+    """Check the device, its permissions, the processor and nested virtualisation."""
     if not machine.exists(DEVICE):
         yield _absent(machine, conf)
         return
@@ -54,7 +54,7 @@ def _flag(machine: Machine) -> str | None:
 
 
 def _why(machine: Machine) -> str:
-    """Return what is missing for KVM, and so what to do."""
+    """Return the remedy for missing KVM."""
     flag = _flag(machine)
     if flag is not None:
         return f'modprobe {_FLAGS[flag]}; see dmesg for why the module refuses'
@@ -70,7 +70,7 @@ def _nested(machine: Machine) -> Iterator[Diagnosis]:
         return
     value = machine.read(f'/sys/module/{_FLAGS[flag]}/parameters/nested')
     if value is None:
-        yield unknown('nothing tells whether guests may use KVM themselves (nested virtualisation)')
+        yield unknown('it is unknown whether guests may use KVM (nested virtualisation)')
     elif value.strip() in ('1', 'Y'):
         yield fine('guests may use KVM themselves (nested virtualisation)')
     else:

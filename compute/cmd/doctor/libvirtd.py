@@ -16,7 +16,7 @@ SLOW = 1.0
 
 
 def look(machine: Machine, conf: cfg.ConfigOpts) -> Iterator[Diagnosis]:
-    """Ask for its version, and twice for what QEMU can do."""
+    """Query the version once and QEMU's capabilities twice."""
     virsh = ('virsh', '-c', conf.libvirt.connection_uri)
     told = machine.run(*virsh, 'version')
     if told.status == 127:
@@ -30,10 +30,10 @@ def look(machine: Machine, conf: cfg.ConfigOpts) -> Iterator[Diagnosis]:
     machine.run(*virsh, 'domcapabilities')
     again = machine.run(*virsh, 'domcapabilities')
     if again.status != 0:
-        yield failure('libvirt cannot tell what QEMU can do',
+        yield failure('libvirt cannot determine the capabilities of QEMU',
                       'apt-get install qemu-system-x86; see the journal of libvirtd')
     elif again.seconds > SLOW:
-        yield warning(f'libvirt took {again.seconds:.1f} s to tell for the second time what QEMU can do: it probes '
+        yield warning(f'libvirt took {again.seconds:.1f} s to return the capabilities of QEMU a second time: it probes '
                       'QEMU at each call',
                       'see the check kvm; else remove /var/cache/libvirt/qemu/capabilities and restart libvirtd')
     else:

@@ -1,4 +1,4 @@
-"""The machine as a check sees it: files, users, programs. A test gives another one."""
+"""The machine as seen by checks: files, users, programs. Tests pass a fake one."""
 
 from __future__ import annotations
 

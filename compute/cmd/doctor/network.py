@@ -1,4 +1,4 @@
-"""What the network agent needs of the kernel: bridges, veth, VXLAN, nftables, dnsmasq."""
+"""Kernel features and programs of the network agent: bridges, veth, VXLAN, nftables, dnsmasq."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ def look(machine: Machine, conf: cfg.ConfigOpts) -> Iterator[Diagnosis]:
     if conf.network_agent.driver != 'linux':
         return
     if machine.run(*_APART, 'true').status != 0:
-        yield unknown('no network namespace can be made here, so nothing was tried', 'run it as root')
+        yield unknown('no network namespace can be created, so nothing was tested', 'run it as root')
         return
     for name, words in _LINKS:
         made = machine.run(*_APART, 'ip', 'link', 'add', 'doctor0', *words)
         if made.status == 127:
-            yield failure('there is no program ip', 'apt-get install iproute2')
+            yield failure('the program ip is missing', 'apt-get install iproute2')
         elif made.status != 0:
-            yield failure(f'the kernel makes no {name}', f'modprobe {name}')
+            yield failure(f'the kernel does not support {name}', f'modprobe {name}')
         else:
-            yield fine(f'the kernel makes {name} links')
+            yield fine(f'the kernel supports {name} links')
     for family in ('inet', 'bridge'):
         made = machine.run(*_APART, 'nft', 'add', 'table', family, 'doctor')
         if made.status == 127 or 'failed to execute nft' in made.output:
-            yield failure('there is no program nft', 'apt-get install nftables')
+            yield failure('the program nft is missing', 'apt-get install nftables')
             break
         if made.status != 0:
             yield failure(f'nftables has no tables of family {family}',

@@ -20,7 +20,7 @@ def look(machine: Machine, conf: cfg.ConfigOpts) -> Iterator[Diagnosis]:
     if tracking.status == 0 and 'Leap status     : Normal' in tracking.output:
         yield fine('the clock is synchronised by chrony')
     elif told.status != 0 and tracking.status == 127:
-        yield unknown('neither timedatectl nor chronyc tells whether the clock is synchronised')
+        yield unknown('neither timedatectl nor chronyc reports whether the clock is synchronised')
     else:
         yield warning('the clock is not synchronised: two machines whose clocks differ take work from one another',
                       'apt-get install chrony, or timedatectl set-ntp true')

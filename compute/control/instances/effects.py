@@ -1,4 +1,4 @@
-"""What a new server is asked to have must have an effect: a guest is never made as if it were pinned or encrypted."""
+"""Refuses extra specs and image properties of new servers that would have no effect, such as pinning or encryption."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class PublicUrl:
 
 
 class KeepPeer:
-    """Stands before what reads X-Forwarded-* and remembers the address of the peer for ``CheckForwarded``."""
+    """Runs before the parser of X-Forwarded-* and stores the address of the peer for ``CheckForwarded``."""
 
     def __init__(self, app: Wsgi) -> None:
         self._app = app
@@ -42,7 +42,7 @@ class KeepPeer:
 
 
 class CheckForwarded:
-    """Stands behind what reads X-Forwarded-* and lets nothing but a scheme, a host, a path and an address through.
+    """Runs after the parser of X-Forwarded-* and accepts only a valid scheme, host, path and address.
 
     A proxy that passes on what a client wrote into these headers must not let it write links.
     """
@@ -64,10 +64,10 @@ class CheckForwarded:
             environ.setdefault(REFUSAL, Invalid('The forwarded scheme is neither http nor https'))
         if not is_host(environ.get('HTTP_HOST', 'none')):
             environ['HTTP_HOST'] = 'invalid'
-            environ.setdefault(REFUSAL, Invalid('The forwarded host is no name or address with an optional port'))
+            environ.setdefault(REFUSAL, Invalid('The forwarded host is not a name or address with an optional port'))
         if not _PREFIX.fullmatch(prefix):
             environ['SCRIPT_NAME'] = ''
-            environ.setdefault(REFUSAL, Invalid('The forwarded prefix is no path'))
+            environ.setdefault(REFUSAL, Invalid('The forwarded prefix is not a path'))
         return self._app(environ, start_response)
 
 
@@ -83,7 +83,7 @@ def _forwarded_for(text: str) -> str:
 
 
 def _address(text: str) -> str | None:
-    """Return the client's address: the last of several, since those before it are what the client wrote itself."""
+    """Return the client's address: the last of several, since the client can forge the earlier ones."""
     last = text.rpartition(',')[2].strip().strip('"')
     if match := re.fullmatch(r'\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+', last):
         last = match.group(1) or match.group(2)

@@ -1,4 +1,4 @@
-"""Says how large the body of a request may be. The kernel keeps to it when it reads, and refuses in the API's form."""
+"""Sets the maximum size of request bodies. The kernel enforces it and answers with an error of the API."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Disks:
                     concurrency.offload(shutil.copyfile, cached, path)
 
     def check(self, instance: Instance) -> None:
-        """See that what must be there to start is there. :raises Failed: it is gone, or cannot be reached."""
+        """Check that all files of the guest exist. :raises Failed: one is missing or cannot be read."""
         paths = self._paths.of(instance)
         needed = [('kernel or RAM disk', path) for _, path in parts_of(instance, paths)]
         if instance.image is not None or instance.flavor.root_gb:

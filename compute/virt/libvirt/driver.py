@@ -86,7 +86,7 @@ class LibvirtDriver:
         self._lifecycle.power_off(instance, timeout, cancelled)
 
     def reboot_soft(self, guest: Guest, timeout: float, cancelled: threading.Event | None = None) -> bool:
-        """ACPI shutdown, then define anew and start."""
+        """ACPI shutdown, then redefine and start."""
         return self._lifecycle.reboot_soft(guest, timeout, cancelled)
 
     def reboot_hard(self, guest: Guest) -> None:

@@ -170,7 +170,7 @@ class ImageCache:
         return size
 
     def _inspect(self, image: ImageData, path: pathlib.Path, size: int) -> int:
-        """Let qemu-img look too and return the size of the disk. It has seen nothing of what has other formats."""
+        """Inspect the image with qemu-img too and return the size of the disk."""
         if opened_as(image.disk_format) != QCOW2:
             return size
         try:

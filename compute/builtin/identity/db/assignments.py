@@ -1,4 +1,4 @@
-"""Which user or group has which role on what: a project, a domain or the system; and the roles that a role implies.
+"""Role assignments of users and groups on projects, domains and the system; and implied roles.
 
 An inherited role (kind ``project_below`` or ``domain_below``) is given on a project or domain and holds on every
 project below it, not on the target itself.
@@ -40,12 +40,12 @@ class Assignment(NamedTuple):
 
     @property
     def source(self) -> str:
-        """What tokens that have a role from here carry, and what is revoked when it is taken away."""
+        """The source of a role in tokens; revoking the assignment revokes tokens with this source."""
         return f'{self.actor_id}/{self.kind}:{self.target_id}'
 
     @property
     def target_kind(self) -> str:
-        """``project``, ``domain`` or ``system``: what the target is, inherited or not."""
+        """``project``, ``domain`` or ``system``: the kind of the target, inherited or not."""
         return self.kind.partition('_')[0]
 
 
@@ -114,7 +114,7 @@ def of_user(connection: sa.Connection, user_id: str, limit: int | None = None, *
 
 
 def reaching(connection: sa.Connection, kind: str, target_id: str) -> dict[str, list[str]]:
-    """Return where a role on something may be given: the thing itself, and for a project also what is above it."""
+    """Return the targets that give a role on a target: itself, and for a project its ancestors and domain."""
     found = {kind: [target_id]}
     if kind == 'project':
         project = PROJECTS.find(connection, id=target_id)

@@ -39,7 +39,7 @@ class Denied(Enum):
 
 
 def network_of(address: str) -> str:
-    """Return what is counted together: an IPv4 address, the /64 of an IPv6 address, or the text if it is neither.
+    """Return the key for counting guesses: an IPv4 address, the /64 of an IPv6 address, or the text if it is neither.
 
     Of a list, as proxies send it, the last is taken: what the proxy next to us saw. The others are the client's word.
     """

@@ -27,7 +27,7 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What of all assignments is asked for. ``targets`` are ids by kind: None for all, empty for nothing."""
+    """The filters of a query for assignments. ``targets`` are ids by kind: None for all, empty for nothing."""
 
     user_id: str | None = None
     group_id: str | None = None
@@ -67,7 +67,7 @@ def effective(connection: sa.Connection, wanted: Wanted, limit: int) -> list[Eff
 
 
 def _sources(connection: sa.Connection, wanted: Wanted, limit: int) -> Iterator[Assignment]:
-    """Yield what was given to the user or anybody, on what was asked for or above it."""
+    """Yield assignments of the user (or all users) on the requested targets or their ancestors."""
     for kinds in _above(connection, wanted).kinds():
         if wanted.user_id:
             yield from assignments.of_user(connection, wanted.user_id, limit, **kinds)
@@ -90,7 +90,7 @@ def _above(connection: sa.Connection, wanted: Wanted) -> Wanted:
 
 @dataclass
 class _Expansion:
-    """Turns assignments into effects; what several need is read once. ``hidden`` roles are those of domains."""
+    """Turns assignments into effective ones; shared rows are read once. ``hidden`` roles are those of domains."""
 
     connection: sa.Connection
     limit: int
@@ -100,7 +100,7 @@ class _Expansion:
     _below: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def effects(self, given: Assignment, wanted: Wanted) -> Iterator[Effect]:
-        """Yield what an assignment gives, of what is asked for."""
+        """Yield the effective assignments of an assignment that match the filters."""
         kind = 'project' if given.kind in BELOW.values() else given.kind
         users = self._users(given) if wanted.user_id is None else [wanted.user_id]
         asked = None if wanted.targets is None else set(wanted.targets.get(kind, ()))

@@ -110,7 +110,7 @@ application_credentials = _entity(
 credentials = _entity(
     'identity_credentials', _of('user_id', 'identity_users'), sa.Column('project_id', _ID, index=True),
     sa.Column('type', _NAME, nullable=False), sa.Column('sealed', sa.Text, nullable=False))
-"""What users keep here: EC2 keys, certificates, TOTP seeds. ``sealed`` is encrypted (``credential_keys.py``)."""
+"""Credentials of users: EC2 keys, certificates, TOTP seeds. ``sealed`` is encrypted (``credential_keys.py``)."""
 
 attempts = sa.Table(
     'identity_attempts', metadata,

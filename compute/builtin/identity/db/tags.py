@@ -21,7 +21,7 @@ def write(connection: sa.Connection, project_id: str, tags: Iterable[str]) -> Ro
 
 
 def note(connection: sa.Connection, project: Row) -> None:
-    """Let the rows of the tags say what the row of the project says."""
+    """Update the rows of the tags from the row of the project."""
     connection.execute(project_tags.delete().where(_C.project_id == project['id']))
     for tag in project['tags']:
         connection.execute(project_tags.insert().values(project_id=project['id'], tag=tag))

@@ -102,7 +102,7 @@ def _unrestricted(call: Call) -> Claims:
     if claims.credential and claims.credential.restricted:
         raise Forbidden('A restricted application credential can neither make nor delete application credentials.')
     if claims.pair:
-        raise Forbidden('A token that was got with an EC2 key can neither make nor delete application credentials.')
+        raise Forbidden('A token of an EC2 key can neither create nor delete application credentials.')
     return claims
 
 

@@ -54,7 +54,7 @@ def _check(call: Call) -> None:
     """Refuse filters that contradict each other, as Keystone does. :raises Invalid:"""
     for one, other in _EXCLUSIVE:
         if one in call.query and other in call.query and (one != 'effective' or _asked(call, one)):
-            raise Invalid(f'{one} and {other} cannot be asked for together')
+            raise Invalid(f'{one} and {other} cannot be combined')
     if _asked(call, 'include_subtree') and 'scope.project.id' not in call.query:
         raise Invalid('include_subtree needs scope.project.id')
     if _asked(call, 'effective') and _INHERITED in call.query and 'scope.domain.id' in call.query:
@@ -86,7 +86,7 @@ def _entry(each: Assignment | Effect) -> Row:
 
 
 def _inside(call: Call, db: sa.Connection, rows: list[Row]) -> list[Row]:
-    """Return what a domain-scoped reader may see: assignments on its domain and on projects of it."""
+    """Return the assignments visible to a domain-scoped reader: on its domain and its projects."""
     domain = call.context.domain_id
     if not domain or call.context.is_admin:
         return rows

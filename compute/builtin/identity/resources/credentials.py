@@ -41,7 +41,7 @@ def load(call: Call) -> Row:
 
 
 def claims_of(call: Call) -> Claims:
-    """Return what the caller's token says."""
+    """Return the values of the caller's token."""
     found: Claims = call.app.checker.claims(call.context.auth_token)
     return found
 
@@ -58,9 +58,9 @@ def demand_own_rights(call: Call) -> Claims:
     """Return the claims of a token that may make credentials. :raises Forbidden:"""
     claims = claims_of(call)
     if claims.pair:
-        raise Forbidden('A token that was got with an EC2 key can neither make nor change credentials.')
+        raise Forbidden('A token of an EC2 key can neither create nor change credentials.')
     if claims.credential and claims.credential.restricted:
-        raise Forbidden('A restricted application credential can neither make nor change credentials.')
+        raise Forbidden('A restricted application credential can neither create nor change credentials.')
     return claims
 
 
@@ -73,7 +73,7 @@ def shown(call: Call, row: Row) -> Row:
 
 
 def index(call: Call) -> dict[str, Any]:
-    """List credentials: all for those who may see all, else the caller's own."""
+    """List credentials: all if policy allows it, else the caller's own."""
     filters: dict[str, Any] = {key: call.query[key] for key in ('user_id', 'type') if key in call.query}
     own, project = call.context.user_id, confined_to(call)
     if not call.may('identity:list_credentials', {'user_id': ''}):
@@ -154,7 +154,7 @@ def bind(claims: Claims, user_id: str, project_id: str | None, blob: dict[str, A
     if claims.credential is None:
         return blob
     if claims.user.id != user_id or claims.project is None or claims.project.id != project_id:
-        raise Forbidden('An application credential makes EC2 keys of its own user and project only.')
+        raise Forbidden('An application credential can create EC2 keys only for its own user and project.')
     return {**blob, 'app_cred_id': claims.credential.id}
 
 

@@ -83,7 +83,7 @@ def put(call: Call) -> None:
     def give(db: Any) -> None:
         role = nouns.ROLES.get(db, call.path['role_id'])
         if role['domain_id'] not in (None, call.target['target_domain']):
-            raise Forbidden(f'Role {role["id"]} is of domain {role["domain_id"]} and cannot be given outside of it.')
+            raise Forbidden(f'Role {role["id"]} is of domain {role["domain_id"]} and cannot be assigned outside of it.')
         assignments.grant(db, _assignment(call, role))
     call.app.write(give)
 

@@ -1,4 +1,4 @@
-"""Groups of users: whoever is in one has its roles."""
+"""Groups of users: members of a group have its roles."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def load(call: Call) -> Row:
 
 
 def load_member(call: Call) -> Row:
-    """Load a group for what is about a user and it; both are in one domain for a reader of that domain."""
+    """Load a group for an operation on a membership; a domain reader needs both in its domain."""
     group, user = load(call), call.app.read(nouns.USERS.get, call.path['user_id'])
     if group['domain_id'] != user['domain_id']:
         group.pop('domain_id')

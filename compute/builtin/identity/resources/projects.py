@@ -95,7 +95,7 @@ def _placed(call: Call, db: Any, values: Row) -> Row:
     elif parent:
         values.setdefault('domain_id', nouns.PROJECTS.get(db, parent)['domain_id'])
         if len(assignments.ancestors(db, parent)) + 1 >= _DEEPEST:
-            raise Forbidden(f'Project {parent} is the end of a tree of {_DEEPEST} projects; none can be below it.')
+            raise Forbidden(f'Project {parent} is at the maximum depth of {_DEEPEST}; it cannot have child projects.')
     values.setdefault('domain_id', default_domain(call))
     nouns.DOMAINS.get(db, values['domain_id'])
     if values.get('parent_id') and nouns.PROJECTS.get(db, values['parent_id'])['domain_id'] != values['domain_id']:

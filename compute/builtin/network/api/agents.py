@@ -32,7 +32,7 @@ def view(call: Call, agent: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def list_(call: Call) -> dict[str, Any]:
-    """List agents: an empty list for those who may not see them."""
+    """List agents; the list is empty without permission to see them."""
     if not call.may('get_agent', {}):
         return {'agents': []}
     wanted = {name: call.query[name] for name in _FILTERS if name in call.query}

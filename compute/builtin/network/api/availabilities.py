@@ -20,7 +20,7 @@ _FILTERS = {'network_id': 'id', 'network_name': 'name', 'project_id': 'project_i
 
 
 def list_(call: Call) -> dict[str, Any]:
-    """List all networks with their use: an empty list for those who may not see it."""
+    """List all networks with their use; the list is empty without permission to see it."""
     if not call.may('get_network_ip_availability', {}):
         return {'network_ip_availabilities': []}
     clauses = [t.networks.c[column].in_(call.query[name]) for name, column in _FILTERS.items() if name in call.query]

@@ -1,4 +1,4 @@
-"""Who may set which attributes of a port: attributes that change something are those that need permission."""
+"""Permissions for attributes of ports: only attributes whose value changes need permission."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def delete(call: Call) -> None:
 
 
 def _mac(text: str) -> str:
-    """Return a MAC in canonical form; what is none stays, and is no port's."""
+    """Return a MAC in canonical form; other texts, which match no port, unchanged."""
     try:
         return addressing.mac_of(text)
     except Invalid:

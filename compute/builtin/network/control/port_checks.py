@@ -1,4 +1,4 @@
-"""What a port may be: port security with groups and address pairs, the pairs themselves, kinds of interface. Pure."""
+"""Checks of ports: port security with groups and address pairs, the pairs themselves, kinds of interface. Pure."""
 
 from __future__ import annotations
 

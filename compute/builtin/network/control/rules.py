@@ -1,4 +1,4 @@
-"""Rules of security groups: what is understood, and that a group has no two equal ones."""
+"""Rules of security groups: validation, and uniqueness of equivalent rules in a group."""
 
 from __future__ import annotations
 

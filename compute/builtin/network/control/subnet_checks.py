@@ -1,4 +1,4 @@
-"""What a subnet may be: networks that hosts can use, IPv6 modes, gateways, name servers, routes. Pure."""
+"""Checks of subnets: networks that hosts can use, IPv6 modes, gateways, name servers, routes. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SPECIAL: dict[int, tuple[tuple[Net, str], ...]] = {
 
 
 def demand_usable(net: Net) -> None:
-    """Return if hosts can have the addresses of a network. :raises Invalid: says what they are for instead."""
+    """Check that hosts can have the addresses of a network. :raises Invalid: names their reserved purpose."""
     if net.prefixlen == 0:
         raise Invalid(f'cidr: {net} has prefix length 0', details=_INPUT)
     for special, purpose in _SPECIAL[net.version]:
@@ -105,7 +105,7 @@ def _routes(net: Net, routes: Sequence[Mapping[str, str]]) -> list[dict[str, str
     found = [_route(net, route) for route in routes]
     for number, route in enumerate(found):
         if route in found[:number]:
-            raise Invalid(f'host_routes: {route["destination"]} via {route["nexthop"]} is given twice',
+            raise Invalid(f'host_routes: {route["destination"]} via {route["nexthop"]} is repeated',
                           details=BAD_REQUEST)
     return found
 

@@ -102,12 +102,12 @@ def _with_network(table: sa.Table) -> sa.Select[Any]:
 
 @functools.cache
 def _defaults(table: sa.Table) -> tuple[tuple[str, Callable[[], Any]], ...]:
-    """Return what a column holds if nothing is said."""
+    """Return the default of a column."""
     return tuple((column.name, _default(column.default)) for column in table.columns)
 
 
 def default_of(column: sa.Column[Any]) -> Any:
-    """Return what a column holds if nothing is said."""
+    """Return the default of a column."""
     return _default(column.default)()
 
 

@@ -59,7 +59,7 @@ def test_without_the_device(virt_type: str, level: str) -> None:
 
 
 @pytest.mark.parametrize(('nested', 'level', 'word'), [
-    ('Y\n', OK, 'may use KVM'), ('0\n', OK, 'nested=1'), (None, UNKNOWN, 'nothing tells')])
+    ('Y\n', OK, 'may use KVM'), ('0\n', OK, 'nested=1'), (None, UNKNOWN, 'it is unknown')])
 def test_nested_virtualisation(nested: str | None, level: str, word: str) -> None:
     files = {} if nested is None else {'/sys/module/kvm_intel/parameters/nested': nested}
     *_, last = found(kvm.look(device(files=files), make_conf()))
@@ -74,7 +74,7 @@ VERSIONS = 'Using library: libvirt 9.0.0\nUsing API: QEMU 9.0.0\nRunning hypervi
     ({}, FAILURE, 'there is no virsh'),
     ({f'{VIRSH} version': 1}, FAILURE, 'systemctl enable --now libvirtd'),
     ({f'{VIRSH} version': VERSIONS, f'{VIRSH} domcapabilities': '<x/>'}, OK, 'from its cache'),
-    ({f'{VIRSH} version': VERSIONS, f'{VIRSH} domcapabilities': 1}, FAILURE, 'cannot tell what QEMU can do'),
+    ({f'{VIRSH} version': VERSIONS, f'{VIRSH} domcapabilities': 1}, FAILURE, 'cannot determine the capabilities'),
     ({f'{VIRSH} version': VERSIONS, f'{VIRSH} domcapabilities': Done(0, '', 4.2)}, WARNING, 'took 4.2 s'),
     ({f'{VIRSH} version': VERSIONS.replace('7.2', '5.2'), f'{VIRSH} domcapabilities': ''}, FAILURE, 'QEMU is 5.2')])
 def test_libvirt(programs: dict[str, Any], level: str, word: str) -> None:

@@ -85,7 +85,7 @@ def is_inside(address: str, cidr: str) -> bool:
 
 
 def _gateway_address(gateway: str, cidr: str) -> str:
-    """Return a gateway with the length of what it shares the link with."""
+    """Return a gateway with the prefix length of its link."""
     found, prefix = ipaddress.ip_address(gateway), ipaddress.ip_network(cidr, strict=False)
     length = prefix.prefixlen if found in prefix else 64 if found.is_link_local else prefix.max_prefixlen
     return f'{gateway}/{length}'
