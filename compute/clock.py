@@ -1,8 +1,8 @@
 """Notices that the wall clock of this machine was set, or that the machine slept.
 
 Heartbeats, leases and deadlines are times of the wall clock, so that several daemons can compare them. When that clock
-is set forward by ten minutes, every heartbeat seems ten minutes old at once. Whoever judges by such times asks here
-whether the clock has been steady for long enough: the monotonic clock is not set.
+is set forward by ten minutes, every heartbeat seems ten minutes old at once. Such decisions therefore check here
+whether the clock has been steady for long enough, by the monotonic clock, which is never set.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ class Thread(threading.Thread):
         """Call the function and log every exception, also a BaseException."""
         try:
             self._function()
-        except BaseException:  # a thread that ended without a word would be missed by nobody
+        except BaseException:  # a thread must not end unnoticed
             LOG.exception('thread %s failed', self.name)
         finally:
             self._ended.set()
@@ -293,7 +293,7 @@ class Periodic:
         while not self._stop.is_set():
             try:
                 self._function()
-            except BaseException as error:  # it goes on, whatever it is
+            except BaseException as error:  # the thread must survive any error
                 LOG.warning('periodic task %s failed: %s', self.name, error, exc_info=not _expected(error))
             self._pause()
 

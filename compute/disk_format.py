@@ -40,7 +40,7 @@ _REASONS = {
     'descriptor': 'its descriptor is not one of a single sparse disk', 'footer': 'its footer contradicts its header'}
 _VMDK_TYPES = ('monolithicsparse', 'streamoptimized')
 
-# It writes lines of what users uploaded, of any length, to the log. Each refusal is told by whoever asked for it.
+# It logs parts of uploaded data, of any length. The callers log each refusal themselves.
 logging.getLogger(format_inspector.__name__).setLevel(logging.CRITICAL)
 
 

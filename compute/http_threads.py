@@ -51,7 +51,7 @@ class ThreadedHttp:
         self._draining = self._refuses = self._ended = self._watches = False
         self._idle_age: float | None = None
         self._looked = 0.0
-        # Held while a connection is taken: nobody sees the moment when it is neither the kernel's nor ours.
+        # Held while a connection is accepted: hides the state in which neither the kernel nor we have it.
         self._door = threading.Lock()
 
     def start(self) -> None:

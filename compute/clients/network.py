@@ -275,7 +275,7 @@ class RestNetworks:
             try:
                 return list(self._pages('ports', query))
             except exception.NotFound:
-                continue  # the last port of a page was deleted, nobody knows where the next one begins
+                continue  # the last port of a page was deleted, so the next page has no marker
         raise exception.Conflict('The list of ports changes faster than it can be read', code='list_changed')
 
     def _use(self, context: RequestContext | None, device_id: str, host: str | None, hostname: str | None,

@@ -48,7 +48,7 @@ def of_server(networks: Networks, instance: Instance) -> list[ServerPort]:
 def current(networks: Networks, instances: Sequence[Instance]) -> dict[str, tuple[ServerPort, ...]]:
     """Return the ports that servers have, as Network shows them now, by server and in each server's order.
 
-    A port that is gone, or is no longer the server's, is left out. No port is added: that takes an attachment. One
+    A port that was deleted or detached is left out. No port is added: only an attachment adds ports. One
     query reads the ports of many servers; a port that it does not show is asked for by itself before it counts as
     lost. A server whose ports cannot be told for certain is missing.
     """

@@ -194,7 +194,7 @@ def rotate_keys(conf: Any, arguments: argparse.Namespace) -> None:
 def rotate_credential_keys(conf: Any, arguments: argparse.Namespace) -> None:
     """Re-encrypt the credentials with a new key."""
     from compute.builtin.identity.credential_keys import CredentialKeys
-    from compute.builtin.identity.db.kept import reseal
+    from compute.builtin.identity.db.credential_rows import reseal
     from compute.cmd.stores import named
     store, = named('identity')
     database, keys = store.open(conf), CredentialKeys(conf.identity.key_repository)

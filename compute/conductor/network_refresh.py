@@ -3,7 +3,7 @@
 Events ask for it, and a periodic sweep finds what no event told. Requests for the same server are coalesced: a server
 leaves the waiting list before its ports are read, so an event that comes while they are read has them read once more.
 
-A refresh never overwrites newer data. It writes only if no operation goes on with the server and its ports in the
+A refresh never overwrites newer data. It writes only if the server has no open operation and its ports in the
 store are still those that were there before Network was asked; otherwise the server is read again later. An operation
 that starts the guest reads the ports itself and writes them when it ends.
 """

@@ -25,7 +25,7 @@ def pass_on(cloud: Cloud, context: RequestContext, instance: Instance, event: Ex
 def changes_network(instance: Instance, event: ExternalEvent) -> bool:
     """Return whether the server's ports need a refresh.
 
-    A port that is plugged while an operation goes on is part of that operation, which reads it.
+    A port that is plugged during an operation belongs to that operation, which reads it.
     """
     if event.name == _PLUGGED:
         return instance.task_state is None

@@ -26,7 +26,7 @@ def take_together(connection: Connection, wanted: Sequence[tuple[RequestSpec, in
     The servers have no claim yet and are in no group.
 
     :raises Refused: one of them is deleted, no longer shows the operation that asks, has a claim or is in a group, or a
-        host has no room, is disabled or gone.
+        host has no room, is disabled or deleted.
     """
     if any(spec.group is not None for spec, _ in wanted):
         raise Refused

@@ -90,7 +90,7 @@ class Connections:
         oldest = min(self.idle(1.0), key=lambda each: each.reader.since, default=None)
         if oldest is not None:
             oldest.reader.since = time.monotonic()  # it makes room once, however long its end takes
-            shut(oldest.socket, socket.SHUT_RDWR)  # whoever waits for it closes it
+            shut(oldest.socket, socket.SHUT_RDWR)  # its waiting thread closes it
         return oldest is not None
 
     def close(self, connection: Connection) -> None:

@@ -54,7 +54,7 @@ class Claims:
         revokes it; an earlier one was already seen. Numbers instead of times leave no gap between reading and signing.
     :param sources: assignments that the roles come from, other than those of the user on the scope itself: of groups,
         inherited. Written ``actor/kind:target``. Each of the roles is backed by one of them or by the user's own, so a
-        token ends only when something that it stands on is taken away.
+        token ends only when a role or membership on which it depends is revoked.
     :param pair: id of the EC2 key pair that the token was got with.
     :param issued_at: seconds of the epoch, as ``expires_at``.
     """

@@ -94,7 +94,7 @@ class Kernel:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         if environ.get('HTTP_TRANSFER_ENCODING', '').lower() == 'chunked':
-            # Servers end a chunked body themselves, which webob believes only when it is told.
+            # The server ends a chunked body itself; webob needs this flag to read it.
             environ['wsgi.input_terminated'] = True
             environ.pop('CONTENT_LENGTH', None)
         request = webob.Request(environ)

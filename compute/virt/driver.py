@@ -91,7 +91,7 @@ class Lifecycle(Protocol):
     def reboot_soft(self, guest: Guest, timeout: float, cancelled: threading.Event | None = None) -> bool:
         """Shut the guest down, redefine and start it. Return False if it does not shut down within ``timeout``.
 
-        What is known to keep it from starting is raised before it is asked. :raises Stale: as for ``power_off``.
+        Known obstacles to a start are raised before the shutdown. :raises Stale: as for ``power_off``.
         """
 
     def reboot_hard(self, guest: Guest) -> None:
@@ -127,7 +127,7 @@ class Images(Protocol):
         """Have ``instance.image``, its kernel and its RAM disk in the cache: fetched once however many ask, checked
         against their hashes, inspected.
 
-        ``open_stream`` is not called for what is there and undamaged; what is damaged is fetched again. :raises Failed:
+        ``open_stream`` is not called for an undamaged cached image; a damaged one is fetched again. :raises Failed:
         corrupt, lying format, larger than the flavor's disk (``code`` image_corrupt, image_format, image_too_large).
         :raises Retry: no room (disk_full).
         :raises Stale: ``cancelled`` was set while it was fetched, by this call or by the one that this waited for,

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from compute.builtin.identity import guesses
+from compute.builtin.identity import lockout
 from compute.builtin.identity.app import Identity
 from compute.builtin.identity.db.nouns import CREDENTIALS, DOMAINS, USERS, Row
 from compute.exception import NotFound, Unauthorized
@@ -90,7 +90,7 @@ def by_credential(app: Identity, data: dict[str, Any], address: str) -> Proof:
         app.passwords.fits(data['secret'], None)
         raise refuse('no such application credential')
     user = app.read(USERS.get, found['user_id'])
-    if not guesses.fits(app, data['secret'], found['secret_hash'], found['id'], address, exempt=_is_exempt(user)):
+    if not lockout.fits(app, data['secret'], found['secret_hash'], found['id'], address, exempt=_is_exempt(user)):
         raise refuse('wrong secret for application credential %s, or locked out', found['id'])
     demand_unexpired(found)
     return Proof(user, ('application_credential',), credential=found)
@@ -129,7 +129,7 @@ def check_password(app: Identity, user: Row | None, password: str, address: str)
     if user is None:
         app.passwords.fits(password, None)
         raise refuse('no such user')
-    if not guesses.fits(app, password, user['password_hash'], user['id'], address, exempt=_is_exempt(user)):
+    if not lockout.fits(app, password, user['password_hash'], user['id'], address, exempt=_is_exempt(user)):
         raise refuse('wrong password for user %s, or locked out', user['id'])
     return app.read(USERS.get, user['id'])
 

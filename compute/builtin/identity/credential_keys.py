@@ -1,7 +1,7 @@
 """Encrypt credentials (``/v3/credentials``). The keys are in the key repository, never in the database.
 
 ``credentials.keys`` has one Fernet key a line. The first one encrypts, all decrypt. Rotation puts a new key in front,
-encrypts every row anew and keeps the key before it, for rows that another daemon writes meanwhile.
+re-encrypts every row and keeps the previous key, for rows that another daemon writes concurrently.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class FileStore:
     def open(self, image_id: str, size: int, start: int, length: int) -> Blocks:
         """Return ``length`` bytes from ``start`` on of an image that has ``size`` bytes.
 
-        :raises NotFound: the file is gone, or has another size.
+        :raises NotFound: the file is missing, or has another size.
         """
         try:
             file: Any = offload(open, self.final(image_id), 'rb', 0)

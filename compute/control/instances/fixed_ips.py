@@ -14,7 +14,7 @@ from compute.objects.nic import NicRequest, Subnet
 def check(cloud: Cloud, context: RequestContext, wanted: Sequence[NicRequest]) -> None:
     """Return if the addresses asked for can be given.
 
-    They may be gone by the time the port is made; then the server ends in ERROR with the same code.
+    They may be deleted before the port is created; then the server goes to ERROR with the same code.
     :raises Invalid: an address is outside of the network's subnets, in use, or asked for twice.
     """
     asked: set[tuple[str, str]] = set()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from compute.builtin.identity.db.kept import reseal
+from compute.builtin.identity.db.credential_rows import reseal
 from compute.builtin.identity.db.tables import credentials
 from tests.api.identity.cloud import Cloud, password, project
 

@@ -92,7 +92,7 @@ def test_who_waits_for_too_long_may_come_again(cloud: Cloud, monkeypatch: pytest
     user_id, _ = cloud.member()
     for _ in range(LIMIT):
         assert isinstance(reserve(cloud, user_id), Reservation)
-    monkeypatch.setattr('compute.builtin.identity.guesses._WAIT', -1.0)
+    monkeypatch.setattr('compute.builtin.identity.lockout._WAIT', -1.0)
     answer = cloud.login(password('alice', 'alice'))
     assert answer.status_code == 503 and answer.headers['Retry-After']
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from compute.builtin.identity.db import kept, nouns
-from compute.builtin.identity.db.kept import EC2, pair_id
+from compute.builtin.identity.db import credential_rows, nouns
+from compute.builtin.identity.db.credential_rows import EC2, pair_id
 from compute.builtin.identity.db.nouns import KEPT_CREDENTIALS, Row
 from compute.builtin.identity.db.revocations import revoke
 from compute.builtin.identity.resources.shapes import ID, listing_query, member, page
@@ -33,7 +33,7 @@ _BOUND = ('app_cred_id', 'trust_id', 'access_token_id')
 
 def load(call: Call) -> Row:
     """Load a credential. :raises NotFound: none, or one of a project that the token is not for."""
-    row: Row = call.app.read(kept.opened, call.app.credential_keys, call.path['credential_id'])
+    row: Row = call.app.read(credential_rows.opened, call.app.credential_keys, call.path['credential_id'])
     project = confined_to(call)
     if project is not None and row['project_id'] != project:
         raise NotFound(f'Could not find credential: {row["id"]}.')
@@ -78,14 +78,14 @@ def index(call: Call) -> dict[str, Any]:
     own, project = call.context.user_id, confined_to(call)
     if not call.may('identity:list_credentials', {'user_id': ''}):
         if filters.get('user_id', own) != own:
-            filters['user_id'] = ''  # nobody's
+            filters['user_id'] = ''  # matches no user
         else:
             filters['user_id'] = own
     if project is not None:
         filters['project_id'] = project
 
     def read(db: Any, filters: Row, **pages: Any) -> list[Row]:
-        return kept.all_opened(db, call.app.credential_keys, filters, **pages)
+        return credential_rows.all_opened(db, call.app.credential_keys, filters, **pages)
     return page(call, KEPT_CREDENTIALS, _PATH, 'credentials', filters, shown, read)
 
 
@@ -108,7 +108,8 @@ def create(call: Call) -> dict[str, Any]:
 
     def store(db: Any) -> Row:
         _demand_there(db, values)
-        return kept.insert(db, call.app.credential_keys, values, json.dumps(blob) if row_id else blob, row_id)
+        text = json.dumps(blob) if row_id else blob
+        return credential_rows.insert(db, call.app.credential_keys, values, text, row_id)
     return {'credential': shown(call, call.app.write(store))}
 
 
@@ -124,7 +125,7 @@ def update(call: Call) -> dict[str, Any]:
 
     def change(db: Any) -> Row:
         _demand_there(db, changes)
-        row = kept.update(db, call.app.credential_keys, old['id'], changes, blob)
+        row = credential_rows.update(db, call.app.credential_keys, old['id'], changes, blob)
         revoke(db, 'credential', old['id'])
         return row
     return {'credential': shown(call, call.app.write(change))}

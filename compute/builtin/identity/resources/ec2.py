@@ -8,8 +8,8 @@ from typing import Any
 
 from compute.builtin.identity import ec2_signature
 from compute.builtin.identity.authenticate import Proof, demand_enabled, demand_unexpired, refuse
-from compute.builtin.identity.db import kept, nouns, revocations
-from compute.builtin.identity.db.kept import EC2, pair_id
+from compute.builtin.identity.db import credential_rows, nouns, revocations
+from compute.builtin.identity.db.credential_rows import EC2, pair_id
 from compute.builtin.identity.db.nouns import Row
 from compute.builtin.identity.ec2_signature import SignedRequest
 from compute.builtin.identity.issue import document, sign
@@ -40,7 +40,7 @@ _EXCHANGE = Body(None, fields(dict.fromkeys(_KEYS, _SIGNED), extra=True))
 def load(call: Call) -> Row:
     """Load a key of the user in the URL."""
     owner = as_owner(call)
-    row = call.app.read(kept.opened, call.app.credential_keys, pair_id(call.path['access']))
+    row = call.app.read(credential_rows.opened, call.app.credential_keys, pair_id(call.path['access']))
     project = confined_to(call)
     if row['user_id'] != owner['user_id'] or row['type'] != EC2 or project not in (None, row['project_id']):
         raise NotFound(f'Could not find EC2 key: {call.path["access"]}.')
@@ -60,7 +60,7 @@ def index(call: Call) -> dict[str, Any]:
     filters, project = {'user_id': call.target['user_id'], 'type': EC2}, confined_to(call)
     if project is not None:
         filters['project_id'] = project
-    rows = call.app.read(kept.all_opened, call.app.credential_keys, filters, limit=most_of(call))
+    rows = call.app.read(credential_rows.all_opened, call.app.credential_keys, filters, limit=most_of(call))
     return bounded(call, 'credentials', f'/users/{call.target["user_id"]}/credentials/OS-EC2', rows, shown)
 
 
@@ -78,7 +78,7 @@ def create(call: Call) -> dict[str, Any]:
     def store(db: Any) -> Row:
         nouns.PROJECTS.get(db, project)
         values = {'user_id': user, 'project_id': project, 'type': EC2}
-        return kept.insert(db, keys, values, json.dumps(blob), pair_id(access))
+        return credential_rows.insert(db, keys, values, json.dumps(blob), pair_id(access))
     return {'credential': shown(call, call.app.write(store))}
 
 
@@ -105,7 +105,7 @@ def exchange(call: Call) -> Reply:
 def _proof(call: Call, request: SignedRequest) -> tuple[Proof, str]:
     app = call.app
     try:
-        row = app.read(kept.opened, app.credential_keys, pair_id(request.access))
+        row = app.read(credential_rows.opened, app.credential_keys, pair_id(request.access))
     except NotFound:
         raise refuse('no such EC2 key') from None
     blob = json.loads(row['blob']) if row['type'] == EC2 else {}

@@ -204,7 +204,7 @@ class Agent:
                   exc_info=not isinstance(error, exception.ComputeError))
         self._problems = (f'wiring failed: {error}',)
         if self._beat is not None:
-            self._beat.wake()  # servers that wait for their ports are told of it
+            self._beat.wake()  # wakes servers that wait for their ports
         with self._condition:
             self._condition.wait_for(lambda: self._stopped, 1.0)
             self._touched |= touched

@@ -7,7 +7,7 @@ from typing import Any
 
 from compute.builtin.network.api.schema import BOOL, TEXT
 from compute.builtin.network.control import agents, binding
-from compute.builtin.network.db.truth import truth
+from compute.builtin.network.db.booleans import truth
 from compute.rest.call import Call
 from compute.rest.fields import fields
 from compute.rest.op import Body, Op, Query, Resource

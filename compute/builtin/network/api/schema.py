@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from compute.builtin.network.db import rows
+from compute.builtin.network.db.booleans import truth
 from compute.builtin.network.db.kinds import Kind
-from compute.builtin.network.db.truth import truth
 from compute.rest.fields import Fields, ListOf, fields
 from compute.rest.op import Body
 

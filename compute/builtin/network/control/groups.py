@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from compute.builtin.network.control import projects, users
+from compute.builtin.network.control import ports_in_use, projects
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
 from compute.builtin.network.db import tables as t
@@ -58,9 +58,9 @@ def delete(work: Work, group_id: str, *, may_default: bool) -> None:
     table = t.security_group_rules
     for rule in rows.every(work.connection, table, table.c.remote_group_id == group_id):
         work.changes.groups.add(rule['group_id'])
-    if held := users.ports(work, t.ports.c.project_id == group['project_id'], t.ports.c.id.in_(
+    if held := ports_in_use.ports(work, t.ports.c.project_id == group['project_id'], t.ports.c.id.in_(
             sa.select(t.port_groups.c.port_id).where(t.port_groups.c.group_id == group_id))):
-        raise _in_use(group_id, f' by ports {users.named(held)}')
+        raise _in_use(group_id, f' by ports {ports_in_use.named(held)}')
     if default:
         projects.change(work, group['project_id'], default_group_id=None)
     try:

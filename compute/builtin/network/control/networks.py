@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from compute.builtin.network.control import ports, projects, users
+from compute.builtin.network.control import ports, ports_in_use, projects
 from compute.builtin.network.control.addressing import IPV6_LEAST_MTU
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
@@ -61,10 +61,10 @@ def update(work: Work, network_id: str, attributes: Mapping[str, Any]) -> Row:
 def delete(work: Work, network_id: str) -> None:
     """Delete a network with its subnets and the ports that exist for it only. :raises Conflict: it has other ports."""
     row = rows.get(work.connection, NETWORK, network_id, lock=True)
-    if held := users.ports(work, t.ports.c.network_id == network_id):
-        raise _in_use(network_id, f'ports still in use on the network: {users.named(held)}')
+    if held := ports_in_use.ports(work, t.ports.c.network_id == network_id):
+        raise _in_use(network_id, f'ports still in use on the network: {ports_in_use.named(held)}')
     try:
-        for port_id in users.automatic_ports(work, t.ports.c.network_id == network_id):
+        for port_id in ports_in_use.automatic_ports(work, t.ports.c.network_id == network_id):
             ports.delete(work, port_id)
         for subnet in rows.every(work.connection, t.subnets, t.subnets.c.network_id == network_id):
             rows.delete(work.connection, SUBNET, subnet['id'])

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from compute.builtin.network.control import addresses, addressing, projects, subnet_checks, users
+from compute.builtin.network.control import addresses, addressing, ports_in_use, projects, subnet_checks
 from compute.builtin.network.control.addressing import IPV6_LEAST_MTU, Address, Net
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
@@ -79,12 +79,12 @@ def delete(work: Work, subnet_id: str) -> None:
     """
     row = rows.get(work.connection, SUBNET, subnet_id, lock=True)
     here = t.ports.c.id.in_(sa.select(t.addresses.c.port_id).where(t.addresses.c.subnet_id == subnet_id))
-    if not addressing.is_automatic(row) and (held := users.ports(work, here)):
-        raise _in_use(subnet_id, f': {users.named(held)}')
+    if not addressing.is_automatic(row) and (held := ports_in_use.ports(work, here)):
+        raise _in_use(subnet_id, f': {ports_in_use.named(held)}')
     try:
         if addressing.is_automatic(row):
             work.connection.execute(t.addresses.delete().where(t.addresses.c.subnet_id == subnet_id))
-        elif leaving := users.automatic_ports(work, here):
+        elif leaving := ports_in_use.automatic_ports(work, here):
             work.connection.execute(t.addresses.delete().where(
                 t.addresses.c.subnet_id == subnet_id, t.addresses.c.port_id.in_(leaving)))
         rows.delete(work.connection, SUBNET, subnet_id)

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from compute.builtin.network.db import tables as t
-from compute.builtin.network.db.truth import truth
+from compute.builtin.network.db.booleans import truth
 
 Clause = sa.ColumnElement[bool]
 Special = Callable[[list[str]], Clause]

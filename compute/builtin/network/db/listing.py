@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from compute.builtin.network.db.booleans import truth
 from compute.builtin.network.db.kinds import Clause, Kind
-from compute.builtin.network.db.truth import truth
 from compute.exception import Invalid, NotFound
 
 

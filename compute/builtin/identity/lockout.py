@@ -1,7 +1,7 @@
 """Checks a secret, with the count of wrong guesses that locks a user out for one source address.
 
 Counting by user alone would let any stranger keep an administrator out. Counting by user and address leaves an attacker
-who has many addresses that many times the limit (``doc/architecture/identity.rst``).
+with many addresses the limit for each (``doc/architecture/identity.rst``).
 """
 
 from __future__ import annotations
