@@ -1,5 +1,5 @@
-# What is looked at before anything is changed: who runs it, the folder, room on disks, ports. Each problem is printed with
-# what to do about it, all of them at once.
+# The checks before any change: user, folder, free disk space and ports. All problems are printed at once, each with a
+# remedy.
 
 PROBLEMS=0
 FOLDER_MARK=made-by-stack    # in the stack's folder: it may be filled, and removed
@@ -30,25 +30,25 @@ check_user() {
     fi
 }
 
-# A folder that is somebody else's is neither filled nor removed.
+# A folder of another user is neither used nor removed.
 check_folder() {
     if [ -e "$STACK_DIR" ] && [ ! -d "$STACK_DIR" ]; then
-        refuse "$STACK_DIR is no folder; set STACK_DIR to another path"
+        refuse "$STACK_DIR is not a folder; set STACK_DIR to another path"
     elif [ -d "$STACK_DIR" ] && { [ ! -w "$STACK_DIR" ] || [ ! -O "$STACK_DIR" ] && [ "$(id -u)" != 0 ]; }; then
         refuse "the folder $STACK_DIR belongs to $(stat -c %U "$STACK_DIR"), and you are $(id -un);" \
             "run it as that user, or set STACK_DIR to a folder of yours"
     elif ! is_stack_folder; then
-        refuse "the folder $STACK_DIR has files that are not of a stack ($(strange_names | head -n 3 | xargs));" \
+        refuse "the folder $STACK_DIR has files that do not belong to a stack ($(strange_names | head -n 3 | xargs));" \
             "set STACK_DIR to a folder that is new or empty"
     elif [ ! -e "$STACK_DIR" ] && [ ! -w "$(nearest_folder "$STACK_DIR")" ]; then
-        refuse "$(id -un) may not make $STACK_DIR; set STACK_DIR to another path, or run it as" \
+        refuse "$(id -un) may not create $STACK_DIR; set STACK_DIR to another path, or run it as" \
             "$(stat -c %U "$(nearest_folder "$STACK_DIR")")"
     fi
 }
 
 is_stack_folder() { [ -f "$STACK_DIR/$FOLDER_MARK" ] || [ -f "$STACK_DIR/run/options" ] || [ -z "$(strange_names)" ]; }
 
-# Names in the folder that no stack makes.
+# Names in the folder that no stack creates.
 strange_names() {
     local path
     for path in "$STACK_DIR"/* "$STACK_DIR"/.[!.]*; do
@@ -62,7 +62,7 @@ nearest_folder() {
     echo "$path"
 }
 
-# wanted_room: path, MB and purpose of all that is still to be made, separated by tabs.
+# wanted_room: path, MB and purpose of everything still to be created, separated by tabs.
 wanted_room() {
     local packages=0
     [ -n "${STACK_VENV:-}" ] || [ -f "$(venv)/stamp" ] || printf '%s\t%s\tPython environment\n' "$(venv)" $ROOM_ENVIRONMENT

@@ -1,4 +1,4 @@
-# Which package has what a step needs. Releases rename packages (libext2fs2 became libext2fs2t64 with 64-bit time) and split
+# Finds the package that provides a required file or program. Releases rename packages (libext2fs2 became libext2fs2t64 with 64-bit time) and split
 # them; so a name is resolved against what this machine's package lists offer, and no release is named here.
 
 # installed_names: the names of all installed packages and what they provide, one on a line.
@@ -30,7 +30,7 @@ package_provider() {
 }
 
 # library_packages NAME...: the packages of shared libraries that the named ones need, and that those need in turn.
-# What is no library (a script's interpreter, say) is left out, together with what only that needs.
+# Other packages (an interpreter, for example) are left out, together with their own dependencies.
 library_packages() {
     apt-cache depends --recurse --important "$@" 2>/dev/null | awk -v roots="$*" '
         /^[^ ]/ { at = $1; next }

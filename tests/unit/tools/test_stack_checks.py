@@ -91,14 +91,14 @@ def test_a_strangers_folder_is_neither_filled_nor_removed(tmp_path: pathlib.Path
     for words in (['--fake'], ['down'], ['down', '--keep-downloads']):
         status, text = stack(tmp_path, *words)
         assert status == 2
-        assert 'files that are not of a stack (photo)' in text and 'set STACK_DIR' in text
+        assert 'files that do not belong to a stack (photo)' in text and 'set STACK_DIR' in text
     assert [path.name for path in tmp_path.iterdir()] == ['photo']
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: pathlib.Path) -> None:
     (tmp_path / 'file').touch()
     status, text = stack(tmp_path / 'file', '--fake')
-    assert (status, 'is no folder; set STACK_DIR' in text) == (2, True)
+    assert (status, 'is not a folder; set STACK_DIR' in text) == (2, True)
 
 
 def test_a_folder_with_what_a_stack_downloads_is_a_stacks(tmp_path: pathlib.Path) -> None:
