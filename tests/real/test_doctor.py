@@ -24,7 +24,7 @@ def address(name: str) -> sa.URL:
 
 @pytest.mark.parametrize(('changes', 'level', 'word'), [
     ({}, OK, 'accepts the login'), ({'password': 'wrong'}, FAILURE, 'refuses the login'),
-    ({'database': 'elsewhere'}, FAILURE, 'refuses the login'), ({'port': 1}, FAILURE, 'nothing answers')])
+    ({'database': 'elsewhere'}, FAILURE, 'refuses the login'), ({'port': 1}, FAILURE, 'no RabbitMQ responds')])
 def test_the_broker(changes: dict[str, Any], level: str, word: str) -> None:
     url = address('COMPUTE_TEST_RABBIT_URL').set(**changes)
     conf = make_conf()

@@ -139,7 +139,7 @@ def test_only_the_owner_uploads_and_readers_read(images: Images) -> None:
 @pytest.mark.parametrize(('declared', 'data', 'why'), [
     ('raw', making.qcow2(), 'declared raw but its data is qcow2'),
     ('qcow2', b'nothing', 'declared qcow2 but its data is raw'),
-    ('qcow2', making.qcow2(backing=104), 'backing file'), ('vdi', making.vdi(2 ** 63), f'disk of {2 ** 63} bytes')])
+    ('qcow2', making.qcow2(backing=104), 'backing file'), ('vdi', making.vdi(2 ** 63), f'size is {2 ** 63} bytes')])
 def test_lies_are_refused_and_leave_nothing(images: Images, tmp_path: pathlib.Path, declared: str, data: bytes,
                                             why: str) -> None:
     image_id = images.make(disk_format=declared)
