@@ -86,7 +86,7 @@ def test_a_first_server_boots_standalone_and_everything_goes_again(real: None, f
         assert {mode for mode, _ in files.values()} == {0o600}
         again = stack.again()
         steps = [line for line in again.splitlines() if line.startswith('  ') and ' s  ' in line]
-        assert [line for line in steps if 'already' not in line and not line.startswith('  login')] == []
+        assert [line for line in steps if 'already' not in line and not line.startswith(('  checks', '  login'))] == []
         assert (files_of(folder), stack.rows(), sorted(processes(f'{folder}/'))) == (files, rows, sorted(running))
         assert 'compute-standalone' in stack.status()
         assert 'stage' in stack.manage('operations')

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -22,10 +23,11 @@ from typing import IO
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # Tiers and their lanes. What is in a lane runs one after the other, lanes run side by side: real tests wait most of the
 # time, and leave the processors to the others. Real tests share the machine (libvirt, bridges, systemd) and go one by
-# one, but for those of CLUSTERS: each has a cluster of its own, in a folder and on ports of its own (``own_clusters``).
-CODE, HOST, CLUSTERS = 'code', 'host', 'clusters'
+# one, but for those of CLUSTERS: each has a cluster of its own, in a folder and on ports of its own (``own_clusters``),
+# and for those of STORES, which only use the databases and the broker that ``services.sh`` starts (``only_stores``).
+CODE, HOST, CLUSTERS, STORES = 'code', 'host', 'clusters', 'stores'
 LANES = {'lint': (CODE,), 'unit': (CODE,), 'contract': (CODE,), 'api': (CODE,), 'functional': (CODE,),
-         'real': (HOST, CLUSTERS), 'endurance': (HOST,)}
+         'real': (HOST, CLUSTERS, STORES), 'endurance': (HOST,)}
 # In how many processes a tier runs; a file stays together.
 PARALLEL = {'unit': 2, 'contract': 2, 'api': 2, 'functional': 2}
 # Tiers whose tests run the code in their own process: it gets the threads that were asked for.
@@ -86,10 +88,19 @@ def own_clusters() -> list[str]:
             if 'tests.real.cluster' in text and 'libvirt' not in text]
 
 
+def only_stores() -> list[str]:
+    """Return the real tests that use the shared databases and the shared broker, and nothing else of the machine."""
+    texts = {path: path.read_text() for path in sorted((ROOT / 'tests/real').rglob('test_*.py'))}
+    return [str(path.relative_to(ROOT)) for path, text in texts.items()
+            if re.search('COMPUTE_TEST_(MYSQL|PG|RABBIT)_URL', text) and 'tests.real.cluster' not in text]
+
+
 def paths_of(tier: str, lane: str) -> list[str]:
     """Return what of a tier runs in a lane."""
-    beside = own_clusters() if tier == 'real' else []
-    return beside if lane == CLUSTERS else [f'tests/{tier}', *(f'--ignore={path}' for path in beside)]
+    beside = {CLUSTERS: own_clusters(), STORES: only_stores()} if tier == 'real' else {}
+    if lane in beside:
+        return beside[lane]
+    return [f'tests/{tier}', *(f'--ignore={path}' for paths in beside.values() for path in paths)]
 
 
 def tests(tier: str, lane: str, reports: pathlib.Path, arguments: list[str], output: IO[bytes] | None) -> Result:

@@ -52,7 +52,7 @@ def server_version(host: oslo_messaging.TransportHost, virtual_host: str) -> str
     try:
         connection.connect()
         return str(connection.connection.server_properties.get('version', ''))
-    except (OperationalError, OSError, *connection.connection_errors) as error:
+    except (OperationalError, OSError, *connection.connection_errors, *connection.channel_errors) as error:
         if getattr(error, 'reply_code', None) in (403, 530) or 'ACCESS_REFUSED' in str(error):
             raise exception.Unauthorized('the login is refused') from None
         raise exception.Unavailable('it does not answer') from None

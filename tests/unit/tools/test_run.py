@@ -32,7 +32,10 @@ def test_a_real_test_runs_in_one_lane(run: Any) -> None:
     beside = run.paths_of('real', run.CLUSTERS)
     assert {'tests/real/faults/test_matrix.py', 'tests/real/test_restart.py'} <= set(beside)
     assert not [path for path in beside if 'libvirt' in path or 'stack' in path or 'systemd' in path]
-    assert run.paths_of('real', run.HOST) == ['tests/real', *(f'--ignore={path}' for path in beside)]
+    stores = run.paths_of('real', run.STORES)
+    assert {'tests/real/test_identity_databases.py', 'tests/real/test_doctor.py'} <= set(stores)
+    assert not set(stores) & set(beside)
+    assert run.paths_of('real', run.HOST) == ['tests/real', *(f'--ignore={path}' for path in [*beside, *stores])]
     assert run.paths_of('endurance', run.HOST) == ['tests/endurance']
 
 
@@ -55,7 +58,7 @@ def test_lanes_run_side_by_side_and_their_results_are_one(run: Any, monkeypatch:
     monkeypatch.setattr(run, 'tests', tests)
     results = run.run_lanes(['unit', 'real'], tmp_path, [])
     assert [(each.tier, each.passed, each.failed, each.skipped, each.broken) for each in results] == [
-        ('unit', 2, 0, 1, []), ('real', 3, 1, 1, ['FAILED x'])]
+        ('unit', 2, 0, 1, []), ('real', 5, 1, 2, ['FAILED x'])]
 
 
 def test_a_lane_that_breaks_off_is_a_failure(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
