@@ -27,8 +27,8 @@ class Ports(Check):
                                     'delete it if Compute made it, else give it back to its user, once it is a minute '
                                     'old'),
         'port_missing': Rule('A port that a server has is gone, or is another\'s',
-                             'the refresh of ports drops it from the server; see the log of the conductors if it does '
-                             'not', fixable=False),
+                             'the port refresh drops it from the server; otherwise see the log of the conductors',
+                             fixable=False),
         'port_elsewhere': Rule('A port of a server is bound to a host that is not the server\'s',
                                'reboot the server hard, which binds its ports again', fixable=False),
     }
