@@ -52,8 +52,8 @@ class Networks(Protocol):
     def network(self, context: RequestContext | None, network_id: str) -> Network:
         """Return a network."""
 
-    def port(self, context: RequestContext | None, port_id: str) -> Port:
-        """Return a port."""
+    def port(self, context: RequestContext | None, port_id: str, soon: bool = False) -> Port:
+        """Return a port. ``soon``: within seconds or not."""
 
     def subnets(self, context: RequestContext, network_id: str) -> list[Subnet]:
         """Return the subnets of a network that are visible to the caller."""
@@ -91,12 +91,12 @@ class Networks(Protocol):
     def delete_port(self, context: RequestContext | None, port_id: str) -> None:
         """Delete a port. One that is gone is no error."""
 
-    def nics_of(self, device_ids: Collection[str]) -> dict[str, list[ServerPort]]:
+    def nics_of(self, device_ids: Collection[str], soon: bool = False) -> dict[str, list[ServerPort]]:
         """Return the ports that name these servers as their device, completely filled, with one query for many servers.
 
         The oldest port comes first. A server without ports has an empty list. A server whose networks changed while
         they were read is missing. Any project may write the id of any server into its ports: ``clients.ports`` tells
-        which of them count.
+        which of them count. ``soon``: each request within seconds or not.
         """
 
     def ports_of(self, device_id: str) -> list[Port]:
@@ -147,9 +147,9 @@ class RestNetworks:
         """Return a network."""
         return nics.network_of(self._get('network', network_id, context))
 
-    def port(self, context: RequestContext | None, port_id: str) -> Port:
+    def port(self, context: RequestContext | None, port_id: str, soon: bool = False) -> Port:
         """Return a port."""
-        return nics.port_of(self._get('port', port_id, context))
+        return nics.port_of(self._get('port', port_id, context, **_bounds(soon)))
 
     def subnets(self, context: RequestContext, network_id: str) -> list[Subnet]:
         """Return the subnets of a network."""
@@ -169,8 +169,7 @@ class RestNetworks:
 
     def groups_by_id(self, ids: Collection[str], soon: bool = False) -> list[SecurityGroup]:
         """Return groups by id."""
-        options: dict[str, Any] = {'once': True, 'timeout': _SOON} if soon else {}
-        found = self._by_id('security-groups', ids, **options)
+        found = self._by_id('security-groups', ids, **_bounds(soon))
         return [nics.security_group_of(item) for item in found.values()]
 
     def create_port(self, context: RequestContext | None, network_id: str, *, project_id: str, device_id: str,
@@ -224,13 +223,14 @@ class RestNetworks:
         except exception.NotFound:
             return
 
-    def nics_of(self, device_ids: Collection[str]) -> dict[str, list[ServerPort]]:
+    def nics_of(self, device_ids: Collection[str], soon: bool = False) -> dict[str, list[ServerPort]]:
         """Return the ports of servers."""
-        wanted = list(dict.fromkeys(device_ids))
-        ports = [port for start in range(0, len(wanted), _BATCH) for port in self._ports(wanted[start:start + _BATCH])]
-        networks = self._by_id('networks', (port['network_id'] for port in ports), fields=_OF_NETWORK)
+        wanted, bounds = list(dict.fromkeys(device_ids)), _bounds(soon)
+        ports = [port for start in range(0, len(wanted), _BATCH)
+                 for port in self._ports(wanted[start:start + _BATCH], **bounds)]
+        networks = self._by_id('networks', (port['network_id'] for port in ports), fields=_OF_NETWORK, **bounds)
         subnets = self._by_id('subnets', (ip['subnet_id'] for port in ports for ip in port.get('fixed_ips') or ()),
-                              fields=_OF_SUBNET)
+                              fields=_OF_SUBNET, **bounds)
         return nics.by_server(wanted, [_with_owner(port) for port in ports], networks, subnets)
 
     def ports_of(self, device_id: str) -> list[Port]:
@@ -265,15 +265,16 @@ class RestNetworks:
         problems = [str(problem) for agent in agents for problem in agent.get('configurations', {}).get('problems', ())]
         return '; '.join(problems[:3])
 
-    def _ports(self, device_ids: Sequence[str], **only: Sequence[str]) -> list[Json]:
+    def _ports(self, device_ids: Sequence[str], fields: Sequence[str] = (), **options: Any) -> list[Json]:
         # Only the service user is told how a port is bound.
-        ports = self._all_ports({'device_id': device_ids, **only})
+        only: Json = {'fields': fields} if fields else {}
+        ports = self._all_ports({'device_id': device_ids, **only}, **options)
         return sorted(ports, key=lambda port: (port.get('created_at') or '', port['id']))
 
-    def _all_ports(self, query: Json) -> list[Json]:
+    def _all_ports(self, query: Json, **options: Any) -> list[Json]:
         for _ in range(_LISTINGS):
             try:
-                return list(self._pages('ports', query))
+                return list(self._pages('ports', query, **options))
             except exception.NotFound:
                 continue  # the last port of a page was deleted, so the next page has no marker
         raise exception.Conflict('The list of ports changes faster than it can be read', code='list_changed')
@@ -324,9 +325,12 @@ class RestNetworks:
                 return
             query['marker'] = answer[key][-1]['id']
 
-    def _get(self, kind: str, item_id: str, context: RequestContext | None, **only: Sequence[str]) -> Json:
+    def _get(self, kind: str, item_id: str, context: RequestContext | None, fields: Sequence[str] = (),
+             **options: Any) -> Json:
+        params = {'fields': fields} if fields else {}
         try:
-            found: Json = self._service.json('GET', f'/{kind}s/{_safe(item_id)}', context=context, params=only)[kind]
+            found: Json = self._service.json('GET', f'/{kind}s/{_safe(item_id)}', context=context, params=params,
+                                             **options)[kind]
         except exception.NotFound as error:
             raise exception.NotFound(f'{kind.capitalize()} {item_id} could not be found.',
                                      code=f'{kind}_not_found') from error
@@ -343,6 +347,11 @@ class RestNetworks:
             self._extensions = frozenset(item['alias'] for item in found)
             self._extensions_until = time.monotonic() + _EXTENSIONS_AGE
         return alias in self._extensions
+
+
+def _bounds(soon: bool) -> Json:
+    """Return the options of a request that must not wait long for a silent service."""
+    return {'once': True, 'timeout': _SOON} if soon else {}
 
 
 def _with_owner(port: Json) -> Json:

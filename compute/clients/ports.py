@@ -45,21 +45,23 @@ def of_server(networks: Networks, instance: Instance) -> list[ServerPort]:
     return [each for each in found if counts(each.port, instance)]
 
 
-def current(networks: Networks, instances: Sequence[Instance]) -> dict[str, tuple[ServerPort, ...]]:
+def current(networks: Networks, instances: Sequence[Instance], soon: bool = False) -> dict[str, tuple[ServerPort, ...]]:
     """Return the ports that servers have, as Network shows them now, by server and in each server's order.
 
     A port that was deleted or detached is left out. No port is added: only an attachment adds ports. One
     query reads the ports of many servers; a port that it does not show is asked for by itself before it counts as
     lost. A server whose ports cannot be told for certain is missing.
+
+    :param soon: bound each request to seconds.
     """
     with_ports = [instance for instance in instances if instance.nics]
-    found = networks.nics_of([instance.uuid for instance in with_ports]) if with_ports else {}
+    found = networks.nics_of([instance.uuid for instance in with_ports], soon) if with_ports else {}
     known: dict[str, tuple[ServerPort, ...]] = {
         instance.uuid: () for instance in instances if not instance.nics}
     for instance in with_ports:
         ports = {each.port.id: each for each in found.get(instance.uuid, ())}
         lost = [nic.port_id for nic in instance.nics if nic.port_id not in ports]
-        if instance.uuid not in found or not all(_is_lost(networks, port_id, instance.uuid) for port_id in lost):
+        if instance.uuid not in found or not all(_is_lost(networks, port_id, instance.uuid, soon) for port_id in lost):
             LOG.info('the ports of server %s changed while they were read', instance.uuid)
             continue
         known[instance.uuid] = tuple(
@@ -73,9 +75,9 @@ def with_own_facts(now: Nic, known: Nic) -> Nic:
     return dataclasses.replace(now, tag=known.tag, owned=known.owned, active=known.active)
 
 
-def _is_lost(networks: Networks, port_id: str, device_id: str) -> bool:
+def _is_lost(networks: Networks, port_id: str, device_id: str, soon: bool) -> bool:
     try:
-        return networks.port(None, port_id).device_id != device_id
+        return networks.port(None, port_id, soon).device_id != device_id
     except exception.NotFound:
         return True
 

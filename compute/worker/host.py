@@ -65,7 +65,7 @@ class HostWorker:
         self.runner = Runner(self.reporter, handlers, options.max_concurrent_builds, options.max_concurrent_actions,
                              options.patience)
         self.power_sync = PowerSync(self.reporter, driver, self.runner)
-        self._recovery = Recovery(conf, driver, networks, self.runner, self.power_sync, names)
+        self._recovery = Recovery(conf, driver, nics, self.runner, self.power_sync, names)
         self.watch = Health(self._probes(rpc), conf.health.interval)
         self._unwatch: Callable[[], Any] = bool
         self._periodics = [

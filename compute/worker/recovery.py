@@ -11,11 +11,11 @@ from typing import Any
 
 from compute import context as ctx
 from compute import exception
-from compute.clients.network import Networks
 from compute.objects.instance import Instance
 from compute.objects.registration import Registration
 from compute.virt.driver import Driver, GuestInfo
 from compute.worker.guest import GroupNames, unnamed
+from compute.worker.nics import Nics
 from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.resume import Resume
 from compute.worker.runner import Runner
@@ -26,10 +26,10 @@ LOG = logging.getLogger(__name__)
 class Recovery:
     """Runs once at each start."""
 
-    def __init__(self, conf: Any, driver: Driver, networks: Networks, runner: Runner, power_sync: PowerSync,
+    def __init__(self, conf: Any, driver: Driver, nics: Nics, runner: Runner, power_sync: PowerSync,
                  group_names: GroupNames = unnamed) -> None:
         self._driver, self._runner, self._power_sync = driver, runner, power_sync
-        self._resume = Resume(conf, driver, networks, runner, power_sync.look, group_names)
+        self._resume = Resume(conf, driver, nics, runner, power_sync.look, group_names)
 
     def run(self, registration: Registration) -> None:
         """Take over operations, remove what the ledger says is gone, start what should run, report the rest."""

@@ -11,15 +11,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from compute import concurrency, exception, states
-from compute.clients import ports
-from compute.clients.network import Networks
+from compute.clients.network import UNPLUGGABLE
 from compute.objects.instance import Instance
+from compute.objects.network import ServerPort
 from compute.objects.nic import Nic
 from compute.virt.driver import Driver
 from compute.worker.guest import GroupNames, guest_of, unnamed
+from compute.worker.nics import Nics
 from compute.worker.runner import Runner
 
 LOG = logging.getLogger(__name__)
@@ -28,14 +30,18 @@ _TOGETHER = 4
 _PAUSE, _LONGEST_PAUSE = 1.0, 10.0
 
 
+class _Superseded(Exception):
+    """The worker stops, or an operation on the server has begun."""
+
+
 class Resume:
     """One round at each start of a worker. ``[worker] vif_plug_timeout`` is how long taps are waited for; the
     hypervisor is as long as it takes. ``look`` is called with the uuid of each server that is done, or given up."""
 
-    def __init__(self, conf: Any, driver: Driver, networks: Networks, runner: Runner, look: Callable[[str], None],
+    def __init__(self, conf: Any, driver: Driver, nics: Nics, runner: Runner, look: Callable[[str], None],
                  group_names: GroupNames = unnamed) -> None:
         self._options, self._driver, self._runner, self._look = conf.worker, driver, runner, look
-        self._networks, self._group_names = networks, group_names
+        self._nics, self._group_names = nics, group_names
         self._silent: set[str] = set()
         self._stopped = threading.Event()
 
@@ -66,8 +72,8 @@ class Resume:
         try:
             while waiting:
                 last = time.monotonic() > end
-                nics = self._current(list(waiting.values()))
-                attempts = {uuid: pool.submit(self._attempt, each, nics.get(uuid, each.nics), last)
+                found = self._nics.read(list(waiting.values()))
+                attempts = {uuid: pool.submit(self._attempt, each, found.get(uuid), last)
                             for uuid, each in waiting.items()}
                 waiting = {uuid: waiting[uuid] for uuid, attempt in attempts.items() if attempt.result()}
                 if waiting and self._stopped.wait(pause):
@@ -76,25 +82,12 @@ class Resume:
         finally:
             pool.shutdown()
 
-    def _current(self, instances: list[Instance]) -> dict[str, tuple[Nic, ...]]:
-        """Return the NICs of servers as they are now, of those whose ports can be read."""
-        try:
-            found = ports.current(self._networks, instances)
-        except exception.ComputeError as error:
-            LOG.warning('%d servers are started with the ports that are known; they cannot be read now: %s',
-                        len(instances), error.message)
-            return {}
-        return {uuid: tuple(each.nic for each in nics) for uuid, nics in found.items()}
-
-    def _attempt(self, instance: Instance, nics: tuple[Nic, ...], last: bool) -> bool:
-        """Start one guest; tell whether to try again."""
+    def _attempt(self, instance: Instance, found: tuple[ServerPort, ...] | None, last: bool) -> bool:
+        """Start one guest; tell whether to try again. ``found``: its ports as they are now, None if not known."""
         uuid = instance.uuid
         try:
-            with self._runner.alone(uuid):
-                if self._stopped.is_set():
-                    return True  # by the next worker; that it is off means nothing still
-                if self._runner.keeps(uuid):
-                    self._start(instance, nics)
+            if not self._start_alone(instance, found, last):
+                return True
         except exception.Unavailable as error:
             if uuid not in self._silent:
                 LOG.warning('server %s should run and is started later: %s', uuid, error.message)
@@ -113,7 +106,35 @@ class Resume:
         self._look(uuid)
         return False
 
-    def _start(self, instance: Instance, nics: tuple[Nic, ...]) -> None:
+    def _start_alone(self, instance: Instance, found: tuple[ServerPort, ...] | None, last: bool) -> bool:
+        """Start one guest unless an operation superseded that. Return False if it is left to the next worker."""
+        with self._runner.alone(instance.uuid):
+            if self._stopped.is_set():
+                return False  # that it is off means nothing still
+            if self._runner.keeps(instance.uuid):
+                try:
+                    self._start(instance, found, last)
+                except _Superseded:
+                    return not self._stopped.is_set()
+        return True
+
+    def _start(self, instance: Instance, found: tuple[ServerPort, ...] | None, last: bool) -> None:
         if self._driver.guest_info(instance.uuid).power_state in _OFF:
+            nics = self._bound(instance, found, last)
             self._driver.power_on(guest_of(self._options, instance, nics, self._group_names))
             LOG.info('server %s was started: it should run', instance.uuid)
+
+    def _bound(self, instance: Instance, found: tuple[ServerPort, ...] | None, last: bool) -> tuple[Nic, ...]:
+        """Return the NICs of a server, bound to this host. Only the last attempt waits long for their wiring."""
+        if found is None:
+            if any(nic.vif_type in UNPLUGGABLE for nic in instance.nics):
+                raise exception.Unavailable(f'ports of server {instance.uuid} must be bound, and Network does not '
+                                            f'return them', code='network_unavailable')
+            return instance.nics
+        check = partial(self._check, instance.uuid)
+        return self._nics.bound(instance, found, self._options.vif_plug_timeout if last else _PAUSE, check, check)
+
+    def _check(self, uuid: str) -> None:
+        """Return if this still is to start the guest. :raises _Superseded: it is not."""
+        if self._stopped.is_set() or self._runner.has_operation(uuid):
+            raise _Superseded(f'the start of server {uuid} was superseded')

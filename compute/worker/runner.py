@@ -109,6 +109,11 @@ class Runner:
         with self._lock:
             return uuid in self._kept or any(job.instance.uuid == uuid for job in self._jobs.values())
 
+    def has_operation(self, uuid: str) -> bool:
+        """Return whether an operation on a server runs here or waits for its turn."""
+        with self._lock:
+            return any(job.instance.uuid == uuid for job in self._jobs.values())
+
     def keep(self, uuids: Iterable[str]) -> None:
         """Count these servers as busy until they are let go, or an operation on them begins."""
         with self._lock:

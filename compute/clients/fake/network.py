@@ -100,7 +100,7 @@ class FakeNetworks:
         with self._locked():
             return nics.network_of(self._network(context, network_id))
 
-    def port(self, context: RequestContext | None, port_id: str) -> Port:
+    def port(self, context: RequestContext | None, port_id: str, soon: bool = False) -> Port:
         """Return a port."""
         with self._locked():
             return nics.port_of(self._port(context, port_id))
@@ -187,7 +187,7 @@ class FakeNetworks:
         with self._lock:
             self._networks[network_id].update(values)
 
-    def nics_of(self, device_ids: Collection[str]) -> dict[str, list[ServerPort]]:
+    def nics_of(self, device_ids: Collection[str], soon: bool = False) -> dict[str, list[ServerPort]]:
         """Return the ports of servers."""
         with self._locked():
             self.asked.append(tuple(device_ids))

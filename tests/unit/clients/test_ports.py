@@ -69,7 +69,7 @@ def test_a_port_that_is_gone_free_or_anothers_is_dropped(cloud: Cloud, lose: Any
 
 def test_a_port_that_a_list_forgets_is_not_lost(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that shows less than it should must not cost a server its ports."""
-    monkeypatch.setattr(cloud.networks, 'nics_of', lambda device_ids: {each: [] for each in device_ids})
+    monkeypatch.setattr(cloud.networks, 'nics_of', lambda device_ids, soon: {each: [] for each in device_ids})
     assert ports.current(cloud.networks, [cloud.server()]) == {}
 
 

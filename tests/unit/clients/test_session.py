@@ -125,6 +125,25 @@ def test_an_error_names_the_service_and_no_secret() -> None:
     assert 'hidden' not in caught.value.message and conf.service_user.password not in caught.value.message
 
 
+@pytest.mark.parametrize(('read', 'path'), [
+    (lambda networks: networks.nics_of(['s1'], soon=True), '/ports?device_id=s1'),
+    (lambda networks: networks.port(None, 'p1', soon=True), '/ports/p1')])
+def test_ports_that_a_start_can_do_without_are_not_waited_for_long(monkeypatch: pytest.MonkeyPatch, read: Any,
+                                                                   path: str) -> None:
+    conf, waited = make_conf(retries=2), []
+    adapter = connect(conf, {'identity': TinyIdentity({'network': 'http://network'}), 'network': Script((503, {}))})
+    real = adapter.send
+
+    def send(request: requests.PreparedRequest, timeout: float, **more: Any) -> requests.Response:
+        if path in (request.url or ''):
+            waited.append(timeout)
+        return real(request, **more)
+    monkeypatch.setattr(adapter, 'send', send)
+    with pytest.raises(exception.Unavailable):
+        read(RestNetworks(conf))
+    assert waited == [5.0] and conf.service_user.timeout > 5.0
+
+
 @pytest.mark.parametrize('script', [Script((503, {})), None], ids=['busy', 'out of reach'])
 def test_names_of_groups_are_asked_for_once_and_not_waited_for_long(monkeypatch: pytest.MonkeyPatch,
                                                                     script: Script | None) -> None:

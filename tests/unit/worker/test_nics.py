@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
 from typing import Any
 
 import pytest
 
+from compute import context as ctx
 from compute import exception, states
 from compute.objects.instance import Instance
 from compute.objects.nic import NicRequest
 from compute.objects.registration import Registration
 from compute.virt.driver import Guest
-from compute.worker import resume
+from compute.worker import nics, resume
 from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.recovery import Recovery
 from tests.unit.worker.test_operations import UUID, Host
@@ -102,13 +105,109 @@ def test_a_port_that_cannot_be_bound_stays_the_servers_and_the_guest_goes_on(bed
     assert bed.driver.guest_info(UUID).power_state == states.RUNNING and not bed.started
 
 
+def test_a_port_that_is_deleted_before_it_is_bound_is_left_out(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    bed.networks.change_port(bed.mine, **{'binding:host_id': 'h2'})
+    bind = bed.networks.bind_port
+
+    def late(context: Any, port_id: str, **more: Any) -> Any:
+        bed.networks.delete_port(None, port_id)
+        return bind(context, port_id, **more)
+    monkeypatch.setattr(bed.networks, 'bind_port', late)
+    how, update = bed.act('start', {})
+    assert how == 'finish' and update.nics == bed.server.nics[:1] == bed.started[0].nics
+
+
+def test_a_port_that_is_deleted_while_its_wiring_is_waited_for_is_left_out(
+        bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nics, '_LOOK', 0.0)
+    bed.conf.set_override('vif_plug_timeout', 60, 'worker')
+    bed.networks.change_port(bed.mine, **{'binding:host_id': 'h2'})
+    bind = bed.networks.bind_port
+
+    def bound(context: Any, port_id: str, **more: Any) -> Any:
+        nic = bind(context, port_id, **more)
+        bed.networks.delete_port(None, port_id)
+        return dataclasses.replace(nic, active=False)
+    monkeypatch.setattr(bed.networks, 'bind_port', bound)
+    monkeypatch.setattr(bed.networks, '_on_wired', None)
+    how, update = bed.act('start', {})
+    assert how == 'finish' and update.nics == bed.server.nics[:1] == bed.started[0].nics
+
+
+def resume_guest(bed: Bed, monkeypatch: pytest.MonkeyPatch, server: Instance | None = None) -> None:
+    monkeypatch.setattr(resume, '_PAUSE', 0.02)
+    bed.conf.set_override('vif_plug_timeout', 60, 'worker')
+    bed.driver.stop_outside(UUID)
+    sync = PowerSync(Observing(), bed.driver, bed.runner)  # type: ignore[arg-type]
+    Recovery(bed.conf, bed.driver, bed.nics, bed.runner, sync).run(
+        Registration(service_uuid='s', instances=(server or bed.server,)))
+
+
+@pytest.mark.parametrize('binding', [{'binding:vif_type': 'binding_failed'},
+                                     {'binding:vif_type': 'unbound', 'binding:host_id': ''},
+                                     {'binding:host_id': 'h2'}])
+def test_after_a_boot_of_the_host_ports_are_bound_again(bed: Bed, monkeypatch: pytest.MonkeyPatch,
+                                                        binding: dict[str, str]) -> None:
+    """The agent of the host may come up later than the worker."""
+    bed.networks.change_port(bed.mine, **binding)
+    bed.networks.broken_hosts.add('h1')
+    tries, bind = list[str](), bed.networks.bind_port
+
+    def counted(context: Any, port_id: str, **more: Any) -> Any:
+        tries.append(port_id)
+        if len(tries) == 3:
+            bed.networks.broken_hosts.clear()
+        return bind(context, port_id, **more)
+    monkeypatch.setattr(bed.networks, 'bind_port', counted)
+    resume_guest(bed, monkeypatch)
+    eventually(lambda: not bed.runner.busy(UUID))
+    assert bed.driver.guest_info(UUID).power_state == states.RUNNING and tries == [bed.mine] * 3
+    assert [nic.vif_type for nic in bed.started[0].nics] == ['bridge', 'bridge']
+    assert {port.host for port in bed.networks.ports} == {'h1'}
+
+
+def test_after_a_boot_of_the_host_unbound_ports_wait_for_network(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = tuple(dataclasses.replace(nic, vif_type='unbound') for nic in bed.server.nics)
+    silent = threading.Event()
+    read = bed.networks.nics_of
+
+    def nics_of(device_ids: Any, soon: bool = False) -> Any:
+        if not silent.is_set():
+            silent.set()
+            raise exception.Unavailable('down')
+        return read(device_ids, soon)
+    monkeypatch.setattr(bed.networks, 'nics_of', nics_of)
+    resume_guest(bed, monkeypatch, dataclasses.replace(bed.server, nics=stored))
+    eventually(lambda: not bed.runner.busy(UUID))
+    assert silent.is_set() and bed.driver.guest_info(UUID).power_state == states.RUNNING
+    assert [nic.vif_type for nic in bed.started[0].nics] == ['bridge', 'bridge']
+
+
+def test_an_operation_ends_the_wait_for_wiring_after_a_boot(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, bind = threading.Event(), bed.networks.bind_port
+    monkeypatch.setattr(bed.networks, '_on_wired', None)
+
+    def bound(context: Any, port_id: str, **more: Any) -> Any:
+        nic = bind(context, port_id, **more)
+        bed.networks.change_port(port_id, status='DOWN')
+        waits.set()
+        return dataclasses.replace(nic, active=False)
+    monkeypatch.setattr(bed.networks, 'bind_port', bound)
+    bed.networks.change_port(bed.mine, **{'binding:host_id': 'h2'})
+    resume_guest(bed, monkeypatch)
+    assert waits.wait(60)
+    bed.runner.submit(ctx.internal(), bed.work('delete', args={'nics': []}))
+    eventually(lambda: not bed.driver.guests())
+    eventually(lambda: not bed.runner.busy(UUID))
+
+
 def test_after_a_boot_of_the_host_ports_are_read_at_once_for_all(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resume, '_PAUSE', 0.02)
     bed.networks.delete_port(None, bed.mine)
     bed.driver.stop_outside(UUID)
     bed.networks.asked.clear()
     sync = PowerSync(Observing(), bed.driver, bed.runner)  # type: ignore[arg-type]
-    Recovery(bed.conf, bed.driver, bed.networks, bed.runner, sync).run(
+    Recovery(bed.conf, bed.driver, bed.nics, bed.runner, sync).run(
         Registration(service_uuid='s', instances=(bed.server,)))
     eventually(lambda: bed.driver.guest_info(UUID).power_state == states.RUNNING)
     assert bed.started[0].nics == bed.server.nics[:1] and len(bed.networks.asked) == 1

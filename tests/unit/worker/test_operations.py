@@ -88,7 +88,7 @@ class Host:
         self.network = self.networks.add_network(project_id='p1', name='net1')
         self.image = self.images.add(data=b'x' * 100)
         self.conductor = Conductor()
-        nics = Nics(self.conf, 'h1', self.networks, self.book)
+        nics = self.nics = Nics(self.conf, 'h1', self.networks, self.book)
         self.runner = Runner(self.conductor, {  # type: ignore[arg-type]
             'create': Create(self.conf, 'h1', self.driver, self.images, self.networks, self.book),
             'delete': Delete(self.driver, self.networks), 'start': Start(self.conf, self.driver, nics),
@@ -300,7 +300,7 @@ def test_what_was_lost_to_another_host_keeps_its_ports_there(host: Host) -> None
 def test_a_creation_that_was_cut_off_is_done_by_the_next_worker(host: Host, stage: str) -> None:
     host.run(host.work('create'))
     left = host.work('create', stage=stage, state='running')
-    Recovery(host.conf, host.driver, host.networks, host.runner, Silent()).run(  # type: ignore[arg-type]
+    Recovery(host.conf, host.driver, host.nics, host.runner, Silent()).run(  # type: ignore[arg-type]
         Registration(service_uuid='s', held=(left,), instances=(left.instance,)))
     wait_until(lambda: not host.runner.running(), 'the end of the operation')
     assert [kind for kind, _ in host.conductor.ended] == ['finish', 'finish']
@@ -318,7 +318,7 @@ class Silent:
 
 
 def recover(host: Host, power_sync: Any = None, **values: Any) -> None:
-    Recovery(host.conf, host.driver, host.networks, host.runner, power_sync or Silent()).run(
+    Recovery(host.conf, host.driver, host.nics, host.runner, power_sync or Silent()).run(
         Registration(service_uuid='s', **values))
 
 

@@ -50,7 +50,7 @@ def sync(host: Host, told: Observing) -> PowerSync:
 
 
 def recover(host: Host, sync: PowerSync, vm_state: str = states.ACTIVE) -> Recovery:
-    recovery = Recovery(host.conf, host.driver, host.networks, host.runner, sync)
+    recovery = Recovery(host.conf, host.driver, host.nics, host.runner, sync)
     recovery.run(Registration(service_uuid='s', instances=(host.instance(vm_state=vm_state),)))
     return recovery
 
@@ -176,7 +176,7 @@ def test_a_stop_ends_it(host: Host, sync: PowerSync, told: Observing, monkeypatc
 
 def test_a_stop_before_the_first_attempt(host: Host, sync: PowerSync, told: Observing,
                                          monkeypatch: pytest.MonkeyPatch) -> None:
-    recovery = Recovery(host.conf, host.driver, host.networks, host.runner, sync)
+    recovery = Recovery(host.conf, host.driver, host.nics, host.runner, sync)
     monkeypatch.setattr(concurrency, 'spawn', lambda function, *args, **more: (recovery.stop(), function(*args)))
     recovery.run(Registration(service_uuid='s', instances=(host.instance(vm_state=states.ACTIVE),)))
     assert power(host) == states.SHUTDOWN and host.runner.busy(UUID) and told.told == []
