@@ -63,7 +63,8 @@ class Metadata:
         if method not in ('GET', 'HEAD'):
             raise exception.ComputeError(f'{method} is not allowed here', status=405)
         if match := _CONTENT.fullmatch(path):
-            return 200, self._content(instance, int(match[1])) if method == 'GET' else b'', 'application/octet-stream'
+            body, kind = self._content(instance, int(match[1])), 'application/octet-stream'
+            return 200, body if method == 'GET' else b'', kind
         body = documents.lookup(instance, path, self._group_names)
         kind = 'application/json' if path.endswith('.json') else 'text/plain; charset=utf-8'
         return 200, body if method == 'GET' else b'', kind

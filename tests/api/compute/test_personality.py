@@ -157,6 +157,6 @@ def test_the_metadata_service_has_them(servers: Servers) -> None:
     assert guest.get('/openstack/content/0001') == (200, bytes(range(256)))
     assert guest.get('/openstack/content/0001', 'HEAD') == (200, b'')
     for path in ('0002', '1', '00000', 'x', '', '../latest'):
-        assert guest.get(f'/openstack/content/{path}')[0] == 404
+        assert [guest.get(f'/openstack/content/{path}', method)[0] for method in ('GET', 'HEAD')] == [404, 404]
     assert Guest(servers, other).get('/openstack/content/0000')[0] == 404
     assert 'files' not in json.loads(Guest(servers, other).get('/openstack/latest/meta_data.json')[1])
