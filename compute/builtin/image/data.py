@@ -100,7 +100,8 @@ def _read(stream: Any, image: Image) -> bytes:
     try:
         return bytes(stream.read(BLOCK))
     except (OSError, ValueError) as error:  # what the servers raise for a body that breaks off
-        raise Invalid(f'The upload of image {image.id} broke off: {error}', code='upload_broken') from error
+        LOG.info('the upload of image %s broke off: %s', image.id, error)
+        raise Invalid(f'The upload of image {image.id} broke off', code='upload_broken') from error
 
 
 def _check_uploadable(call: Call, image: Image) -> None:

@@ -238,6 +238,22 @@ def test_a_disk_that_fails_leaves_nothing(images: Images, tmp_path: pathlib.Path
     images('PUT', f'/v2/images/{image_id}/file', DATA, status=204)
 
 
+def test_why_an_upload_broke_off_is_logged_and_not_shown(images: Images, tmp_path: pathlib.Path,
+                                                         caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def read(self, size: int = -1) -> bytes:
+            raise OSError(errno.ECONNRESET, 'words of the library')
+    image_id = images.make()
+    request = webob.Request.blank(f'/v2/images/{image_id}/file', method='PUT', headers={'X-Auth-Token': MEMBER},
+                                  content_type='application/octet-stream')
+    request.environ['wsgi.input'], request.environ['CONTENT_LENGTH'] = Broken(), '5'
+    with caplog.at_level('INFO'):
+        answer = request.get_response(images.wsgi)
+    assert answer.status_int == 400 and 'broke off' in answer.text and 'library' not in answer.text
+    assert 'words of the library' in caplog.text
+    check_clean(images, image_id, tmp_path)
+
+
 def test_a_commit_whose_answer_was_lost_keeps_the_data(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     finish = rows.finish_upload
 
