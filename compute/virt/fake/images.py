@@ -13,6 +13,7 @@ from compute.objects.instance import Instance
 from compute.virt import download
 from compute.virt.driver import ImageStream
 from compute.virt.fake.store import Store
+from compute.virt.turns import Turns
 
 
 class ImageCache:
@@ -22,7 +23,7 @@ class ImageCache:
         self._download = conf.fake.download_images
         self._store = store
         self._lock = threading.Lock()
-        self._fetching: dict[str, threading.Lock] = {}
+        self._turns = Turns()
 
     def prepare(self, instance: Instance, open_stream: ImageStream, cancelled: threading.Event | None = None) -> None:
         """See ``driver.Images.prepare``."""
@@ -31,9 +32,7 @@ class ImageCache:
 
     def _prepare_one(self, instance: Instance, image: ImageData, formats: tuple[str, ...], open_stream: ImageStream,
                      cancelled: threading.Event | None) -> None:
-        with self._lock:
-            turn = self._fetching.setdefault(image.id, threading.Lock())
-        with download.in_turn(turn, image, cancelled):
+        with self._turns.of(image.id) as turn, download.in_turn(turn, image, cancelled):
             size = 0
             if image.id not in self._store.images and self._download:
                 size = download.fetch(image, open_stream(image.id), len, cancelled, formats)
@@ -50,5 +49,4 @@ class ImageCache:
             names = [name for name, at in self._store.images.items() if at <= limit and name not in used]
             for name in names:
                 self._store.drop_image(name)
-                self._fetching.pop(name, None)
         return sorted(names)

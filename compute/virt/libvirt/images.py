@@ -33,6 +33,7 @@ from compute.virt.driver import ImageStream
 from compute.virt.laps import Laps
 from compute.virt.libvirt import qemu_img
 from compute.virt.libvirt.paths import Paths
+from compute.virt.turns import Turns
 
 LOG = logging.getLogger(__name__)
 _NAME = re.compile(r'[0-9a-zA-Z][0-9a-zA-Z_-]{0,63}')
@@ -67,8 +68,7 @@ class ImageCache:
 
     def __init__(self, conf: cfg.ConfigOpts, paths: Paths, host: str) -> None:
         self._conf, self._paths, self._host = conf.libvirt, paths, re.sub(r'[^\w.-]', '_', host)
-        self._lock = threading.Lock()
-        self._turns: dict[str, threading.Lock] = {}
+        self._turns = Turns()
         self._known: dict[str, _Known] = {}
 
     def clean(self) -> None:
@@ -90,7 +90,7 @@ class ImageCache:
         """See ``driver.Images.prepare``."""
         for image, formats in download.wanted(instance):
             path, fetch = self.path(image), _Fetch(image, formats, open_stream, cancelled)
-            with download.in_turn(self._turn(image.id), image, cancelled):
+            with self._turns.of(image.id) as turn, download.in_turn(turn, image, cancelled):
                 size = self._size_of_cached(fetch, path)
                 if size is None:
                     laps = Laps()
@@ -108,15 +108,11 @@ class ImageCache:
         What is made in the block and is based on it protects it from then on. :raises Retry: it is not in the cache.
         """
         path = self.path(image)
-        with self._turn(image.id):
+        with self._turns.of(image.id) as turn, turn:
             if not path.exists():
                 raise exception.Retry(f'image {image.id} is not in the cache of {self._host}', code='image_missing')
             touch(path)
             yield path
-
-    def _turn(self, image_id: str) -> threading.Lock:
-        with self._lock:
-            return self._turns.setdefault(image_id, threading.Lock())
 
     # -- fetching --
 
@@ -191,7 +187,7 @@ class ImageCache:
             if path.suffix in ('.part', _USED) or last_wanted(path) > limit:
                 continue
             image_id = path.name.partition('.')[0]
-            with self._turn(image_id):
+            with self._turns.of(image_id) as turn, turn:
                 # Looked at again inside the turn: a guest may have been made in the meantime.
                 if last_wanted(path) <= limit and str(path) not in self._in_use():
                     stamp_of(path).unlink(missing_ok=True)
