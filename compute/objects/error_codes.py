@@ -99,6 +99,8 @@ SERVERS: dict[str, tuple[str, str]] = {
     'network_ambiguous': ('The project has several networks.', 'Name one in networks.'),
     'network_without_subnet': ('The network has no subnet to take addresses from.', 'Make a subnet.'),
     'external_network': ('Servers of this caller may not be on an external network.', 'Take another network.'),
+    'address_of_shared_network': ('Only the owner of a shared network chooses addresses there.',
+                                  'Leave fixed_ip out, or ask the owner of the network for a port.'),
     'subnet_not_found': ('There is no such subnet.', 'List the subnets.'),
     'port_not_found': ('The port does not exist, or the caller may not see it.', 'List the ports.'),
     'port_in_use': ('The port belongs to another server.', 'Take another port, or detach it there.'),

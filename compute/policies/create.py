@@ -10,6 +10,7 @@ REQUESTED_DESTINATION = 'compute:servers:create:requested_destination'
 ATTACH_VOLUME, ATTACH_NETWORK = f'{CREATE}:attach_volume', f'{CREATE}:attach_network'
 TRUSTED_CERTS, ZERO_DISK_FLAVOR = f'{CREATE}:trusted_certs', f'{CREATE}:zero_disk_flavor'
 EXTERNAL_NETWORK = 'network:attach_external_network'
+ADDRESS_OF_OTHERS = 'compute:servers:create:fixed_ip_of_shared_network'
 
 RULES = (
     rule(CREATE, MEMBER, 'Create a server.', 'POST /servers'),
@@ -24,4 +25,6 @@ RULES = (
          'POST /servers'),
     rule(EXTERNAL_NETWORK, ADMIN, 'Connect a server to a network that leads outside.',
          'POST /servers', 'POST /servers/{id}/os-interface'),
+    rule(ADDRESS_OF_OTHERS, ADMIN, 'Choose the address of a new server on a network that another project shares. Relax '
+         'it together with create_port:fixed_ips:ip_address of the Network service.', 'POST /servers'),
 )

@@ -67,6 +67,7 @@ def request_of(call: Call, password: str) -> CreateRequest:
         disk_config=body.get('OS-DCF:diskConfig', 'MANUAL'), access_ip_v4=_address(body, 'accessIPv4'),
         access_ip_v6=_address(body, 'accessIPv6'), trusted_image_certificates=_certificates(call),
         may_use_external_networks=call.may(policy.EXTERNAL_NETWORK),
+        may_choose_addresses_of_others=call.may(policy.ADDRESS_OF_OTHERS),
         may_use_no_disk=call.may(policy.ZERO_DISK_FLAVOR),
         return_reservation_id=is_true(body.get('return_reservation_id', False)))
 

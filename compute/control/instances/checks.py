@@ -189,6 +189,11 @@ def _networks_usable(cloud: Cloud, context: RequestContext, request: CreateReque
         if network.external and not network.shared and not request.may_use_external_networks:
             raise exception.Forbidden(f'It is not allowed to create an interface on external network {network_id}.',
                                       code='external_network')
+        if network.project_id != context.project_id and not request.may_choose_addresses_of_others and any(
+                nic.fixed_ip and not nic.port_id for nic in wanted if nic.network_id == network_id):
+            raise exception.Forbidden(f'It is not allowed to choose a fixed_ip on network {network_id}: only its owner '
+                                      f'project and administrators choose addresses there.',
+                                      code='address_of_shared_network')
 
 
 def _network(cloud: Cloud, context: RequestContext, network_id: str) -> Network:

@@ -44,6 +44,7 @@ class CreateRequest:
     trusted_image_certificates: tuple[str, ...] | None = None
     return_reservation_id: bool = False
     may_use_external_networks: bool = False
+    may_choose_addresses_of_others: bool = False
     may_use_no_disk: bool = False
 
 

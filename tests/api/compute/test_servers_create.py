@@ -273,9 +273,21 @@ def test_an_address_in_use_is_refused_and_its_holder_named(servers: Servers) -> 
     servers.create(networks=wanted)
 
 
-def test_who_holds_an_address_on_a_shared_network_is_not_told_to_strangers(servers: Servers) -> None:
+def test_only_the_owner_and_administrators_choose_addresses_of_a_shared_network(servers: Servers) -> None:
     networks = servers.api.networks
     shared = networks.add_network(project_id='p2', shared=True)
+    wanted = [{'uuid': shared, 'fixed_ip': '10.0.0.77'}]
+    told = message(servers.create(403, networks=wanted))
+    assert shared in told and 'fixed_ip' in told
+    servers.create(networks=[{'uuid': shared}])
+    mine = networks.add_network(project_id='p1', shared=True)
+    servers.create(networks=[{'uuid': mine, 'fixed_ip': '10.0.0.77'}])
+    servers.create(networks=wanted, token=ADMIN)
+
+
+def test_who_holds_an_address_on_a_shared_network_is_not_told_to_strangers(servers: Servers) -> None:
+    networks = servers.api.networks
+    shared = networks.add_network(project_id='p1', shared=True)
     port = networks.add_port(shared, project_id='p2', fixed_ip='10.0.0.77', device_id='another')
     told = message(servers.create(400, networks=[{'uuid': shared, 'fixed_ip': '10.0.0.77'}]))
     assert '10.0.0.77' in told and port not in told and 'another' not in told
