@@ -35,7 +35,7 @@ def load(call: Call) -> Row:
     """Load a credential. :raises NotFound: none, or one of a project that the token is not for."""
     row: Row = call.app.read(credential_rows.opened, call.app.credential_keys, call.path['credential_id'])
     project = confined_to(call)
-    if project is not None and row['project_id'] != project:
+    if (project is not None and row['project_id'] != project) or not reaches(claims_of(call), row):
         raise NotFound(f'Could not find credential: {row["id"]}.')
     return row
 
@@ -51,7 +51,16 @@ def confined_to(call: Call) -> str | None:
     claims = claims_of(call)
     if not claims.credential and not claims.pair:
         return None
+    if claims.credential and claims.credential.restricted:
+        raise Forbidden('A restricted application credential cannot reach credentials.')
     return claims.project.id if claims.project else ''
+
+
+def reaches(claims: Claims, row: Row) -> bool:
+    """Return if a token may reach a credential: that of an application credential only those made with it."""
+    if claims.credential is None:
+        return True
+    return row['type'] == EC2 and json.loads(row['blob']).get('app_cred_id') == claims.credential.id
 
 
 def demand_own_rights(call: Call) -> Claims:
@@ -75,7 +84,7 @@ def shown(call: Call, row: Row) -> Row:
 def index(call: Call) -> dict[str, Any]:
     """List credentials: all if policy allows it, else the caller's own."""
     filters: dict[str, Any] = {key: call.query[key] for key in ('user_id', 'type') if key in call.query}
-    own, project = call.context.user_id, confined_to(call)
+    own, project, claims = call.context.user_id, confined_to(call), claims_of(call)
     if not call.may('identity:list_credentials', {'user_id': ''}):
         if filters.get('user_id', own) != own:
             filters['user_id'] = ''  # matches no user
@@ -85,7 +94,8 @@ def index(call: Call) -> dict[str, Any]:
         filters['project_id'] = project
 
     def read(db: Any, filters: Row, **pages: Any) -> list[Row]:
-        return credential_rows.all_opened(db, call.app.credential_keys, filters, **pages)
+        rows = credential_rows.all_opened(db, call.app.credential_keys, filters, **pages)
+        return [row for row in rows if reaches(claims, row)]
     return page(call, KEPT_CREDENTIALS, _PATH, 'credentials', filters, shown, read)
 
 

@@ -44,6 +44,8 @@ def load(call: Call) -> Row:
     project = confined_to(call)
     if row['user_id'] != owner['user_id'] or row['type'] != EC2 or project not in (None, row['project_id']):
         raise NotFound(f'Could not find EC2 key: {call.path["access"]}.')
+    if not credentials.reaches(credentials.claims_of(call), row):
+        raise NotFound(f'Could not find EC2 key: {call.path["access"]}.')
     return {**row, 'domain_id': owner['domain_id']}
 
 
@@ -61,6 +63,8 @@ def index(call: Call) -> dict[str, Any]:
     if project is not None:
         filters['project_id'] = project
     rows = call.app.read(credential_rows.all_opened, call.app.credential_keys, filters, limit=most_of(call))
+    claims = credentials.claims_of(call)
+    rows = [row for row in rows if credentials.reaches(claims, row)]
     return bounded(call, 'credentials', f'/users/{call.target["user_id"]}/credentials/OS-EC2', rows, shown)
 
 
