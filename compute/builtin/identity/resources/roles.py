@@ -141,7 +141,8 @@ def delete_implied(call: Call) -> None:
     def remove(db: Any) -> None:
         db.execute(implied_roles.delete().where(sa.and_(implied_roles.c.prior_id == call.target['id'],
                                                         implied_roles.c.implied_id == call.path['implied_id'])))
-        revoke(db, 'role', call.path['implied_id'])
+        for role in assignments.with_implied(db, {call.path['implied_id']}):
+            revoke(db, 'role', role)
     call.app.write(remove)
 
 
