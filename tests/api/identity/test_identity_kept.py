@@ -135,22 +135,29 @@ def test_who_may(cloud: Cloud) -> None:
     keep(cloud, cloud.admin, 404, project_id='nothing')
 
 
-def test_application_credentials_reach_their_project_only(cloud: Cloud) -> None:
+def test_application_credentials_reach_their_own_keys_only(cloud: Cloud) -> None:
+    """An EC2 key of the user has all roles of the user: its secret is not for a token with fewer."""
     user_id, project_id = cloud.member()
     other = cloud.make('projects', 'project', name='other')['id']
     token = login(cloud)
-    inside, outside = keep(cloud, token, project_id=project_id), keep(cloud, token, project_id=other)
+    inside = keep(cloud, token, type='ec2', blob=json.dumps({**PAIR, 'access': 'of-the-user'}), project_id=project_id)
+    outside = keep(cloud, token, project_id=other)
+    lists = ('/v3/credentials', f'/v3/users/{user_id}/credentials/OS-EC2')
     restricted = robot(cloud, user_id, token)
-    listed = cloud.send('GET', '/v3/credentials', token=restricted).json['credentials']
-    assert [one['id'] for one in listed] == [inside['id']]
-    assert cloud.send('GET', f'/v3/credentials/{outside["id"]}', token=restricted).status_code == 404
+    for path in (*lists, f'/v3/credentials/{inside["id"]}', f'{lists[1]}/of-the-user'):
+        assert cloud.send('GET', path, token=restricted).status_code == 403, path
     keep(cloud, restricted, 403)
     for method, body in (('PATCH', {'credential': {'blob': 'x'}}), ('DELETE', None)):
         assert cloud.send(method, f'/v3/credentials/{inside["id"]}', body, restricted).status_code == 403
     free = robot(cloud, user_id, token, name='free', unrestricted=True)
+    assert [cloud.send('GET', path, token=free).json['credentials'] for path in lists] == [[], []]
+    for one in (inside, outside):
+        assert cloud.send('GET', f'/v3/credentials/{one["id"]}', token=free).status_code == 404
+    assert cloud.send('GET', f'{lists[1]}/of-the-user', token=free).status_code == 404
     keep(cloud, free, 403, type='ec2', blob=json.dumps(PAIR), project_id=other)
     made = keep(cloud, free, type='ec2', blob=json.dumps(PAIR), project_id=project_id)
     assert json.loads(made['blob'])['app_cred_id']
+    assert cloud.send('GET', lists[0], token=free).json['credentials'] == [made]
 
 
 def test_no_refusal_shows_the_text(cloud: Cloud) -> None:
