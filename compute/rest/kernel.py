@@ -143,8 +143,8 @@ class Kernel:
         if op.gone:
             raise Gone(f'{op.path} was removed from this API.')
         if op.planned:
-            raise NotBuilt(f'The action {op.path} is not supported by this release yet. The table of features in README.md '
-                           'and the release notes say what is.')
+            raise NotBuilt(f'The action {op.path} is not supported by this release yet. The table of features in '
+                           'README.md and the release notes say what is.')
         heeds = request.method == 'POST' and not (op.public or op.raw or op.reads)
         asks_once = heeds and idempotency.HEADER in request.headers
         if self.api.answers is None or not asks_once:
