@@ -103,7 +103,7 @@ def test_older_data_never_overwrites_newer(site: Site, monkeypatch: pytest.Monke
     meanwhile = [lambda: (site.networks.change_port(port, fixed_ip='10.0.0.88'),
                           NetworkRefresh(site.controller.conductor).refresh([uuid]))]
 
-    def slowly(device_ids: Any) -> Any:
+    def slowly(device_ids: Any, soon: bool = False) -> Any:
         found = ask(device_ids)
         if meanwhile:
             meanwhile.pop()()
@@ -119,7 +119,7 @@ def test_an_operation_that_began_meanwhile_wins(site: Site, monkeypatch: pytest.
     site.networks.change_port(site.port(uuid), fixed_ip='10.0.0.77')
     ask = site.networks.nics_of
 
-    def slowly(device_ids: Any) -> Any:
+    def slowly(device_ids: Any, soon: bool = False) -> Any:
         site.write(uuid, task_state='powering-on')
         return ask(device_ids)
     monkeypatch.setattr(site.networks, 'nics_of', slowly)
@@ -133,7 +133,7 @@ def test_an_event_that_comes_while_ports_are_read_has_them_read_again(site: Site
     port = site.port(uuid)
     ask, events = site.networks.nics_of, [1]
 
-    def answer_then_change(device_ids: Any) -> Any:
+    def answer_then_change(device_ids: Any, soon: bool = False) -> Any:
         found = ask(device_ids)
         if events:
             events.pop()
