@@ -89,7 +89,7 @@ class Stages:
         if _on is not None:
             self._outer = self._context.trace
             self._span = span(name, INTERNAL, self._outer, {
-                'compute.stage': name, 'compute.operation.id': self._operation.id,
+                'compute.stage': name, 'compute.operation.id': self._operation.operation_id,
                 'compute.operation.kind': self._operation.kind, 'compute.server': self._operation.instance_uuid,
                 'compute.host': self._host, 'openstack.request_id': self._context.request_id or ''})
             self._context.trace = self._span.trace

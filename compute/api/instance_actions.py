@@ -14,6 +14,7 @@ from compute.api.times import precise
 from compute.db import instances, operations
 from compute.exception import Invalid, NotFound
 from compute.objects.instance import Instance
+from compute.objects.kinds import verb_of
 from compute.objects.operation import FAILED, Operation, OperationEvent
 from compute.policies import instance_actions as policy
 from compute.rest.call import Call
@@ -74,8 +75,8 @@ def show(call: Call) -> Any:
 
 def view(operation: Operation) -> dict[str, Any]:
     """Return an action as the newest version shows it."""
-    return {'action': operation.kind, 'instance_uuid': operation.instance_uuid, 'request_id': operation.request_id,
-            'user_id': operation.user_id, 'project_id': operation.project_id,
+    return {'action': verb_of(operation.kind), 'instance_uuid': operation.instance_uuid,
+            'request_id': operation.request_id, 'user_id': operation.user_id, 'project_id': operation.project_id,
             'start_time': precise(operation.created_at), 'updated_at': precise(operation.updated_at),
             'message': 'Error' if operation.state == FAILED else None}
 

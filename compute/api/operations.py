@@ -15,7 +15,7 @@ from compute.db.operation_list import Wanted
 from compute.exception import NotFound
 from compute.objects.error_codes import what_to_do
 from compute.objects.instance import Instance
-from compute.objects.kinds import NAMES, kind_of
+from compute.objects.kinds import KINDS
 from compute.objects.operation import (
     CANCELLED,
     DONE,
@@ -132,7 +132,8 @@ def _progress(operation: Operation) -> dict[str, int]:
 
     Stages that are left out (a soft reboot has none of the hard one's) count as done once a later one begins.
     """
-    names = [stage.name for stage in kind_of(operation.kind).stages] if operation.kind in NAMES else [operation.kind]
+    kind = KINDS.get(operation.kind)
+    names = [stage.name for stage in kind.stages] if kind else [operation.kind]
     behind = names.index(operation.stage) if operation.stage in names else 0
     if operation.state == DONE:
         behind = len(names)

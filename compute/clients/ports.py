@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
 
 from compute import exception
 from compute.clients.network import Networks
 from compute.objects.instance import Instance
 from compute.objects.network import Port, ServerPort
-from compute.objects.nic import Nic
+from compute.objects.nic import Nic, NicRequest
 
 LOG = logging.getLogger(__name__)
 
 
-def brought(instance: Instance, create_args: dict[str, Any] | None = None) -> set[str]:
-    """Return the ports that the user brought: they are given back, not deleted."""
+def brought(instance: Instance, asked: Iterable[NicRequest] = ()) -> set[str]:
+    """Return the ports that the user brought: they are released, not deleted.
+
+    :param asked: the NICs that the creation of the server was asked for.
+    """
     given = {nic.port_id for nic in instance.nics if not nic.owned}
-    asked = {nic['port_id'] for nic in (create_args or {}).get('nics', ()) if nic.get('port_id')}
-    return given | asked
+    return given | {request.port_id for request in asked if request.port_id}
 
 
 def counts(port: Port, instance: Instance, more: Collection[str] = ()) -> bool:

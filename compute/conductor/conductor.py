@@ -17,6 +17,7 @@ from compute.clock import ClockWatch
 from compute.conductor.hearing import Hearing
 from compute.context import RequestContext
 from compute.control.cloud import Cloud
+from compute.control.operation import notify_host
 from compute.db import instances, operations
 from compute.objects.operation import CANCELLED, Operation, OperationError, Work
 from compute.objects.value import now
@@ -158,11 +159,10 @@ class Conductor:
         begun = operation.created_at or operation.deadline_at
         return now() > operation.deadline_at + self.clock.set_forward_since(begun)
 
-    def send(self, context: RequestContext, work: Work, send: Callable[[Any, RequestContext, Work], None]) -> None:
-        """Send an operation's hint; a broker that is down delays it and no more."""
-        operation = work.operation
+    def notify(self, context: RequestContext, operation: Operation) -> None:
+        """Send an operation's hint to its host; a broker that is down delays it and no more."""
         try:
-            send(self, context, work)
+            notify_host(self.rpc, context, operation)
             LOG.info('operation %s (%s of %s) goes to %s', operation.id, operation.kind, operation.instance_uuid,
                      operation.host)
         except exception.Unavailable as error:
@@ -170,7 +170,7 @@ class Conductor:
 
     def stage(self, context: RequestContext, operation: Operation, name: str) -> tracing.Stages:
         """Begin the span of a stage that is done here; it ends with the block."""
-        return tracing.Stages(context, operation, self.host).enter(name)
+        return tracing.Stages(context, operation.ref, self.host).enter(name)
 
     def finish(self, until: float) -> None:
         """Take no more work, end what runs, and hand back what is not done by ``until``: another goes on with it."""

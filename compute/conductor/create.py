@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -15,30 +14,43 @@ from compute import context as ctx
 from compute import exception
 from compute.conductor.conductor import Conductor
 from compute.conductor.ending import end_failed, error_of, fail
+from compute.conductor.handler import ConductorHandler
 from compute.db import claims, hosts, instances, operations, server_groups
 from compute.objects.instance import Instance
-from compute.objects.operation import Operation, OperationError, Work
+from compute.objects.kinds.create import CREATE, CreatePlan
+from compute.objects.operation import InstanceUpdate, Operation, OperationError, StageBegan, Work
 from compute.objects.request_spec import RequestSpec, Selection
 from compute.objects.value import decode, encode
-from compute.rpc import worker as worker_rpc
-from compute.rpc.conductor import Build
 from compute.rpc.scheduler import Select
 
 LOG = logging.getLogger(__name__)
 
 
-class BuildEndpoint(Build):
-    """Takes ``create`` operations on."""
+class ConductorCreate(ConductorHandler):
+    """The ``create`` of a conductor."""
 
-    def __init__(self, conductor: Conductor) -> None:
-        self._conductor = conductor
-
-    def build(self, context: ctx.RequestContext, *, operation_id: int, more: tuple[int, ...] = ()) -> None:
-        if more:
-            numbers = (operation_id, *more)
-            self._conductor.submit_placing(numbers, place_together, context, numbers)
+    def begin(self, conductor: Conductor, context: ctx.RequestContext, operation_ids: tuple[int, ...]) -> None:
+        if len(operation_ids) > 1:
+            conductor.submit_placing(operation_ids, place_together, context, operation_ids)
         else:
-            _place_soon(self._conductor, context, operation_id)
+            _place_soon(conductor, context, operation_ids[0])
+
+    def resume(self, conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:
+        """Notify its host again, or choose a host again."""
+        if work.operation.host is not None:
+            conductor.notify(context, work.operation)
+        else:
+            _place_soon(conductor, context, work.operation.id)
+
+    def failed(self, conductor: Conductor, context: ctx.RequestContext, work: Work, error: OperationError) -> None:
+        """Free the claim, then try the next alternate, then any other host, else end in ERROR."""
+        failed(conductor, context, work, error)
+
+    def finish(self, connection: Connection, operation: Operation, update: InstanceUpdate,
+               stages: tuple[StageBegan, ...]) -> None:
+        super().finish(connection, operation, update, stages)
+        if operation.host:
+            hosts.note_success(connection, operation.host)
 
 
 def _place_soon(conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
@@ -79,7 +91,7 @@ def choose(conductor: Conductor, context: ctx.RequestContext, work: Work, spec: 
             return
         end_failed(conductor, work, _final(work.operation, error))
         return
-    hand_over(conductor, context, work.operation, work.instance, host, alternates)
+    hand_over(conductor, context, work.operation, host, alternates)
 
 
 def place_together(conductor: Conductor, context: ctx.RequestContext, numbers: tuple[int, ...]) -> None:
@@ -135,34 +147,36 @@ def _all_silent(error: exception.ComputeError) -> bool:
 
 def _final(operation: Operation, error: exception.ComputeError) -> OperationError:
     """Return why it is not tried again. What went wrong on the last host says more than that no other is left."""
-    last: OperationError | None = decode(OperationError | None, operation.args.get('last_error'))
+    plan = CREATE.plan_of(operation.plan)
+    last: OperationError | None = decode(OperationError | None, plan.last_error)
     if last is None or not isinstance(error, exception.NoValidHost):
         return error_of(error, 'scheduling')
-    tried = ', '.join(operation.args.get('tried', ()))
+    tried = ', '.join(plan.tried)
     return dataclasses.replace(last, message=f'{last.message} (tried on {tried}; then: {error.message})',
                                details={**last.details, **error.details})
 
 
-def _claimed(work: Work) -> tuple[str, list[str]]:
+def _claimed(work: Work) -> tuple[str, tuple[str, ...]]:
     """Return the host that an earlier attempt, cut off before the hand-over, claimed."""
-    return work.instance.host or '', list(work.operation.args.get('alternates', ()))
+    return work.instance.host or '', CREATE.plan_of(work.operation.plan).alternates
 
 
-def _select(conductor: Conductor, context: ctx.RequestContext, work: Work, spec: RequestSpec) -> tuple[str, list[str]]:
+def _select(conductor: Conductor, context: ctx.RequestContext, work: Work,
+            spec: RequestSpec) -> tuple[str, tuple[str, ...]]:
     with conductor.stage(context, work.operation, 'scheduling'):
         selection: Selection = conductor.rpc.client(Select).select(context, spec=spec)
-    return selection.host, list(selection.alternates)
+    return selection.host, selection.alternates
 
 
 def spec_of(connection: Connection, instance: Instance, operation: Operation) -> RequestSpec:
     """Return the request for the scheduler, with the current members of the server group and servers of hints."""
-    args = operation.args
+    args = CREATE.args_of(operation.args)
     group = server_groups.for_scheduler(connection, instance.server_group) if instance.server_group else None
     return RequestSpec(
         instance_uuid=instance.uuid, operation_id=operation.id, project_id=instance.project_id,
         user_id=instance.user_id, flavor=instance.flavor, image=instance.image,
-        availability_zone=args.get('zone'), host=args.get('host'), node=args.get('node'),
-        excluded=tuple(args.get('tried', ())), hints=instance.scheduler_hints, group=group,
+        availability_zone=args.zone, host=args.host, node=args.node,
+        excluded=CREATE.plan_of(operation.plan).tried, hints=instance.scheduler_hints, group=group,
         same_hosts=_hosts_of(connection, instance, 'same_host'),
         different_hosts=_hosts_of(connection, instance, 'different_host'))
 
@@ -176,24 +190,23 @@ def _hosts_of(connection: Connection, instance: Instance, hint: str) -> tuple[st
     return tuple(sorted({each.host for each in found if each.host and each.project_id == instance.project_id}))
 
 
-def hand_over(conductor: Conductor, context: ctx.RequestContext, operation: Operation, instance: Instance, host: str,
-              alternates: list[str]) -> None:
+def hand_over(conductor: Conductor, context: ctx.RequestContext, operation: Operation, host: str,
+              alternates: tuple[str, ...]) -> None:
     """Write that the operation is the host's now, and tell it. A lost message is sent again by the reaper.
 
-    The message shows the server as it was before it was placed: a host reads it anew when it begins.
     """
     def write(connection: Connection) -> Operation | None:
         held = conductor.held(connection, operation.id)
         if held is None:
             return None
-        args = {**held.args, 'alternates': alternates}
-        operations.hand_over(connection, operation.id, host, conductor.conf.conductor.begin_timeout, args=args)
-        return dataclasses.replace(held, host=host, args=args, owner=None, incarnation=None)
+        plan = encode(dataclasses.replace(CREATE.plan_of(held.plan), alternates=alternates))
+        operations.hand_over(connection, operation.id, host, conductor.conf.conductor.begin_timeout, plan=plan)
+        return dataclasses.replace(held, host=host, plan=plan, owner=None, incarnation=None)
     given = conductor.db.transaction(write)
     if given is None:
         LOG.warning('operation %s is no longer ours: another conductor goes on with it, or it ended', operation.id)
         return
-    conductor.send(context, Work(operation=given, instance=dataclasses.replace(instance, host=host)), send)
+    conductor.notify(context, given)
 
 
 def _hand_over_together(conductor: Conductor, context: ctx.RequestContext,
@@ -207,9 +220,9 @@ def _hand_over_together(conductor: Conductor, context: ctx.RequestContext,
             selection = chosen[held.id][1]
             given.append(dataclasses.replace(
                 held, host=selection.host, owner=None, incarnation=None,
-                args={**held.args, 'alternates': list(selection.alternates)}))
+                plan=encode(dataclasses.replace(CREATE.plan_of(held.plan), alternates=selection.alternates))))
         if given:
-            operations.hand_over_together(connection, [(each, each.host or '', each.args) for each in given],
+            operations.hand_over_together(connection, [(each, each.host or '', each.plan) for each in given],
                                           conductor.conf.conductor.begin_timeout)
         return given
     given = conductor.db.transaction(write) if placed else []
@@ -217,13 +230,7 @@ def _hand_over_together(conductor: Conductor, context: ctx.RequestContext,
         LOG.warning('%d operations are no longer ours: another conductor goes on with them, or they ended',
                     len(placed) - len(given))
     for operation in given:
-        instance = dataclasses.replace(chosen[operation.id][0].instance, host=operation.host)
-        conductor.send(context, Work(operation=operation, instance=instance), send)
-
-
-def send(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:
-    """Tell the host."""
-    conductor.rpc.client(worker_rpc.Build, work.operation.host).build(context, work=work)
+        conductor.notify(context, operation)
 
 
 def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error: OperationError) -> None:
@@ -244,7 +251,7 @@ def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error:
         return True, _try_elsewhere(connection, work, error)
     goes_on, chosen = conductor.db.transaction(move)
     if chosen is not None:
-        hand_over(conductor, context, operation, work.instance, chosen, [])
+        hand_over(conductor, context, operation, chosen, ())
     elif goes_on:
         _place_soon(conductor, context, operation.id)
 
@@ -253,28 +260,20 @@ def _try_elsewhere(connection: Connection, work: Work, error: OperationError) ->
     """Note that a host could not, and claim the next one of the alternates; None when none of them has room."""
     operation = work.operation
     operations.end_events(connection, operation.id, 'Error', error.message)
-    tried = [*operation.args.get('tried', ()), *([operation.host] if operation.host else [])]
-    rest = [host for host in operation.args.get('alternates', ()) if host not in tried]
-    operations.set_values(connection, operation.id, attempt=operation.attempt + 1, host=None, stage='scheduling', args={
-        **operation.args, 'tried': tried, 'alternates': rest, 'last_error': encode(error)})
-    return _next(connection, work.instance, operation, tried, rest)
+    plan = CREATE.plan_of(operation.plan)
+    tried = (*plan.tried, *((operation.host,) if operation.host else ()))
+    plan = CreatePlan(tried=tried, alternates=tuple(host for host in plan.alternates if host not in tried),
+                      last_error=encode(error))
+    operations.set_values(connection, operation.id, attempt=operation.attempt + 1, host=None, stage='scheduling',
+                          plan=encode(plan))
+    return _next(connection, work.instance, operation, plan)
 
 
-def _next(connection: Connection, instance: Instance, operation: Operation, tried: list[str],
-          alternates: list[str]) -> str | None:
+def _next(connection: Connection, instance: Instance, operation: Operation, plan: CreatePlan) -> str | None:
     """Claim the first alternate that still has room."""
     spec = spec_of(connection, instance, operation)
-    for name in alternates:
-        host: Any = hosts.find(connection, name)
-        if host is not None and name not in tried and not host.service_disabled and claims.claim(
-                connection, spec, host.id):
+    for name in plan.alternates:
+        host = hosts.find(connection, name)
+        if host is not None and not host.service_disabled and claims.claim(connection, spec, host.id):
             return name
     return None
-
-
-def resend(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:
-    """Go on with one whose owner is gone: tell its host again, or choose a host again."""
-    if work.operation.host is not None:
-        conductor.send(context, work, send)
-    else:
-        _place_soon(conductor, context, work.operation.id)

@@ -12,12 +12,11 @@ from compute import metrics
 from compute.concurrency import Periodic
 from compute.conductor.audit.task import AuditTask
 from compute.conductor.conductor import Conductor
-from compute.conductor.create import BuildEndpoint
 from compute.conductor.data_migrations import DataMigrations
-from compute.conductor.delete import DeleteEndpoint
 from compute.conductor.janitor import Janitor
 from compute.conductor.ledger import ledger_probe, samples
 from compute.conductor.network_refresh import NetworkInfoEndpoint, NetworkRefresh
+from compute.conductor.operations import OperationsEndpoint
 from compute.conductor.reaper import Reaper
 from compute.conductor.reports import ReportsEndpoint
 from compute.control.cloud import Cloud
@@ -65,7 +64,7 @@ class ConductorDaemon:
 
     def endpoints(self) -> list[Interface]:
         """Return what is served on the topic."""
-        return [BuildEndpoint(self._conductor), DeleteEndpoint(self._conductor), ReportsEndpoint(self._conductor),
+        return [OperationsEndpoint(self._conductor), ReportsEndpoint(self._conductor),
                 NetworkInfoEndpoint(self._network_refresh)]
 
     def start(self) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -16,25 +15,39 @@ from compute import exception
 from compute.clients import ports
 from compute.conductor.conductor import Conductor
 from compute.conductor.ending import end_failed
+from compute.conductor.handler import ConductorHandler
 from compute.db import claims, instances, operations, quotas, services
 from compute.objects.instance import Instance
-from compute.objects.operation import DONE, Operation, OperationError, StageBegan, Work
+from compute.objects.kinds.delete import DELETE
+from compute.objects.operation import DONE, InstanceUpdate, Operation, OperationError, StageBegan, Work
 from compute.objects.value import now
-from compute.rpc import worker as worker_rpc
-from compute.rpc.conductor import Delete
 
 LOG = logging.getLogger(__name__)
 RETRY_IN = 5.0
 
 
-class DeleteEndpoint(Delete):
-    """Takes ``delete`` operations on."""
+class ConductorDelete(ConductorHandler):
+    """The ``delete`` of a conductor."""
 
-    def __init__(self, conductor: Conductor) -> None:
-        self._conductor = conductor
+    def begin(self, conductor: Conductor, context: ctx.RequestContext, operation_ids: tuple[int, ...]) -> None:
+        for number in operation_ids:
+            conductor.submit(remove, context, number)
 
-    def delete(self, context: ctx.RequestContext, *, operation_id: int) -> None:
-        self._conductor.submit(remove, context, operation_id)
+    def resume(self, conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:
+        """Decide again who does it."""
+        remove(conductor, context, work.operation.id)
+
+    def failed(self, conductor: Conductor, context: ctx.RequestContext, work: Work, error: OperationError) -> None:
+        """Try again later, unless the deadline is past."""
+        failed(conductor, context, work, error)
+
+    def finish(self, connection: Connection, operation: Operation, update: InstanceUpdate,
+               stages: tuple[StageBegan, ...]) -> None:
+        """Release the claim, the seat and the quota of the server, and mark it deleted."""
+        instance = instances.find(connection, operation.instance_uuid)
+        if instance is None:
+            raise exception.Stale(f'server {operation.instance_uuid} is gone')
+        release(connection, operation, instance, stages)
 
 
 def remove(conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
@@ -49,8 +62,7 @@ def remove(conductor: Conductor, context: ctx.RequestContext, operation_id: int)
     if work is None:
         return
     if given[0]:
-        operation = dataclasses.replace(work.operation, host=work.instance.host, owner=None, incarnation=None)
-        conductor.send(context, Work(operation=operation, instance=work.instance), send)
+        conductor.notify(context, dataclasses.replace(work.operation, host=work.instance.host))
         return
     try:
         with conductor.stage(context, work.operation, 'releasing'):
@@ -74,15 +86,11 @@ def _is_up(conductor: Conductor, connection: Connection, host: str) -> bool:
     return service.is_up(now(), conductor.conf.conductor.service_down_time) or not conductor.hearing.can_judge()
 
 
-def send(conductor: Any, context: ctx.RequestContext, work: Work) -> None:
-    """Tell the host."""
-    conductor.rpc.client(worker_rpc.Delete, work.operation.host).delete(context, work=work)
-
-
 def _without_host(conductor: Conductor, work: Work) -> None:
     """Release the ports, then the rows. A guest on a host that is down is removed when the host comes back."""
     conductor.db.transaction(lambda connection: conductor.begin_stage(connection, work.operation, 'releasing'))
-    ports.release(conductor.cloud.networks, work.instance, keep=ports.brought(work.instance, work.operation.args))
+    asked = DELETE.args_of(work.operation.args).nics
+    ports.release(conductor.cloud.networks, work.instance, keep=ports.brought(work.instance, asked))
 
     def write(connection: Connection) -> None:
         _check_held(conductor, connection, work.operation)
@@ -132,7 +140,3 @@ def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error:
     conductor.db.transaction(later)
     conductor.release(operation, retry_in=RETRY_IN)
 
-
-def resend(conductor: Conductor, context: ctx.RequestContext, work: Work) -> None:
-    """Go on with one whose owner is gone: decide again who does it."""
-    remove(conductor, context, work.operation.id)

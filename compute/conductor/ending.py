@@ -11,6 +11,7 @@ from compute.conductor.conductor import Conductor
 from compute.db import instances, operations
 from compute.objects.instance import Fault, Instance
 from compute.objects.kinds import kind_of
+from compute.objects.kinds.kind import KEEP
 from compute.objects.operation import DONE, FAILED, InstanceUpdate, Operation, OperationError, StageBegan, Work
 from compute.objects.value import encode, now
 
@@ -62,15 +63,15 @@ def fault_of(error: OperationError) -> Fault:
 
 def fail(connection: Connection, operation: Operation, instance: Instance, error: OperationError,
          update: InstanceUpdate | None = None) -> None:
-    """End an operation badly: the server keeps its state, or gets the one that its kind declares, and a fault."""
+    """End an operation that failed. The server gets a fault, and keeps its state unless the kind declares ERROR.
+
+    A kind that asks the conductor's handler what becomes of the server has come to its end here: ERROR.
+    """
     if not operations.end(connection, operation, FAILED, error):
         return
     values = changes(update, instance.host)
-    final = kind_of(operation.kind).final_on_failure
-    if final is not None:
-        values['vm_state'] = final
-    if operation.kind == 'create':
-        values.update(power_state=states.NOSTATE)
+    if kind_of(operation.kind).on_failure != KEEP:
+        values['vm_state'] = states.ERROR
     instances.update(connection, instance.uuid, task_state=None, operation_id=None, fault=encode(fault_of(error)),
                      **values)
 

@@ -6,9 +6,7 @@ down, it fails with that reason (and a new server is tried elsewhere); otherwise
 
 from __future__ import annotations
 
-import importlib
 import logging
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -16,17 +14,16 @@ from compute import context as ctx
 from compute import exception, metrics
 from compute.conductor.conductor import Conductor
 from compute.conductor.delete import host_is_up
+from compute.conductor.handler import ConductorHandler
+from compute.conductor.operations import handler_of
 from compute.db import instances, operations, services
 from compute.db.session import after_commit
+from compute.objects.kinds import kind_of
+from compute.objects.kinds.kind import FAIL
 from compute.objects.operation import CANCELLED, Operation, OperationError, Work
 from compute.objects.value import now
 
 LOG = logging.getLogger(__name__)
-
-
-def module_of(kind: str) -> Any:
-    """Return the conductor's module of a kind, which has ``resend`` and ``failed``."""
-    return importlib.import_module(f'compute.conductor.{kind}')
 
 
 class Reaper:
@@ -83,22 +80,23 @@ class Reaper:
             return
         LOG.info('operation %s (%s of %s, stage %s, owner %s) is taken up', operation.id, operation.kind,
                  operation.instance_uuid, operation.stage or 'none', operation.owner)
-        module = module_of(operation.kind)
+        handler = handler_of(operation.kind)
+        fails_without_host = kind_of(operation.kind).survives_host_down == FAIL
         late = conductor.is_past_deadline(operation)
         if not late and operation.lease_until is not None and operation.lease_until >= now():
             return  # its owner works on it: only the clock, which was set, is past the deadline
         if late:
-            self._fail(module, context, work, OperationError(
+            self._fail(handler, context, work, OperationError(
                 code='deadline', stage=operation.stage, hint='see the log of the host named in the actions',
                 message=f'It was not done within {_seconds(operation)} s and was given up'))
-        elif operation.host and not host_is_up(conductor, operation.host) and operation.kind != 'delete':
-            self._fail(module, context, work, OperationError(
+        elif operation.host and not host_is_up(conductor, operation.host) and fails_without_host:
+            self._fail(handler, context, work, OperationError(
                 code='host_down', retryable=True, stage=operation.stage, status=503,
                 message=f'Its host {operation.host} is down', hint='start it when the host is back'))
         elif operation.id not in conductor.working():  # else a thread of ours is at it, and waits for something
             if self._postpone(operation):
                 metrics.count('compute_reaper_actions_total', operation.kind, 'resent')
-                conductor.submit(module.resend, context, work)
+                conductor.submit(handler.resume, context, work)
 
     def _work(self, operation: Operation) -> Work | None:
         def find(connection: Connection) -> Work | None:
@@ -111,7 +109,7 @@ class Reaper:
             return None
         return self._conductor.db.transaction(find)
 
-    def _fail(self, module: Any, context: ctx.RequestContext, work: Work, error: OperationError) -> None:
+    def _fail(self, handler: ConductorHandler, context: ctx.RequestContext, work: Work, error: OperationError) -> None:
         """Seize it first, so that its owner, should it still live, is refused from now on. One that moved is left."""
         conductor = self._conductor
         taken = conductor.db.transaction(lambda connection: operations.seize(
@@ -119,7 +117,7 @@ class Reaper:
             expected=work.operation))
         if taken:
             metrics.count('compute_reaper_actions_total', work.operation.kind, 'failed')
-            conductor.submit(module.failed, context, work, error)
+            conductor.submit(handler.failed, context, work, error)
 
     def _postpone(self, operation: Operation) -> bool:
         """Free it, and give whoever is told ``begin_timeout`` before the next look; False when it moved meanwhile."""

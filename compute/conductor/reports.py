@@ -13,14 +13,23 @@ from sqlalchemy.engine import Connection
 
 from compute import context as ctx
 from compute import exception, metrics, states
-from compute.conductor import delete, ending
+from compute.conductor import ending
 from compute.conductor.conductor import Conductor
-from compute.conductor.reaper import module_of
+from compute.conductor.operations import handler_of
 from compute.db import hosts, injected_files, instances, operations, services
 from compute.objects.host import Inventory
 from compute.objects.instance import Instance
 from compute.objects.kinds import kind_of
-from compute.objects.operation import DONE, ENDED, InstanceUpdate, Operation, OperationError, StageBegan, Work
+from compute.objects.operation import (
+    DONE,
+    ENDED,
+    InstanceUpdate,
+    Operation,
+    OperationError,
+    OperationRef,
+    StageBegan,
+    Work,
+)
 from compute.objects.registration import HostReport, Registration
 from compute.objects.value import now
 from compute.rpc.conductor import Reports
@@ -49,7 +58,7 @@ class ReportsEndpoint(Reports):
             hosts.upsert(connection, report, inventory, service.id)
             held = [self._seize(connection, operation, report)
                     for operation in operations.held_on_host(connection, report.host)]
-            return Registration(service_uuid=service.uuid, held=tuple(work for work in held if work),
+            return Registration(service_uuid=service.uuid, held=tuple(each for each in held if each),
                                 instances=tuple(instances.of_host(connection, report.host)))
         registration = self._db.transaction(write)
         LOG.info('host %s registered (incarnation %s): %d servers, %d operations of its predecessor', report.host,
@@ -62,13 +71,12 @@ class ReportsEndpoint(Reports):
         return {*instances.deleted_on_host(connection, host, uuids, since),
                 *operations.left_behind(connection, host, uuids)}
 
-    def _seize(self, connection: Connection, operation: Operation, report: HostReport) -> Work | None:
-        instance = instances.find(connection, operation.instance_uuid)
-        if instance is None or not operations.seize(connection, operation.id, owner_of(report.host),
-                                                    report.incarnation, self._options.lease):
+    def _seize(self, connection: Connection, operation: Operation, report: HostReport) -> OperationRef | None:
+        """Lease an operation of the predecessor for the worker that starts; None if it ended meanwhile."""
+        if not operations.seize(connection, operation.id, owner_of(report.host), report.incarnation,
+                                self._options.lease):
             return None
-        return Work(operation=operations.get(connection, operation.id), instance=instance,
-                    files=injected_files.contents(connection, instance))
+        return operation.ref
 
     def heartbeat(self, context: ctx.RequestContext, *, host: str, incarnation: str, operations: tuple[int, ...],
                   problems: tuple[str, ...] = (), health: dict[str, Any] | None = None) -> tuple[int, ...]:
@@ -120,7 +128,7 @@ class ReportsEndpoint(Reports):
     @staticmethod
     def _note(connection: Connection, operation: Operation, instance: Instance, stages: tuple[StageBegan, ...],
               host: str, update: InstanceUpdate | None = None) -> None:
-        task_state = kind_of(operation.kind).stage(stages[-1].name).task_state
+        task_state = kind_of(operation.kind).stage(stages[-1].name).shows
         operations.begin_stages(connection, operation, stages, host)
         instances.update(connection, instance.uuid, task_state=task_state, **ending.changes(update, host))
 
@@ -130,13 +138,8 @@ class ReportsEndpoint(Reports):
             held = operations.is_held(connection, operation_id, owner_of(host), incarnation)
             if held is None and self._ended_before(connection, host, incarnation, operation_id):
                 return
-            if held is None or held.kind == 'delete':
-                operation, instance = self._held(connection, host, incarnation, operation_id, held)
-                delete.release(connection, operation, instance, stages)
-                return
-            ending.finish(connection, held, update, stages)
-            if held.kind == 'create':
-                hosts.note_success(connection, host)
+            operation = held or self._held(connection, host, incarnation, operation_id)[0]
+            handler_of(operation.kind).finish(connection, operation, update, stages)
         with _refusals('finish', host, incarnation, operation_id):
             self._db.transaction(write)
 
@@ -159,7 +162,7 @@ class ReportsEndpoint(Reports):
             work = self._db.transaction(write)
         LOG.warning('operation %s (%s of %s) failed on %s at %s: %s', operation_id, work.operation.kind,
                     work.instance.uuid, host, error.stage, error.message)
-        self._conductor.submit(module_of(work.operation.kind).failed, context, work, error)
+        self._conductor.submit(handler_of(work.operation.kind).failed, context, work, error)
 
     def observed(self, context: ctx.RequestContext, *, host: str, incarnation: str,
                  power_states: dict[str, int], after: dict[str, int] | None = None) -> tuple[str, ...]:
@@ -196,9 +199,9 @@ class ReportsEndpoint(Reports):
         operation = operations.get(connection, operation_id)
         return (operation.state, operation.owner, operation.incarnation) == (DONE, owner_of(host), incarnation)
 
-    def _held(self, connection: Connection, host: str, incarnation: str, operation_id: int,
-              held: Operation | None = None) -> tuple[Operation, Instance]:
-        operation = held or operations.is_held(connection, operation_id, owner_of(host), incarnation)
+    def _held(self, connection: Connection, host: str, incarnation: str,
+              operation_id: int) -> tuple[Operation, Instance]:
+        operation = operations.is_held(connection, operation_id, owner_of(host), incarnation)
         if operation is None:
             self._current(connection, host, incarnation)
             raise exception.Stale(f'operation {operation_id} is not held by {host}: '

@@ -21,6 +21,7 @@ from compute.db.services import sickness_of
 from compute.db.tables import hosts as table
 from compute.db.tables import operations, services
 from compute.objects.host import Host, Inventory
+from compute.objects.kinds import KINDS
 from compute.objects.operation import QUEUED, RUNNING
 from compute.objects.registration import HostReport
 from compute.objects.value import now
@@ -32,9 +33,6 @@ _TOLD = ('host', 'availability_zone', 'cpu_allocation_ratio', 'ram_allocation_ra
          'reserved_vcpus', 'reserved_memory_mb', 'reserved_disk_gb')
 _COLUMNS = (*_MEASURED, *_TOLD, 'id', 'uuid', 'vcpus_used', 'memory_mb_used', 'disk_gb_used', 'running_vms',
             'failed_builds', 'generation', 'service_id')
-# Operations that keep a host's disk and network busy.
-IO_KINDS = ('create', 'rebuild', 'resize', 'migrate', 'live_migrate', 'evacuate', 'snapshot', 'create_image',
-            'create_backup', 'rescue', 'shelve', 'unshelve')
 
 
 def limit(total: int, reserved: int, ratio: float) -> int:
@@ -207,7 +205,8 @@ def io_ops(connection: Connection) -> dict[str, int]:
     """Return by host name how many operations that load its disk go on there."""
     query = sa.select(operations.c.host, sa.func.count()).where(
         operations.c.state.in_((QUEUED, RUNNING)), operations.c.host.is_not(None),
-        operations.c.kind.in_(IO_KINDS)).group_by(operations.c.host)
+        operations.c.kind.in_([kind.name for kind in KINDS.values() if kind.loads_disk]))
+    query = query.group_by(operations.c.host)
     return {host: int(count) for host, count in connection.execute(query)}
 
 

@@ -15,6 +15,7 @@ from compute.db.session import after_commit
 from compute.db.tables import operation_events as events_table
 from compute.db.tables import operations as table
 from compute.objects import operation as op
+from compute.objects.kinds import without_secrets
 from compute.objects.operation import Operation, OperationError, OperationEvent, StageBegan
 from compute.objects.value import decode, encode, now
 
@@ -29,13 +30,13 @@ _HELD = sa.select(table).where(
     table.c.incarnation == sa.bindparam('incarnation')).with_for_update()
 _GIVEN = table.update().where(table.c.id == sa.bindparam('_id')).values(
     owner=None, incarnation=None, **{name: sa.bindparam(name) for name in (
-        'host', 'args', 'updated_at', 'lease_until')})
+        'host', 'plan', 'updated_at', 'lease_until')})
 
 
 def from_row(row: Any) -> Operation:
     """Return the operation of a row."""
     values = row._mapping
-    return Operation(**{name: values[name] for name in _PLAIN},
+    return Operation(**{name: values[name] for name in _PLAIN}, plan=values['plan'] or {},
                      error=decode(OperationError | None, values['error']))
 
 
@@ -43,7 +44,8 @@ def insert(connection: Connection, operation: Operation) -> Operation:
     """Add an operation and return it with its id and times. ``deadline_at`` must be set."""
     time = now()
     values = {name: getattr(operation, name) for name in _PLAIN if name != 'id'}
-    values.update(created_at=time, updated_at=time, error=None, args=encode(operation.args))
+    values.update(created_at=time, updated_at=time, error=None, args=encode(operation.args),
+                  plan=encode(operation.plan))
     result = connection.execute(table.insert().values(**values))
     return dataclasses.replace(operation, id=int((result.inserted_primary_key or (0,))[0]), created_at=time,
                                updated_at=time)
@@ -72,13 +74,15 @@ def of_request(connection: Connection, request_id: str, kind: str | None = None)
     return [from_row(row) for row in connection.execute(query)]
 
 
-def of_instance(connection: Connection, uuid: str, *, request_id: str | None = None, limit: int | None = None,
-                marker: str | None = None, since: datetime.datetime | None = None,
+def of_instance(connection: Connection, uuid: str, *, request_id: str | None = None, kinds: Sequence[str] | None = None,
+                limit: int | None = None, marker: str | None = None, since: datetime.datetime | None = None,
                 before: datetime.datetime | None = None) -> list[Operation]:
     """Return a server's operations, newest first. ``marker`` is a request id. :raises Invalid: unknown marker."""
     query = sa.select(table).where(table.c.instance_uuid == uuid).order_by(table.c.id.desc())
     if request_id is not None:
         query = query.where(table.c.request_id == request_id)
+    if kinds is not None:
+        query = query.where(table.c.kind.in_(kinds))
     if marker is not None:
         at = connection.execute(sa.select(sa.func.min(table.c.id)).where(
             table.c.instance_uuid == uuid, table.c.request_id == marker)).scalar()
@@ -211,11 +215,11 @@ def hand_over(connection: Connection, operation_id: int, host: str, seconds: flo
 
 def hand_over_together(connection: Connection, given: Sequence[tuple[Operation, str, dict[str, Any]]],
                        seconds: float) -> None:
-    """Give operations, whose rows are locked and held, to hosts, each with its arguments; see ``hand_over``."""
+    """Give operations, whose rows are locked and held, to hosts, each with its plan; see ``hand_over``."""
     time = now()
     until = time + datetime.timedelta(seconds=seconds)
-    connection.execute(_GIVEN, [{'_id': operation.id, 'host': host, 'args': args, 'updated_at': time,
-                                 'lease_until': until} for operation, host, args in given])
+    connection.execute(_GIVEN, [{'_id': operation.id, 'host': host, 'plan': plan, 'updated_at': time,
+                                 'lease_until': until} for operation, host, plan in given])
 
 
 def held_together(connection: Connection, ids: Collection[int], owner: str, incarnation: str) -> list[Operation]:
@@ -303,7 +307,7 @@ def end(connection: Connection, operation: Operation, state: str, error: Operati
 
     ``stages``: those that its host did not tell before.
     """
-    args = {key: value for key, value in operation.args.items() if key != 'admin_pass'}
+    args = without_secrets(operation.kind, operation.args)
     time = now()
     values = {'state': state, 'finished_at': time, 'updated_at': time, 'lease_until': None, 'args': args,
               'error': encode(error), **({'stage': stages[-1].name} if stages else {})}
@@ -363,8 +367,7 @@ def purge(connection: Connection, before: datetime.datetime, limit: int) -> int:
 
 
 def left_behind(connection: Connection, host: str, uuids: Collection[str]) -> list[str]:
-    """Return those of these servers whose creation was begun on a host and went on elsewhere, failed, or was given up.
-    """
+    """Return those of these servers whose creation failed on a host, and which are deleted or elsewhere now."""
     from compute.db.tables import instances
     query = sa.select(table.c.instance_uuid).distinct().select_from(
         table.join(events_table, events_table.c.operation_id == table.c.id)

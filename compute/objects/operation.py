@@ -52,8 +52,24 @@ class OperationError:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OperationRef:
+    """What a hint carries of an operation: which one it is, of which kind, on which server, for which request."""
+
+    operation_id: int
+    kind: str
+    instance_uuid: str
+    request_id: str = ''
+
+    def __str__(self) -> str:
+        return f'operation {self.operation_id} ({self.kind} of {self.instance_uuid})'
+
+
+@dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One action on one server. ``owner`` is ``binary@host``; the lease is its for as long as it renews it."""
+    """One action on one server. ``owner`` is ``binary@host``; the lease is its for as long as it renews it.
+
+    ``args`` is what the user asked, ``plan`` what the conductor decided: values of the kind's types, encoded.
+    """
 
     id: int = 0
     request_id: str
@@ -61,7 +77,8 @@ class Operation:
     instance_uuid: str
     project_id: str = ''
     user_id: str = ''
-    args: dict[str, Any] = field(default_factory=dict)
+    args: dict[str, Any] = field(default_factory=dict, repr=False)
+    plan: dict[str, Any] = field(default_factory=dict)
     state: str = QUEUED
     stage: str = ''
     host: str | None = None
@@ -75,6 +92,12 @@ class Operation:
     finished_at: datetime.datetime | None = None
     updated_at: datetime.datetime | None = None
     error: OperationError | None = None
+
+    @property
+    def ref(self) -> OperationRef:
+        """What a hint carries of it."""
+        return OperationRef(operation_id=self.id, kind=self.kind, instance_uuid=self.instance_uuid,
+                            request_id=self.request_id)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compute.objects.instance import Instance
-from compute.objects.operation import Work
+from compute.objects.operation import OperationRef
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +27,8 @@ class HostReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """What the predecessor left: operations it held, and servers that are here.
-
-    ``deleted`` is empty: which guests are to be removed is told in answer to ``observed``.
-    """
+    """What the predecessor left: operations it held, and servers that are here."""
 
     service_uuid: str
-    held: tuple[Work, ...] = ()
+    held: tuple[OperationRef, ...] = ()
     instances: tuple[Instance, ...] = ()
-    deleted: tuple[str, ...] = ()

@@ -11,32 +11,15 @@ from compute.objects.registration import HostReport, Registration
 from compute.rpc.interface import Interface, call, cast
 
 
-class Build(Interface):
-    """Making servers."""
+class Operations(Interface):
+    """Operations of all kinds."""
 
     TOPIC = 'conductor'
-    NAME = 'build'
-    VERSION = '1.1'
+    NAME = 'operations'
 
     @cast()
-    def build(self, context: Any, *, operation_id: int, more: tuple[int, ...] = ()) -> None:
-        """Take a queued ``create`` on: choose a host and hand it over.
-
-        ``more`` (1.1): others of the same request, to be placed together with it. The reaper does them for a conductor
-        that does not know this.
-        """
-        raise NotImplementedError
-
-
-class Delete(Interface):
-    """Removing servers."""
-
-    TOPIC = 'conductor'
-    NAME = 'delete'
-
-    @cast()
-    def delete(self, context: Any, *, operation_id: int) -> None:
-        """Take a queued ``delete`` on: at the server's host, or here when it has none or the host is down."""
+    def begin(self, context: Any, *, kind: str, operation_ids: tuple[int, ...]) -> None:
+        """Begin operations of one kind at the conductor. Those of one request are placed together."""
         raise NotImplementedError
 
 
@@ -62,7 +45,6 @@ class Reports(Interface):
 
     TOPIC = 'conductor'
     NAME = 'reports'
-    VERSION = '1.1'
 
     @call(timeout=15)
     def register(self, context: Any, *, report: HostReport, inventory: Inventory) -> Registration:
@@ -85,7 +67,7 @@ class Reports(Interface):
 
     @call(timeout=15)
     def begin(self, context: Any, *, host: str, incarnation: str, operation_id: int, stage: str | None = None) -> Work:
-        """Lease an operation, and say which stage begins with it (1.1). The answer shows the stage before, and in
+        """Lease an operation, and say which stage begins with it. The answer shows the stage before, and in
         ``noted`` the one that was said. :raises Stale: it ended, was cancelled, or is somebody else's.
         """
         raise NotImplementedError
@@ -95,7 +77,7 @@ class Reports(Interface):
                  update: InstanceUpdate | None = None, stages: tuple[StageBegan, ...] = ()) -> None:
         """Say that a stage begins (the one before it succeeded). :raises Stale: stop, somebody cancelled it.
 
-        ``stages`` (1.1): all that were not told yet, ``stage`` the last of them. ``finish`` and ``fail`` take them too.
+        ``stages``: all that were not told yet, ``stage`` the last of them. ``finish`` and ``fail`` take them too.
         """
         raise NotImplementedError
 
@@ -116,7 +98,7 @@ class Reports(Interface):
                  after: dict[str, int] | None = None) -> tuple[str, ...]:
         """Say how guests are, by uuid, that changed outside of any operation.
 
-        ``after`` (1.1): the newest operation on each of them that this worker had ended before it looked, if any. What
+        ``after``: the newest operation on each of them that this worker had ended before it looked, if any. What
         was seen before an operation that is in the ledger by now says nothing of the guest after it: it is ignored.
         Return the uuids of those that should be off and are to be stopped again, and of those whose servers are gone
         from this host: they were deleted, or built elsewhere, while this worker was not heard.

@@ -1,5 +1,7 @@
-"""What is asked of a worker: one interface for each operation. All but console output are hints; the row is the
-truth."""
+"""What a worker is asked: one interface for operations of all kinds, and queries.
+
+The message of an operation is a hint; its row in the ledger is the truth.
+"""
 
 from __future__ import annotations
 
@@ -7,61 +9,22 @@ from typing import Any
 
 from compute.objects.events import ExternalEvent
 from compute.objects.instance import Instance
-from compute.objects.operation import Work
 from compute.objects.residue import Residue
 from compute.rpc.interface import Interface, call, cast
 
 
-class Build(Interface):
-    """Making a guest."""
+class Operations(Interface):
+    """Operations of all kinds."""
 
     TOPIC = 'worker'
-    NAME = 'build'
+    NAME = 'operations'
 
     @cast()
-    def build(self, context: Any, *, work: Work) -> None:
-        """Begin a ``create`` that was claimed for this host."""
-        raise NotImplementedError
+    def begin(self, context: Any, *, operation_id: int, kind: str, instance_uuid: str) -> None:
+        """Begin an operation whose next stages run on this host. What it needs comes with the answer to ``begin``.
 
-
-class Delete(Interface):
-    """Removing a guest."""
-
-    TOPIC = 'worker'
-    NAME = 'delete'
-
-    @cast()
-    def delete(self, context: Any, *, work: Work) -> None:
-        """Begin a ``delete``; a build of the same server that still runs here gives way."""
-        raise NotImplementedError
-
-
-class Power(Interface):
-    """Starting and stopping."""
-
-    TOPIC = 'worker'
-    NAME = 'power'
-
-    @cast()
-    def start(self, context: Any, *, work: Work) -> None:
-        """Begin a ``start``."""
-        raise NotImplementedError
-
-    @cast()
-    def stop(self, context: Any, *, work: Work) -> None:
-        """Begin a ``stop``."""
-        raise NotImplementedError
-
-
-class Reboot(Interface):
-    """Rebooting, soft or hard."""
-
-    TOPIC = 'worker'
-    NAME = 'reboot'
-
-    @cast()
-    def reboot(self, context: Any, *, work: Work) -> None:
-        """Begin a ``reboot``; ``args['type']`` says which."""
+        A host that does not know the kind reports it as failed, to be tried on another host.
+        """
         raise NotImplementedError
 
 

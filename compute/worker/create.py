@@ -12,10 +12,10 @@ from compute.clients import ports
 from compute.clients.group_names import GroupNames
 from compute.clients.image import Images
 from compute.clients.network import Networks
+from compute.objects.kinds.create import CREATE, CreateArgs
 from compute.objects.network import Port
 from compute.objects.nic import Nic, NicRequest
 from compute.objects.operation import InstanceUpdate
-from compute.objects.value import decode
 from compute.virt.driver import Driver
 from compute.worker.events import PLUGGED, EventBook
 from compute.worker.guest import guest_of
@@ -35,10 +35,6 @@ class Create:
         self._driver, self._images, self._networks, self._events = driver, images, networks, events
         self._group_names = GroupNames(networks).of
 
-    def first(self, job: Job) -> str:
-        """Return the stage it begins with."""
-        return 'networking'
-
     def run(self, job: Job) -> InstanceUpdate:
         """Wire its ports, fetch its image, start its guest."""
         job.stage('networking')
@@ -50,7 +46,7 @@ class Create:
             self._driver.prepare(instance, lambda image_id: self._images.download(None, image_id), job.cancelled)
         job.stage('spawning')
         job.sure()
-        self._driver.spawn(guest_of(self._options, instance, nics, self._group_names, job.args.get('admin_pass'),
+        self._driver.spawn(guest_of(self._options, instance, nics, self._group_names, _args(job).admin_pass,
                                     job.work.files))
         job.check()
         self._drop_surplus(job, nics)
@@ -70,7 +66,7 @@ class Create:
         self._release(job)
 
     def _release(self, job: Job) -> None:
-        ports.release(self._networks, job.instance, keep=ports.brought(job.instance, job.args),
+        ports.release(self._networks, job.instance, keep=ports.brought(job.instance, _args(job).nics),
                       host=self._host if job.lost else None)
 
     def after_failure(self, job: Job) -> InstanceUpdate | None:
@@ -79,7 +75,7 @@ class Create:
 
     def _network(self, job: Job) -> tuple[Nic, ...]:
         """Have every port bound to this host and wired; ports of an attempt that was cut off are used again."""
-        wanted = decode(tuple[NicRequest, ...], job.args.get('nics', []))
+        wanted = _args(job).nics
         if not wanted:
             return ()
         instance, options = job.instance, self._options
@@ -160,3 +156,7 @@ class Create:
 
     def _look(self, port_id: str) -> str | None:
         return {'ACTIVE': 'completed', 'ERROR': 'failed'}.get(self._networks.port_status(None, port_id))
+
+
+def _args(job: Job) -> CreateArgs:
+    return CREATE.args_of(job.work.operation.args)

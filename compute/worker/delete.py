@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compute.clients import ports
 from compute.clients.network import Networks
+from compute.objects.kinds.delete import DELETE
 from compute.objects.operation import InstanceUpdate
 from compute.virt.driver import Driver
 from compute.worker.job import Job
@@ -15,10 +16,6 @@ class Delete:
     def __init__(self, driver: Driver, networks: Networks) -> None:
         self._driver, self._networks = driver, networks
 
-    def first(self, job: Job) -> str:
-        """Return the stage it begins with."""
-        return 'deleting'
-
     def run(self, job: Job) -> InstanceUpdate:
         """Destroy the guest with its disks, and give back its ports."""
         job.stage('deleting')
@@ -26,7 +23,8 @@ class Delete:
         self._driver.destroy(job.instance)
         job.stage('releasing')
         job.sure()
-        ports.release(self._networks, job.instance, keep=ports.brought(job.instance, job.args))
+        asked = DELETE.args_of(job.work.operation.args).nics
+        ports.release(self._networks, job.instance, keep=ports.brought(job.instance, asked))
         return InstanceUpdate()
 
     def undo(self, job: Job) -> None:

@@ -1,50 +1,18 @@
-"""The RPC ends of a worker's operations: each hands its work to the runner and returns at once."""
+"""The RPC end of a worker's operations: it hands each to the runner and returns at once."""
 
 from __future__ import annotations
 
 from compute import context as ctx
-from compute.objects.operation import Work
-from compute.rpc import worker
-from compute.rpc.interface import Interface
+from compute.objects.operation import OperationRef
+from compute.rpc.worker import Operations
 from compute.worker.runner import Runner
 
 
-def all_of(runner: Runner) -> list[Interface]:
-    """Return the endpoints of every operation."""
-    return [BuildEndpoint(runner), DeleteEndpoint(runner), PowerEndpoint(runner), RebootEndpoint(runner)]
+class HostOperations(Operations):
+    """Begins operations of all kinds on this host."""
 
-
-class _Endpoint:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-
-class BuildEndpoint(_Endpoint, worker.Build):
-    """Takes ``create``."""
-
-    def build(self, context: ctx.RequestContext, *, work: Work) -> None:
-        self._runner.submit(context, work)
-
-
-class DeleteEndpoint(_Endpoint, worker.Delete):
-    """Takes ``delete``."""
-
-    def delete(self, context: ctx.RequestContext, *, work: Work) -> None:
-        self._runner.submit(context, work)
-
-
-class PowerEndpoint(_Endpoint, worker.Power):
-    """Takes ``start`` and ``stop``."""
-
-    def start(self, context: ctx.RequestContext, *, work: Work) -> None:
-        self._runner.submit(context, work)
-
-    def stop(self, context: ctx.RequestContext, *, work: Work) -> None:
-        self._runner.submit(context, work)
-
-
-class RebootEndpoint(_Endpoint, worker.Reboot):
-    """Takes ``reboot``."""
-
-    def reboot(self, context: ctx.RequestContext, *, work: Work) -> None:
-        self._runner.submit(context, work)
+    def begin(self, context: ctx.RequestContext, *, operation_id: int, kind: str, instance_uuid: str) -> None:
+        self._runner.submit(context, OperationRef(operation_id=operation_id, kind=kind, instance_uuid=instance_uuid))

@@ -19,15 +19,21 @@ from compute.clients.probe import neighbour
 from compute.concurrency import Periodic
 from compute.health import DOWN, Health, Probe, timed, writable
 from compute.objects.host import Inventory
+from compute.objects.kinds.create import CREATE
+from compute.objects.kinds.delete import DELETE
+from compute.objects.kinds.reboot import HARD_REBOOT, REBOOT
+from compute.objects.kinds.start import START
+from compute.objects.kinds.stop import STOP
 from compute.objects.registration import HostReport, Registration
 from compute.rpc.interface import Interface
 from compute.rpc.probe import broker
 from compute.rpc.transport import Rpc
 from compute.virt.driver import Driver, GuestEvent
-from compute.worker import endpoints, node
+from compute.worker import node
 from compute.worker.console import ConsolesEndpoint
 from compute.worker.create import Create
 from compute.worker.delete import Delete
+from compute.worker.endpoints import HostOperations
 from compute.worker.events import EventBook, EventsEndpoint
 from compute.worker.inspection import InspectionEndpoint
 from compute.worker.job import Moment
@@ -37,7 +43,7 @@ from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.reboot import Reboot
 from compute.worker.recovery import Recovery
 from compute.worker.reports import Reporter
-from compute.worker.runner import Runner
+from compute.worker.runner import HostHandler, Runner
 from compute.worker.start import Start
 from compute.worker.stop import Stop
 
@@ -58,10 +64,11 @@ class HostWorker:
         self._stopped = threading.Event()
         self._replaced = False
         nics, names = Nics(conf, host, networks, self.events), GroupNames(networks).of
-        handlers: dict[str, Any] = {
-            'create': Create(conf, host, driver, images, networks, self.events),
-            'delete': Delete(driver, networks), 'start': Start(conf, driver, nics, names), 'stop': Stop(conf, driver),
-            'reboot': Reboot(conf, driver, nics, names)}
+        reboot = Reboot(conf, driver, nics, names)
+        handlers: dict[str, HostHandler] = {
+            CREATE.name: Create(conf, host, driver, images, networks, self.events),
+            DELETE.name: Delete(driver, networks), START.name: Start(conf, driver, nics, names),
+            STOP.name: Stop(conf, driver), REBOOT.name: reboot, HARD_REBOOT.name: reboot}
         self.runner = Runner(self.reporter, handlers, options.max_concurrent_builds, options.max_concurrent_actions,
                              options.patience)
         self.power_sync = PowerSync(self.reporter, driver, self.runner)
@@ -88,7 +95,7 @@ class HostWorker:
 
     def endpoints(self) -> list[Interface]:
         """Return what is served on this host's queue."""
-        return [*endpoints.all_of(self.runner), ConsolesEndpoint(self.conf, self.driver), EventsEndpoint(self.events),
+        return [HostOperations(self.runner), ConsolesEndpoint(self.conf, self.driver), EventsEndpoint(self.events),
                 InspectionEndpoint(self.host, self.driver)]
 
     def start(self) -> None:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from compute import exception, tracing
 from compute.context import RequestContext
 from compute.objects.instance import Instance
 from compute.objects.kinds import Stage, kind_of
-from compute.objects.operation import InstanceUpdate, StageBegan, Work
+from compute.objects.operation import InstanceUpdate, OperationRef, StageBegan, Work
+from compute.objects.value import now
 from compute.worker.reports import Reporter
 
 LOG = logging.getLogger(__name__)
@@ -39,10 +41,12 @@ class Moment:
 class Job:
     """An operation while it runs here. ``untold`` is called when a stage waits to be told."""
 
-    def __init__(self, context: RequestContext, work: Work, reporter: Reporter, untold: Any = lambda: None) -> None:
-        self.context, self.work, self._reporter, self._wake = context, work, reporter, untold
+    def __init__(self, context: RequestContext, ref: OperationRef, reporter: Reporter,
+                 untold: Callable[[], None] = lambda: None) -> None:
+        self.context, self.ref, self._reporter, self._wake = context, ref, reporter, untold
         self.cancelled = threading.Event()
-        self.current = work.operation.stage
+        self._work: Work | None = None
+        self.current = ''
         self.begun = False
         self.recovering = False
         self.lost = False
@@ -54,22 +58,30 @@ class Job:
         self._update = InstanceUpdate()
         self._confirmed, self._trust = Moment(), 0.0
         self._leased: Moment | None = None
-        self.spans = tracing.Stages(context, work.operation, work.operation.host or '')
+        self.spans = tracing.Stages(context, ref, reporter.host)
+
+    @property
+    def work(self) -> Work:
+        """What the ledger answered when the operation began here. :raises RuntimeError: it has not begun."""
+        if self._work is None:
+            raise RuntimeError(f'operation {self.ref.operation_id} has not begun')
+        return self._work
 
     @property
     def instance(self) -> Instance:
         """The server as it was when the operation began here."""
         return self.work.instance
 
-    @property
-    def args(self) -> dict[str, Any]:
-        """What the user asked for."""
-        return self.work.operation.args
+    def overdue(self) -> float:
+        """Return by how many seconds it is past its deadline, 0 when it is not or has not begun."""
+        deadline = self._work.operation.deadline_at if self._work is not None else None
+        return 0.0 if deadline is None else max(0.0, (now() - deadline).total_seconds())
 
-    def begin(self, stage: str) -> None:
-        """Lease the operation; it begins with this stage. :raises Stale: it is not ours to begin."""
-        asked, self._first = Moment(), stage
-        self.work = self._reporter.begin(self.context, self.work.operation.id, stage)
+    def begin(self, stage: str | None) -> None:
+        """Lease the operation; it begins with this stage, if its kind is known. :raises Stale: it is not ours to
+        begin."""
+        asked, self._first = Moment(), stage or ''
+        self._work = self._reporter.begin(self.context, self.ref.operation_id, stage)
         operation = self.work.operation
         self._leased = Moment()
         self.begun, self.current = True, operation.stage
@@ -100,7 +112,7 @@ class Job:
 
         None where the ledger's is before the first of a host: that one is noted with the lease.
         """
-        stages = kind_of(self.work.operation.kind).stages
+        stages = kind_of(self.ref.kind).stages
         names = [each.name for each in stages]
         if self.current not in names:
             return ()
@@ -112,7 +124,7 @@ class Job:
     def check(self) -> None:
         """Return unless the operation was cancelled. :raises Stale:"""
         if self.cancelled.is_set():
-            raise exception.Stale(f'operation {self.work.operation.id} was cancelled')
+            raise exception.Stale(f'operation {self.ref.operation_id} was cancelled')
 
     def sure(self) -> None:
         """Return if it is still ours: to be called right before whatever changes the host or a neighbour.
@@ -123,8 +135,8 @@ class Job:
         self.check()
         if self._confirmed.ago() > self._trust:
             asked = Moment()
-            if not self._reporter.holds(self.work.operation.id):
-                raise exception.Stale(f'operation {self.work.operation.id} is no longer ours')
+            if not self._reporter.holds(self.ref.operation_id):
+                raise exception.Stale(f'operation {self.ref.operation_id} is no longer ours')
             self.confirm(asked)
 
     def confirm(self, at: Moment) -> None:
@@ -148,10 +160,10 @@ class Job:
             if self._untold and time.monotonic() - self._untold[-1][1] >= VISIBLE:
                 self._tell(once=True)
         except exception.Stale as error:
-            LOG.info('operation %s: %s', self.work.operation.id, error.message)
+            LOG.info('operation %s: %s', self.ref.operation_id, error.message)
             self.cancelled.set()
         except exception.ComputeError as error:
-            LOG.debug('operation %s: its stage is told later: %s', self.work.operation.id, error.message)
+            LOG.debug('operation %s: its stage is told later: %s', self.ref.operation_id, error.message)
         finally:
             self._speaking.release()
 
@@ -159,14 +171,14 @@ class Job:
         """End it well. :raises Stale: it is no longer ours."""
         self.spans.leave()
         with self._speaking:
-            self._reporter.finish(self.context, self.work.operation.id, self._update.then(update), self._stages)
+            self._reporter.finish(self.context, self.ref.operation_id, self._update.then(update), self._stages)
             self._untold.clear()
 
     def fail(self, error: Any, update: InstanceUpdate | None) -> None:
         """End our part badly. :raises Stale: it is no longer ours."""
         with self._speaking:
             told = self._update.then(update) if update is not None else self._update
-            self._reporter.fail(self.context, self.work.operation.id, error, None if told == InstanceUpdate() else told,
+            self._reporter.fail(self.context, self.ref.operation_id, error, None if told == InstanceUpdate() else told,
                                 self._stages)
             self._untold.clear()
 
@@ -177,7 +189,7 @@ class Job:
 
     def _tell(self, once: bool = False) -> None:
         asked, update = Moment(), self._update
-        self._reporter.progress(self.context, self.work.operation.id, self._untold[-1][0],
+        self._reporter.progress(self.context, self.ref.operation_id, self._untold[-1][0],
                                 None if update == InstanceUpdate() else update, self._stages, once=once)
         self._untold.clear()
         self._update = InstanceUpdate()

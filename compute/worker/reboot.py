@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compute import states
+from compute.objects.kinds.reboot import REBOOT
 from compute.objects.nic import Nic
 from compute.objects.operation import InstanceUpdate
 from compute.virt.driver import Driver, Guest
@@ -21,13 +22,9 @@ class Reboot(PowerHandler):
         super().__init__(conf, driver)
         self._nics, self._group_names = nics, group_names
 
-    def first(self, job: Job) -> str:
-        """Return the stage it begins with."""
-        return 'rebooting' if job.args.get('type') == 'SOFT' else 'rebooting_hard'
-
     def run(self, job: Job) -> InstanceUpdate:
         """Reboot as asked; a soft reboot becomes a hard one rather than fail."""
-        nics = self._softly(job) if job.args.get('type') == 'SOFT' and not job.recovering else None
+        nics = self._softly(job) if job.ref.kind == REBOOT.name and not job.recovering else None
         if nics is None:
             job.stage('rebooting_hard')
             nics = self._nics.current(job)

@@ -33,10 +33,9 @@ class Recovery:
 
     def run(self, registration: Registration) -> None:
         """Take over operations, remove what the ledger says is gone, start what should run, report the rest."""
-        for work in registration.held:
-            LOG.info('operation %s (%s of %s) of the worker before is taken over at stage %s', work.operation.id,
-                     work.operation.kind, work.instance.uuid, work.operation.stage or 'none')
-            self._runner.submit(ctx.internal(work.operation.request_id), work, recover=True)
+        for ref in registration.held:
+            LOG.info('%s of the worker before is taken over', ref)
+            self._runner.submit(ctx.internal(ref.request_id), ref, recover=True)
         known = {instance.uuid: instance for instance in registration.instances}
         self._resume.begin(registration.instances)
         try:

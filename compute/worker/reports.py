@@ -77,8 +77,8 @@ class Reporter:
         """Return the servers that are on this host."""
         return self._client.instances(ctx.internal(), **self._who())
 
-    def begin(self, context: ctx.RequestContext, operation_id: int, stage: str) -> Work:
-        """Lease an operation that begins with a stage. :raises Stale: it is not ours to begin."""
+    def begin(self, context: ctx.RequestContext, operation_id: int, stage: str | None) -> Work:
+        """Lease an operation that begins with a stage, None if that is not known. :raises Stale: it is another's."""
         return self._insist(lambda: self._client.begin(context, operation_id=operation_id, stage=stage, **self._who()),
                             'begin')
 

@@ -1,8 +1,8 @@
 """The frame of every operation on a host: one at a time for a server, leased, reported stage by stage, undone on
 failure.
 
-An operation's file gives ``run(job)``, which returns an ``InstanceUpdate`` or raises, ``first(job)``, the stage it
-begins with, and may give ``undo(job)``. When stages are told is in ``compute/worker/job.py``.
+An operation's file gives ``run(job)``, which returns an ``InstanceUpdate`` or raises, and may give ``undo(job)``. Its
+stages, its pool and what it supersedes are in its declaration. When stages are told is in ``compute/worker/job.py``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import errno
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from compute import concurrency, exception, metrics
 from compute.context import RequestContext
-from compute.objects.operation import InstanceUpdate, Operation, OperationError, Work
-from compute.objects.value import now
+from compute.objects.kinds import KINDS, Kind, kind_of
+from compute.objects.kinds.kind import ACTIONS, BUILDS, HOST, RELEASE
+from compute.objects.operation import InstanceUpdate, OperationError, OperationRef
 from compute.worker.job import VISIBLE, Job, Moment
 from compute.worker.reports import Reporter, Unheard
 
@@ -27,11 +28,8 @@ _LONGEST_PAUSE = 5.0
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class Handler(Protocol):
-    """One kind of operation on this host."""
-
-    def first(self, job: Job) -> str:
-        """Return the stage that ``run`` begins with."""
+class HostHandler(Protocol):
+    """One kind of operation on this host. It begins with the first stage that its kind declares for a host."""
 
     def run(self, job: Job) -> InstanceUpdate:
         """Do it. :raises ComputeError: why not."""
@@ -49,11 +47,10 @@ class Runner:
     ``patience``: seconds for which an operation goes on trying while something that it needs does not answer.
     """
 
-    def __init__(self, reporter: Reporter, handlers: dict[str, Handler], builds: int, actions: int,
+    def __init__(self, reporter: Reporter, handlers: Mapping[str, HostHandler], builds: int, actions: int,
                  patience: float = 0.0) -> None:
         self._reporter, self._handlers, self._patience = reporter, handlers, patience
-        self._pools = {'create': concurrency.Pool('builds', builds)}
-        self._actions = concurrency.Pool('actions', actions)
+        self._pools = {BUILDS: concurrency.Pool(BUILDS, builds), ACTIONS: concurrency.Pool(ACTIONS, actions)}
         self._lock = threading.Lock()
         self._server_locks: dict[str, list[Any]] = {}
         self._jobs: dict[int, Job] = {}
@@ -63,22 +60,21 @@ class Runner:
         self._untold, self._stopped = threading.Event(), threading.Event()
         concurrency.spawn(self._show, name='stages')
 
-    def submit(self, context: RequestContext, work: Work, *, recover: bool = False) -> None:
+    def submit(self, context: RequestContext, ref: OperationRef, *, recover: bool = False) -> None:
         """Take an operation on. One that is known here already is ignored: the message came twice."""
-        operation = work.operation
         with self._lock:
-            if operation.id in self._jobs:
+            if ref.operation_id in self._jobs:
                 return
-            job = self._jobs[operation.id] = Job(context, work, self._reporter, self._untold.set)
-        if operation.kind == 'delete':
-            self._give_way(work, kinds=None)
-        elif operation.kind == 'reboot' and operation.args.get('type') == 'HARD':
-            self._give_way(work, kinds=('reboot',))
+            job = self._jobs[ref.operation_id] = Job(context, ref, self._reporter, self._untold.set)
+        pool = ACTIONS
+        if (kind := KINDS.get(ref.kind)) is not None:
+            self._supersede(ref, kind)
+            pool = kind.pool
         try:
-            self._pools.get(operation.kind, self._actions).submit(self._run, job, recover)
+            self._pools[pool].submit(self._run, job, recover)
         except concurrency.Pool.Full as error:
             self._forget(job)
-            LOG.warning('operation %s is not taken on, it will come again: %s', operation.id, error)
+            LOG.warning('%s is not taken on, it will come again: %s', ref, error)
 
     def running(self) -> tuple[int, ...]:
         """Return the ids of all operations here, those that wait included: their leases are renewed."""
@@ -88,8 +84,7 @@ class Runner:
     def overdue(self) -> float:
         """Return by how many seconds the most overdue operation here is past its deadline; 0 when none is."""
         with self._lock:
-            deadlines = [job.work.operation.deadline_at for job in self._jobs.values()]
-        return max((max(0.0, (now() - deadline).total_seconds()) for deadline in deadlines if deadline), default=0.0)
+            return max((job.overdue() for job in self._jobs.values()), default=0.0)
 
     def heard(self, asked: tuple[int, ...], lost: tuple[int, ...], at: Moment) -> None:
         """Take in which of the operations that were asked for ``at`` a time are no longer ours, and stop those.
@@ -98,7 +93,7 @@ class Runner:
         """
         with self._lock:
             for job in (self._jobs[number] for number in asked if number in self._jobs):
-                if job.work.operation.id not in lost:
+                if job.ref.operation_id not in lost:
                     job.confirm(at)
                 elif job.was_leased(at) and not job.cancelled.is_set():
                     metrics.count('compute_leases_lost_total', 'worker')
@@ -107,12 +102,12 @@ class Runner:
     def busy(self, uuid: str) -> bool:
         """Tell whether an operation on this server runs or waits here, or the server is kept."""
         with self._lock:
-            return uuid in self._kept or any(job.instance.uuid == uuid for job in self._jobs.values())
+            return uuid in self._kept or any(job.ref.instance_uuid == uuid for job in self._jobs.values())
 
     def has_operation(self, uuid: str) -> bool:
         """Return whether an operation on a server runs here or waits for its turn."""
         with self._lock:
-            return any(job.instance.uuid == uuid for job in self._jobs.values())
+            return any(job.ref.instance_uuid == uuid for job in self._jobs.values())
 
     def keep(self, uuids: Iterable[str]) -> None:
         """Count these servers as busy until they are let go, or an operation on them begins."""
@@ -149,10 +144,9 @@ class Runner:
 
         Tell whether all was done. What had not begun stays this host's in the ledger.
         """
-        pools = (*self._pools.values(), self._actions)
-        for pool in pools:
+        for pool in self._pools.values():
             pool.shutdown()
-        done = all([pool.finish(until) for pool in pools])
+        done = all([pool.finish(until) for pool in self._pools.values()])
         self._cut_off = True
         return done
 
@@ -161,47 +155,50 @@ class Runner:
         self._cut_off, self._patience = True, 0.0
         self._stopped.set()
         self._untold.set()
-        for pool in (*self._pools.values(), self._actions):
+        for pool in self._pools.values():
             pool.shutdown()
 
-    def _give_way(self, work: Work, kinds: tuple[str, ...] | None) -> None:
-        """Cancel what was begun before on the same server: also the wait for a guest that does not shut down."""
+    def _supersede(self, ref: OperationRef, kind: Kind[Any, Any]) -> None:
+        """Cancel older operations on the same server that this one supersedes, also while they wait for a guest."""
         with self._lock:
             for number, job in self._jobs.items():
-                if (number < work.operation.id and job.instance.uuid == work.operation.instance_uuid
-                        and (kinds is None or job.work.operation.kind in kinds)):
+                if (number < ref.operation_id and job.ref.instance_uuid == ref.instance_uuid
+                        and kind.cancels(job.ref.kind)):
                     job.cancelled.set()
 
     def _forget(self, job: Job) -> None:
         with self._lock:
-            self._jobs.pop(job.work.operation.id, None)
+            self._jobs.pop(job.ref.operation_id, None)
 
-    def _note_end(self, operation: Operation) -> None:
+    def _note_end(self, ref: OperationRef) -> None:
         with self._lock:
-            if operation.kind == 'delete':
-                self._newest.pop(operation.instance_uuid, None)
+            if kind_of(ref.kind).claim == RELEASE:
+                self._newest.pop(ref.instance_uuid, None)
             else:
-                self._newest[operation.instance_uuid] = operation.id
+                self._newest[ref.instance_uuid] = ref.operation_id
 
     def _run(self, job: Job, recover: bool) -> None:
         job.context.update_store()  # what this thread logs from now on carries the id of the request
         try:
-            with self.alone(job.instance.uuid):
-                self.let_go(job.instance.uuid)
+            with self.alone(job.ref.instance_uuid):
+                self.let_go(job.ref.instance_uuid)
                 self._lead(job, recover)
         except exception.Stale as error:
-            LOG.info('operation %s: %s', job.work.operation.id, error.message)
+            LOG.info('operation %s: %s', job.ref.operation_id, error.message)
         except exception.Unavailable as error:
-            LOG.error('operation %s cannot be reported, it will be taken up again: %s', job.work.operation.id,
+            LOG.error('operation %s cannot be reported, it will be taken up again: %s', job.ref.operation_id,
                       error.message)
         finally:
             job.spans.leave('given up')
             self._forget(job)
 
     def _lead(self, job: Job, recover: bool) -> None:
-        operation = job.work.operation
-        handler = self._handlers[operation.kind]
-        job.begin(handler.first(job))
+        ref = job.ref
+        handler = self._handlers.get(ref.kind)
+        if handler is None:
+            self._refuse(job)
+            return
+        job.begin(kind_of(ref.kind).at(HOST)[0].name)
         # One that comes again after somebody had begun it (a lease ran out) may have left things behind, too.
         job.recovering = recover or bool(job.may_have_reached())
         begin = time.monotonic()
@@ -221,11 +218,18 @@ class Runner:
         except exception.Stale as error:
             self._give_up(job, handler, error)
             raise
-        self._note_end(operation)
-        LOG.info('operation %s (%s of %s) done in %.2f s', operation.id, operation.kind, job.instance.uuid,
-                 time.monotonic() - begin)
+        self._note_end(ref)
+        LOG.info('%s done in %.2f s', ref, time.monotonic() - begin)
 
-    def _persist(self, job: Job, handler: Handler) -> InstanceUpdate:
+    @staticmethod
+    def _refuse(job: Job) -> None:
+        """Fail an operation of a kind that this release does not know: a host of a newer one may do it."""
+        job.begin(None)
+        job.fail(OperationError(
+            code='kind_unknown', retryable=True, status=503, hint='upgrade the workers before the conductors',
+            message=f'This host does not know operations of kind {job.ref.kind!r}'), None)
+
+    def _persist(self, job: Job, handler: HostHandler) -> InstanceUpdate:
         """Run it, and run it again while a neighbour or the hypervisor does not answer: it may just be restarting."""
         end, pause = None, 0.5
         while True:
@@ -239,21 +243,20 @@ class Runner:
                 end = end or time.monotonic() + self._patience
                 if not self._patience or time.monotonic() + pause > end:
                     raise
-                LOG.warning('operation %s (%s of %s) is tried again in %.1f s, it stopped at %s: %s',
-                            job.work.operation.id, job.work.operation.kind, job.instance.uuid, pause,
+                LOG.warning('%s is tried again in %.1f s, it stopped at %s: %s', job.ref, pause,
                             job.current or 'its begin', error.message)
             job.cancelled.wait(pause)
             job.check()
             job.recovering, pause = True, min(pause * 2, _LONGEST_PAUSE)
 
     @staticmethod
-    def _recover(job: Job, handler: Handler) -> None:
+    def _recover(job: Job, handler: HostHandler) -> None:
         """What was being done when it was cut off: a stage that may not simply be done again is undone first."""
         if not all(stage.redo for stage in job.may_have_reached()):
             job.sure()
             handler.undo(job)
 
-    def _give_up(self, job: Job, handler: Handler, error: exception.Stale) -> None:
+    def _give_up(self, job: Job, handler: HostHandler, error: exception.Stale) -> None:
         """It is no longer ours: remove what is here of it, and touch nothing that may be somebody else's.
 
         What is here may be the work of our successor by now, if we are not this host's worker any more.
@@ -264,10 +267,10 @@ class Runner:
         try:
             handler.undo(job)
         except exception.Failed as second:
-            LOG.error('operation %s is no longer ours, and what was made of it here stays: %s', job.work.operation.id,
+            LOG.error('operation %s is no longer ours, and what was made of it here stays: %s', job.ref.operation_id,
                       second.message)
 
-    def _undo(self, job: Job, handler: Handler) -> None:
+    def _undo(self, job: Job, handler: HostHandler) -> None:
         """Undo, again while something does not answer. :raises Unavailable: it did not for long."""
         end, pause = time.monotonic() + self._patience, 0.5
         while True:
@@ -278,23 +281,22 @@ class Runner:
                     raise
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _fail(self, job: Job, handler: Handler, error: Exception) -> None:
-        operation = job.work.operation
+    def _fail(self, job: Job, handler: HostHandler, error: Exception) -> None:
+        ref = job.ref
         if self._cut_off:
-            LOG.warning('operation %s (%s of %s) is cut off at %s by the stop of this worker; the next one goes on',
-                        operation.id, operation.kind, job.instance.uuid, job.current)
+            LOG.warning('%s is cut off at %s by the stop of this worker; the next one goes on', ref, job.current)
             return
         known = isinstance(error, exception.ComputeError)
-        LOG.log(logging.WARNING if known else logging.ERROR, 'operation %s (%s of %s) failed at %s: %s', operation.id,
-                operation.kind, job.instance.uuid, job.current, getattr(error, 'message', error), exc_info=not known)
-        if not self._reporter.holds(operation.id):
-            self._give_up(job, handler, exception.Stale(f'operation {operation.id} is no longer ours'))
+        LOG.log(logging.WARNING if known else logging.ERROR, '%s failed at %s: %s', ref, job.current,
+                getattr(error, 'message', error), exc_info=not known)
+        if not self._reporter.holds(ref.operation_id):
+            self._give_up(job, handler, exception.Stale(f'operation {ref.operation_id} is no longer ours'))
             return
         try:
             self._undo(job, handler)
             update = handler.after_failure(job)
         except Exception as second:
-            LOG.error('operation %s could not be undone: %s', operation.id, getattr(second, 'message', second),
+            LOG.error('%s could not be undone: %s', ref, getattr(second, 'message', second),
                       exc_info=not isinstance(second, exception.ComputeError))
             update = None
             if not all(stage.redo for stage in job.may_have_reached()):

@@ -20,10 +20,6 @@ class Start(PowerHandler):
         super().__init__(conf, driver)
         self._nics, self._group_names = nics, group_names
 
-    def first(self, job: Job) -> str:
-        """Return the stage it begins with."""
-        return 'powering_on'
-
     def run(self, job: Job) -> InstanceUpdate:
         """Define the guest anew and start it; a guest that runs is left alone."""
         job.stage('powering_on')

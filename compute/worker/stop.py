@@ -11,10 +11,6 @@ from compute.worker.power import PowerHandler
 class Stop(PowerHandler):
     """The ``stop`` of one host."""
 
-    def first(self, job: Job) -> str:
-        """Return the stage it begins with."""
-        return 'powering_off'
-
     def run(self, job: Job) -> InstanceUpdate:
         """Ask the guest to shut down; its power is cut when it does not obey in time."""
         job.stage('powering_off')

@@ -62,8 +62,8 @@ class Shown(Check):
             kind = kind_of(finding.evidence['kind'])
             stage = kind.stage(finding.evidence['stage'] or kind.first.name)
             shown = look.db.transaction(lambda connection: ledger_audit.show_operation(
-                connection, number, stage.task_state))
-            return f'the server shows it, with task_state {stage.task_state}' if shown else ''
+                connection, number, stage.shows))
+            return f'the server shows it, with task_state {stage.shows}' if shown else ''
         return 'it was cancelled' if self._cancel(look, number) else ''
 
     @staticmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import uuid as uuids
 from collections.abc import Callable
 from typing import Any
@@ -19,11 +18,9 @@ from compute.db import injected_files, instances, operations, quotas, server_gro
 from compute.objects.flavor import Flavor
 from compute.objects.image import Image
 from compute.objects.instance import Instance
-from compute.objects.kinds import create as kind
-from compute.objects.nic import NicRequest
+from compute.objects.kinds.create import CREATE, CreateArgs
 from compute.objects.operation import Work
-from compute.objects.value import encode, now
-from compute.rpc.conductor import Build
+from compute.objects.value import now
 
 # Servers of one request that a conductor places together: more would wait for one another.
 TOGETHER = 20
@@ -47,14 +44,14 @@ def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Cre
     checks.named_servers_exist(cloud, context, request)
     nics = checks.nics_of(cloud, context, request)
     groups = _security_groups(cloud, context, request.security_groups)
-    args = _args(request, nics)
+    args = CreateArgs(nics=nics, admin_pass=request.admin_pass, zone=request.availability_zone, host=request.host,
+                      node=request.node)
 
     def plan(count: int) -> list[Instance]:
         return _plan(context, request, count, flavor, image, key, groups)
     works = cloud.db.transaction(lambda connection: _write(cloud, connection, context, request, flavor, plan, args))
     for start in range(0, len(works), TOGETHER):
-        first, *rest = works[start:start + TOGETHER]
-        operation.hint(cloud, context, first, functools.partial(send, more=tuple(each.operation.id for each in rest)))
+        operation.hint(cloud, context, works[start:start + TOGETHER])
     return Created(uuids=tuple(work.instance.uuid for work in works),
                    reservation_id=works[0].instance.reservation_id, security_groups=request.security_groups)
 
@@ -62,7 +59,7 @@ def create(cloud: Cloud, context: RequestContext, request: CreateRequest) -> Cre
 def created_by(cloud: Cloud, context: RequestContext, request: CreateRequest, request_id: str) -> Created:
     """Return what a request of that id created. :raises NotFound: nothing, or it is forgotten."""
     def read(connection: Connection) -> Created:
-        found = [each for each in operations.of_request(connection, request_id, kind.KIND.name)
+        found = [each for each in operations.of_request(connection, request_id, CREATE.name)
                  if each.project_id == context.project_id]
         if not found:
             raise exception.NotFound(f'No server that request {request_id} created could be found.')
@@ -70,11 +67,6 @@ def created_by(cloud: Cloud, context: RequestContext, request: CreateRequest, re
         return Created(uuids=tuple(each.instance_uuid for each in found), security_groups=request.security_groups,
                        reservation_id=first.reservation_id if first else '')
     return cloud.db.read(read)
-
-
-def send(cloud: Cloud, context: RequestContext, work: Work, more: tuple[int, ...] = ()) -> None:
-    """Tell a conductor; ``more``: others that it shall place together with this one."""
-    cloud.rpc.client(Build).build(context, operation_id=work.operation.id, **({'more': more} if more else {}))
 
 
 def _plan(context: RequestContext, request: CreateRequest, count: int, flavor: Flavor, image: Image, key: Any,
@@ -103,13 +95,8 @@ def _plan(context: RequestContext, request: CreateRequest, count: int, flavor: F
     return planned
 
 
-def _args(request: CreateRequest, nics: tuple[NicRequest, ...]) -> dict[str, Any]:
-    return {'nics': encode(nics), 'admin_pass': request.admin_pass, 'zone': request.availability_zone,
-            'host': request.host, 'node': request.node}
-
-
 def _write(cloud: Cloud, connection: Connection, context: RequestContext, request: CreateRequest,
-           flavor: Flavor, plan: Callable[[int], list[Instance]], args: dict[str, Any]) -> list[Work]:
+           flavor: Flavor, plan: Callable[[int], list[Instance]], args: CreateArgs) -> list[Work]:
     limits = quotas.limits_of(connection, cloud.conf, context.project_id or '', context.user_id, binding=True)
     _check_metadata(limits, request)
     files.check_quota(limits, request.files)
@@ -119,7 +106,7 @@ def _write(cloud: Cloud, connection: Connection, context: RequestContext, reques
     works = []
     for instance in planned:
         opened = operations.insert(connection, operation.new(
-            context, instance, kind.KIND, args, host=None,
+            context, instance, CREATE, args, host=None,
             begin_within=cloud.conf.conductor.begin_timeout))
         instances.insert(connection, instance, opened.id)
         works.append(Work(operation=opened, instance=instance))

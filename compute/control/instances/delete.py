@@ -12,11 +12,11 @@ from compute.control import operation
 from compute.control.cloud import Cloud
 from compute.db import instances, operations
 from compute.objects.instance import Instance
-from compute.objects.kinds import delete as kind
+from compute.objects.kinds.create import CREATE
+from compute.objects.kinds.delete import DELETE, DeleteArgs
+from compute.objects.nic import NicRequest
 from compute.objects.operation import CANCELLED, Operation, OperationError, Work
-from compute.rpc.conductor import Delete
 
-GUARD = operation.Guard(vm_states=operation.ANY, task_states=operation.ANY, needs_host=False)
 _ATTEMPTS = 5
 _CANCELLED = OperationError(code='deleted', message='The server was deleted meanwhile', status=409)
 
@@ -32,15 +32,14 @@ def delete(cloud: Cloud, context: RequestContext, instance: Instance) -> Operati
     """
     def start(connection: Connection) -> tuple[Work, bool]:
         current = instances.get(connection, instance.uuid)
-        GUARD.check('delete', current, context)
+        operation.check(DELETE, current, context)
+        for goes_on in operations.open_of_instance(connection, current.uuid, (DELETE.name,)):
+            return Work(operation=goes_on, instance=current), False
         running = operations.open_of_instance(connection, current.uuid)
-        for other in running:
-            if other.kind == kind.KIND.name:
-                return Work(operation=other, instance=current), False
         for other in running:
             operations.end(connection, other, CANCELLED, _CANCELLED)
         opened = operations.insert(connection, operation.new(
-            context, current, kind.KIND, {'nics': _asked(connection, current, running)}, host=None,
+            context, current, DELETE, DeleteArgs(nics=_asked(connection, current)), host=None,
             begin_within=cloud.conf.conductor.begin_timeout))
         if not instances.update(connection, current.uuid, task_state=states.DELETING, progress=0,
                                 operation_id=opened.id):
@@ -51,7 +50,7 @@ def delete(cloud: Cloud, context: RequestContext, instance: Instance) -> Operati
         return Work(operation=opened, instance=current), True
     work, opened = _until_alone(cloud, start)
     if opened:
-        operation.hint(cloud, context, work, send)
+        operation.hint(cloud, context, [work])
     return work.operation
 
 
@@ -65,14 +64,12 @@ def _until_alone(cloud: Cloud, start: Callable[[Connection], tuple[Work, bool]])
                              code='wrong_state')
 
 
-def _asked(connection: Connection, instance: Instance, running: list[Operation]) -> list[dict[str, object]]:
-    """Return the NICs asked for by a creation that did not come to its end: ports the user brought are given back, not
-    deleted. A server that was launched knows of each of its ports whose it is.
+def _asked(connection: Connection, instance: Instance) -> tuple[NicRequest, ...]:
+    """Return the NICs asked for by a creation that did not succeed: ports the user brought are released, not deleted.
+
+    A server that was launched knows of each of its ports whose it is.
     """
-    begun = running if instance.launched_at else operations.of_instance(connection, instance.uuid)
-    return [nic for other in begun if other.kind == 'create' for nic in other.args.get('nics', ())]
-
-
-def send(cloud: Cloud, context: RequestContext, work: Work) -> None:
-    """Tell a conductor."""
-    cloud.rpc.client(Delete).delete(context, operation_id=work.operation.id)
+    if instance.launched_at:
+        return ()
+    begun = operations.of_instance(connection, instance.uuid, kinds=(CREATE.name,))
+    return tuple(nic for each in begun for nic in CREATE.args_of(each.args).nics)

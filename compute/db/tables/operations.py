@@ -17,6 +17,7 @@ operations = sa.Table(
     sa.Column('project_id', sa.String(64), nullable=False),
     sa.Column('user_id', sa.String(64), nullable=False),
     sa.Column('args', Json, nullable=False),
+    sa.Column('plan', Json),
     sa.Column('state', sa.String(16), nullable=False),
     sa.Column('stage', sa.String(40), nullable=False, server_default=''),
     sa.Column('host', sa.String(255)),

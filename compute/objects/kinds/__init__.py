@@ -1,22 +1,35 @@
-"""What each kind of operation declares: its stages, what may be sent again, and how long it may take.
+"""The declaration of each kind of operation, one module for each.
 
-One file per kind. The conductor's reaper, the workers' recovery and the API's task_state read these tables; nobody else
-decides what becomes of work whose owner is gone.
+The registry is literal: what is not in it does not exist.
 """
 
 from __future__ import annotations
 
-import importlib
+from typing import Any
 
-from compute.objects.kinds.kind import Kind, Stage
+from compute.objects.kinds.create import CREATE
+from compute.objects.kinds.delete import DELETE
+from compute.objects.kinds.kind import Guard, Kind, Stage
+from compute.objects.kinds.reboot import HARD_REBOOT, REBOOT
+from compute.objects.kinds.start import START
+from compute.objects.kinds.stop import STOP
 
-NAMES = ('create', 'delete', 'start', 'stop', 'reboot')
+KINDS: dict[str, Kind[Any, Any]] = {kind.name: kind for kind in (CREATE, DELETE, START, STOP, REBOOT, HARD_REBOOT)}
 
 
-def kind_of(name: str) -> Kind:
-    """Return the declaration of a kind. :raises ModuleNotFoundError: there is none."""
-    kind: Kind = importlib.import_module(f'{__name__}.{name.replace("-", "_")}').KIND
-    return kind
+def kind_of(name: str) -> Kind[Any, Any]:
+    """Return the declaration of a kind. :raises KeyError: there is none of that name."""
+    return KINDS[name]
 
 
-__all__ = ['NAMES', 'Kind', 'Stage', 'kind_of']
+def verb_of(name: str) -> str:
+    """Return the name that users see of what the ledger holds: also of actions that are done at once (lock)."""
+    return KINDS[name].verb if name in KINDS else name
+
+
+def without_secrets(name: str, args: dict[str, Any]) -> dict[str, Any]:
+    """Return the stored arguments of an operation without secrets; none of a kind that this release does not know."""
+    return KINDS[name].without_secrets(args) if name in KINDS else {}
+
+
+__all__ = ['KINDS', 'Guard', 'Kind', 'Stage', 'kind_of', 'verb_of', 'without_secrets']

@@ -1,15 +1,45 @@
-"""A server is made: a host is chosen and claimed, its ports are wired, its image is fetched, its guest is started.
+"""Create a server: choose and claim a host, wire its ports, fetch its image, start its guest.
 
-Spawning is not simply done again after a crash: the guest may run. The worker that starts destroys it first (the undo)
-and then builds it anew on the same host.
+A crash may leave a guest that runs, so spawning is undone before it is done again on the same host.
 """
 
-from compute import states
-from compute.objects.kinds.kind import Kind, Stage
+from __future__ import annotations
 
-KIND = Kind('create', deadline=1800, final_on_failure=states.ERROR, stages=(
-    Stage('scheduling', states.SCHEDULING, redo=True),
-    Stage('networking', states.NETWORKING, redo=True),
-    Stage('block_device_mapping', states.BLOCK_DEVICE_MAPPING, redo=True),
-    Stage('spawning', states.SPAWNING, redo=False),
-))
+from dataclasses import dataclass
+from typing import Any
+
+from compute import states
+from compute.objects.kinds.kind import ANY, ASK, BUILDS, CONDUCTOR, Guard, Kind, Stage, secret
+from compute.objects.nic import NicRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateArgs:
+    """What was asked beside what the server's row holds. ``zone``, ``host`` and ``node`` restrict the choice."""
+
+    nics: tuple[NicRequest, ...] = ()
+    admin_pass: str | None = secret()
+    zone: str | None = None
+    host: str | None = None
+    node: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreatePlan:
+    """Hosts to try next, hosts that failed, and the error of the last of them, an encoded ``OperationError``."""
+
+    alternates: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+    last_error: dict[str, Any] | None = None
+
+
+CREATE = Kind[CreateArgs, CreatePlan](
+    name='create', args=CreateArgs, plan=CreatePlan,
+    guard=Guard(vm_states=ANY, task_states=ANY, needs_host=False, needs_launch=False),
+    begins=CONDUCTOR, pool=BUILDS, loads_disk=True,
+    stages=(
+        Stage('scheduling', states.SCHEDULING, redo=True, at=CONDUCTOR),
+        Stage('networking', states.NETWORKING, redo=True),
+        Stage('block_device_mapping', states.BLOCK_DEVICE_MAPPING, redo=True),
+        Stage('spawning', states.SPAWNING, redo=False)),
+    deadline=1800, on_failure=ASK)

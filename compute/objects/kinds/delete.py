@@ -1,9 +1,27 @@
-"""A server is removed: guest, ports, claim, quota. Every stage may be done again, and it never gives up half-way."""
+"""Delete a server: guest, ports, claim, quota. Every stage is idempotent, and failures are retried until the deadline.
+
+The conductor is notified first: a server without a host, or whose host is down, is deleted without one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
 
 from compute import states
-from compute.objects.kinds.kind import Kind, Stage
+from compute.objects.kinds.kind import ALL, ANY, ASK, CONDUCTOR, GO_ON, RELEASE, Guard, Kind, NoArgs, Stage
+from compute.objects.nic import NicRequest
 
-KIND = Kind('delete', deadline=1800, final_on_failure=states.ERROR, stages=(
-    Stage('deleting', states.DELETING, redo=True),
-    Stage('releasing', states.DELETING, redo=True),
-))
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteArgs:
+    """The ports that an unfinished creation was asked for: those of the user are released, not deleted."""
+
+    nics: tuple[NicRequest, ...] = ()
+
+
+DELETE = Kind[DeleteArgs, NoArgs](
+    name='delete', args=DeleteArgs,
+    guard=Guard(vm_states=ANY, task_states=ANY, needs_host=False),
+    begins=CONDUCTOR, supersedes=ALL, claim=RELEASE,
+    stages=(Stage('deleting', states.DELETING, redo=True), Stage('releasing', states.DELETING, redo=True)),
+    deadline=1800, on_failure=ASK, survives_host_down=GO_ON)

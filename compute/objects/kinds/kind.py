@@ -1,36 +1,142 @@
-"""The form of a kind's declaration."""
+"""The form of a declaration: everything that generic code knows of a kind of operation.
+
+Conductors, workers, the reaper, the auditor, the API and the documentation read declarations. None of them tests a kind
+by its name; see ``doc/architecture/ledger.rst``.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from compute.objects.value import decode, encode
+
+A = TypeVar('A')
+P = TypeVar('P')
+
+# Places: where a stage runs.
+CONDUCTOR, HOST = 'conductor', 'host'
+# Which pool of a worker runs it.
+BUILDS, ACTIONS = 'builds', 'actions'
+# What becomes of the server when it fails: its state is kept, it is put in ERROR, or the conductor's handler decides.
+KEEP, ERROR, ASK = 'keep', 'error', 'ask'
+# What the reaper does when the host has no heartbeat: it fails the operation, or lets the conductor's handler go on.
+FAIL, GO_ON = 'fail', 'go-on'
+# What becomes of the server's claim when it succeeds: nothing, or it is released with the server.
+UNCHANGED, RELEASE = 'unchanged', 'release'
+ANY = None
+"""In a guard: every state."""
+ALL = ('*',)
+"""In ``supersedes``: every kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """When an operation is allowed. ``task_states`` holds None for an idle server.
+
+    A guard that looks at vm_state also requires that the server was launched once, unless ``needs_launch`` is False.
+    """
+
+    vm_states: tuple[str, ...] | None = ANY
+    task_states: tuple[str | None, ...] | None = (None,)
+    needs_host: bool = True
+    needs_launch: bool = True
+    obeys_lock: bool = True
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A named step. ``redo``: after a crash it may simply be done again. Otherwise it is undone and the work fails."""
+    """One named step.
+
+    :param shows: the task_state of the server while it runs. :param redo: it is idempotent: after a crash it simply
+        runs again. A stage without ``redo`` is undone first.
+    """
 
     name: str
-    task_state: str | None
+    shows: str
     redo: bool
+    at: str = HOST
 
 
 @dataclass(frozen=True)
-class Kind:
-    """``deadline`` in seconds; ``final`` is the vm_state a failure leaves (None: as it was before)."""
+class NoArgs:
+    """The arguments of an operation without parameters, and the plan of one about which nothing is decided."""
+
+
+def secret() -> Any:
+    """Return the field of an argument that is never logged nor shown, and removed when the operation ends."""
+    return dataclasses.field(default=None, repr=False, metadata={'secret': True})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind(Generic[A, P]):
+    """A declaration.
+
+    :param action: its name among the instance actions of the API, where that is not the kind's.
+    :param args: what the user asked, a frozen dataclass. :param plan: what the conductor decided, likewise.
+    :param begins: the place that is notified first; it may hand the operation to another.
+    :param supersedes: kinds of open operations on the same server that this one cancels.
+    :param loads_disk: the I/O filter and weigher of the scheduler count it while it runs on a host.
+    :param deadline: seconds from the request to the end.
+    """
 
     name: str
+    guard: Guard
     stages: tuple[Stage, ...]
     deadline: int
-    final_on_failure: str | None = None
+    action: str = ''
+    args: type[A] = NoArgs  # type: ignore[assignment]
+    plan: type[P] = NoArgs  # type: ignore[assignment]
+    begins: str = HOST
+    supersedes: tuple[str, ...] = ()
+    pool: str = ACTIONS
+    loads_disk: bool = False
+    claim: str = UNCHANGED
+    on_failure: str = KEEP
+    survives_host_down: str = FAIL
+
+    @property
+    def verb(self) -> str:
+        """The name that users see: in instance actions and in refusals."""
+        return self.action or self.name
+
+    @property
+    def first(self) -> Stage:
+        """The stage that the server shows once the operation is accepted."""
+        return self.stages[0]
 
     def stage(self, name: str) -> Stage:
-        """Return a stage by name. :raises KeyError: the kind has none such."""
+        """Return a stage by name. :raises KeyError: the kind has no such stage."""
         for stage in self.stages:
             if stage.name == name:
                 return stage
         raise KeyError(f'{self.name} has no stage {name!r}')
 
-    @property
-    def first(self) -> Stage:
-        """The stage it begins with."""
-        return self.stages[0]
+    def at(self, place: str) -> tuple[Stage, ...]:
+        """Return the stages that run at a place."""
+        return tuple(stage for stage in self.stages if stage.at == place)
+
+    def cancels(self, other: str) -> bool:
+        """Return whether this operation cancels an open one of another kind on the same server."""
+        return self.supersedes == ALL or other in self.supersedes
+
+    def args_of(self, stored: dict[str, Any]) -> A:
+        """Return the arguments of an operation from its row. :raises TypeError: a required one is missing."""
+        args: A = decode(self.args, stored)
+        return args
+
+    def plan_of(self, stored: dict[str, Any]) -> P:
+        """Return the plan of an operation from its row."""
+        plan: P = decode(self.plan, stored)
+        return plan
+
+    def without_secrets(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """Return stored arguments without those that are secret."""
+        fields = dataclasses.fields(cast(Any, self.args))
+        secrets = {field.name for field in fields if field.metadata.get('secret')}
+        return {name: encode(value) for name, value in stored.items() if name not in secrets}
+
+
+PlainKind = Kind[NoArgs, NoArgs]
+"""A kind without arguments, about which a conductor decides nothing."""

@@ -1,12 +1,20 @@
-"""A server is rebooted. Nobody can tell after a crash whether the guest already went down, so it is done again,
-hard."""
+"""Reboot a server: softly by asking its guest, or hard by cutting its power.
+
+Two kinds, for they are allowed in different states, and a hard reboot cancels a soft one that hangs. After a crash a
+soft reboot goes on as a hard one: whether the guest went down is not known then.
+"""
 
 from compute import states
-from compute.objects.kinds.kind import Kind, Stage
+from compute.objects.kinds.kind import Guard, PlainKind, Stage
 
-KIND = Kind('reboot', deadline=600, stages=(
-    Stage('rebooting', states.REBOOTING, redo=True),
-    Stage('reboot_started', states.REBOOT_STARTED, redo=True),
-    Stage('rebooting_hard', states.REBOOTING_HARD, redo=True),
-    Stage('reboot_started_hard', states.REBOOT_STARTED_HARD, redo=True),
-))
+_HARD = (Stage('rebooting_hard', states.REBOOTING_HARD, redo=True),
+         Stage('reboot_started_hard', states.REBOOT_STARTED_HARD, redo=True))
+
+REBOOT = PlainKind(
+    name='reboot', guard=Guard(vm_states=states.ALLOW_SOFT_REBOOT), deadline=600,
+    stages=(Stage('rebooting', states.REBOOTING, redo=True),
+            Stage('reboot_started', states.REBOOT_STARTED, redo=True), *_HARD))
+
+HARD_REBOOT = PlainKind(
+    name='reboot_hard', action='reboot', deadline=600, supersedes=('reboot', 'reboot_hard'),
+    guard=Guard(vm_states=states.ALLOW_HARD_REBOOT, task_states=states.ALLOW_REBOOT_TASKS), stages=_HARD)

@@ -1,6 +1,7 @@
-"""A stopped server is started. Starting what runs changes nothing, so it may be sent again."""
+"""Start a stopped server. A guest that runs already is left alone."""
 
 from compute import states
-from compute.objects.kinds.kind import Kind, Stage
+from compute.objects.kinds.kind import Guard, PlainKind, Stage
 
-KIND = Kind('start', deadline=600, stages=(Stage('powering_on', states.POWERING_ON, redo=True),))
+START = PlainKind(name='start', guard=Guard(vm_states=(states.STOPPED,)), deadline=600,
+                  stages=(Stage('powering_on', states.POWERING_ON, redo=True),))

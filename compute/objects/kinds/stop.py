@@ -1,6 +1,7 @@
-"""A running server is stopped. Stopping what is off changes nothing, so it may be sent again."""
+"""Stop a running server. A guest that is off already is left alone."""
 
 from compute import states
-from compute.objects.kinds.kind import Kind, Stage
+from compute.objects.kinds.kind import Guard, PlainKind, Stage
 
-KIND = Kind('stop', deadline=600, stages=(Stage('powering_off', states.POWERING_OFF, redo=True),))
+STOP = PlainKind(name='stop', guard=Guard(vm_states=(states.ACTIVE, states.ERROR)), deadline=600,
+                 stages=(Stage('powering_off', states.POWERING_OFF, redo=True),))

@@ -33,7 +33,7 @@ def test_placed_and_built(controller: Controller) -> None:
     key = operation.instance_uuid
     instance, operation = controller.instance(key), controller.operation(operation.id)
     assert (instance.host, controller.claimed(key), controller.builds()) == ('b', ['b'], ['b'])
-    assert (operation.host, operation.owner, operation.args['alternates']) == ('b', None, ['a'])
+    assert (operation.host, operation.owner, operation.plan['alternates']) == ('b', None, ['a'])
     work = controller.rpc.of('build')[-1].arguments['work']
     assert (work.instance.uuid, work.instance.host, work.operation.args['admin_pass']) == (key, 'b', 'x')
     assert controller.begin(operation.id, 'b').instance == controller.instance(key)
@@ -208,7 +208,7 @@ def test_a_host_that_fails_makes_way_for_the_next(controller: Controller) -> Non
     controller.begin(operation.id, 'b')
     controller.fail(operation.id, 'b')
     operation = controller.operation(operation.id)
-    assert (operation.host, operation.attempt, operation.args['tried']) == ('a', 1, ['b'])
+    assert (operation.host, operation.attempt, operation.plan['tried']) == ('a', 1, ['b'])
     assert controller.claimed(operation.instance_uuid) == ['a'] and controller.builds() == ['b', 'a']
     with pytest.raises(exception.Stale):
         controller.fail(operation.id, 'b')
@@ -218,7 +218,7 @@ def test_without_alternates_any_other_host_is_asked_for(controller: Controller) 
     controller.conf.set_override('max_attempts', 1, 'scheduler')
     operation = controller.create()
     place(controller, operation.id)
-    assert controller.operation(operation.id).args['alternates'] == []
+    assert controller.operation(operation.id).plan['alternates'] == []
     controller.begin(operation.id, 'b')
     controller.fail(operation.id, 'b')
     assert controller.builds() == ['b', 'a']

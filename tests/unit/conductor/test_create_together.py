@@ -28,8 +28,8 @@ def make(controller: Controller, count: int, **changes: Any) -> list[Operation]:
 
 def deliver(controller: Controller) -> None:
     """Let the conductor take the casts of the last request."""
-    from compute.conductor.create import BuildEndpoint
-    endpoint = BuildEndpoint(controller.conductor)
+    from compute.conductor.operations import OperationsEndpoint
+    endpoint = OperationsEndpoint(controller.conductor)
     for sent in controller.rpc.of('build'):
         if sent.server is None:
             endpoint.build(USER, **sent.arguments)
@@ -57,7 +57,7 @@ def test_one_question_for_all(controller: Controller) -> None:
         operation = controller.operation(each.id)
         assert (operation.host, operation.owner) == (controller.instance(each.instance_uuid).host, None)
         assert controller.claimed(each.instance_uuid) == [operation.host]
-        assert operation.args['alternates'] == [name for name in ('a', 'b') if name != operation.host]
+        assert operation.plan['alternates'] == [name for name in ('a', 'b') if name != operation.host]
         assert (operation.args['admin_pass'], stages(controller, operation)) == ('x', ['scheduling'])
     assert controller.conductor.working() == ()
 

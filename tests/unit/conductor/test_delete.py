@@ -10,7 +10,7 @@ from compute import exception
 from compute.conductor import create, delete
 from compute.control.instances import delete as control
 from compute.db import operations
-from compute.objects.kinds import reboot
+from compute.objects.kinds.reboot import REBOOT
 from compute.objects.nic import NicRequest
 from compute.objects.operation import DONE, FAILED, InstanceUpdate
 from tests.unit.conductor.making import LONG_AGO, USER, Controller
@@ -189,7 +189,7 @@ def test_one_that_was_asked_for_in_the_same_moment_is_seen(controller: Controlle
         times.append(uuid)
         if len(times) == 1:  # committed by another while we waited for the row
             control.operations.insert(connection, control.operation.new(
-                USER, controller.instance(key), reboot.KIND, {}, host='b', begin_within=60))
+                USER, controller.instance(key), REBOOT, host='b', begin_within=60))
         return bool(update(connection, uuid, **values))
     monkeypatch.setattr(control.instances, 'update', late)
     operation = controller.delete(key)

@@ -25,7 +25,7 @@ def test_a_delete_does_not_wait_for_the_image(monkeypatch: pytest.MonkeyPatch) -
         finally:
             ended.set()
     monkeypatch.setattr(host.images, 'download', download)
-    host.runner.submit(ctx.internal(), host.work('create'))
+    host.runner.submit(ctx.internal(), host.work('create').operation.ref)
     assert begun.wait(120)
     try:
         deleted = host.run(host.work('delete', nics=()))

@@ -27,6 +27,8 @@ NIC = Nic(port_id='p', network_id='n', mac='fa:16:3e:00:00:01')
 class Ledger:
     """Stands for the reporter: notes what is told. ``old``: a conductor of before, which takes no stage with begin."""
 
+    host = 'h1'
+
     def __init__(self, lease: float = 30.0, *, old: bool = False) -> None:
         self._lease, self._old = lease, old
         self.said: list[tuple[str, Any, tuple[str, ...]]] = []

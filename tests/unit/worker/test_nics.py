@@ -196,7 +196,7 @@ def test_an_operation_ends_the_wait_for_wiring_after_a_boot(bed: Bed, monkeypatc
     bed.networks.change_port(bed.mine, **{'binding:host_id': 'h2'})
     resume_guest(bed, monkeypatch)
     assert waits.wait(60)
-    bed.runner.submit(ctx.internal(), bed.work('delete', args={'nics': []}))
+    bed.runner.submit(ctx.internal(), bed.work('delete', args={'nics': []}).operation.ref)
     eventually(lambda: not bed.driver.guests())
     eventually(lambda: not bed.runner.busy(UUID))
 

@@ -41,6 +41,8 @@ UUID = '10000000-0000-4000-8000-000000000001'
 class Conductor:
     """Stands for the reporter: notes reports; ``stale`` refuses, ``at`` runs something at a stage."""
 
+    host = 'h1'
+
     def __init__(self) -> None:
         self.works: dict[int, Work] = {}
         self.stages: list[str] = []
@@ -48,7 +50,7 @@ class Conductor:
         self.stale = False
         self.at: dict[str, Callable[[], None]] = {}
 
-    def begin(self, context: Any, operation_id: int, stage: str) -> Work:
+    def begin(self, context: Any, operation_id: int, stage: str | None) -> Work:
         return self.works[operation_id]
 
     def progress(self, context: Any, operation_id: int, stage: str, update: Any, stages: Any, *,
@@ -92,7 +94,8 @@ class Host:
         self.runner = Runner(self.conductor, {  # type: ignore[arg-type]
             'create': Create(self.conf, 'h1', self.driver, self.images, self.networks, self.book),
             'delete': Delete(self.driver, self.networks), 'start': Start(self.conf, self.driver, nics),
-            'stop': Stop(self.conf, self.driver), 'reboot': Reboot(self.conf, self.driver, nics)}, 2, 2)
+            'stop': Stop(self.conf, self.driver), 'reboot': Reboot(self.conf, self.driver, nics),
+            'reboot_hard': Reboot(self.conf, self.driver, nics)}, 2, 2)
         self.driver.start(lambda event: None)
 
     def wired(self, port_id: str, device_id: str) -> None:
@@ -115,7 +118,7 @@ class Host:
     def run(self, work: Work, **more: Any) -> tuple[str, Any] | None:
         """Run an operation to its end and return how it ended; None when it was left without a word."""
         before = len(self.conductor.ended)
-        self.runner.submit(ctx.internal(), work, **more)
+        self.runner.submit(ctx.internal(), work.operation.ref, **more)
         wait_until(lambda: not self.runner.running(), 'the end of the operation')
         return self.conductor.ended[-1] if len(self.conductor.ended) > before else None
 
@@ -381,7 +384,7 @@ def test_a_guest_that_does_not_shut_down_holds_nothing_up(host: Host, waits: str
     host.conf.set_override('shutdown_timeout', 300, 'worker')
     waiting = threading.Event()
     host.conductor.at = dict.fromkeys(('powering_off', 'reboot_started'), waiting.set)
-    host.runner.submit(ctx.internal(), host.work(waits, args=args))
+    host.runner.submit(ctx.internal(), host.work(waits, args=args).operation.ref)
     assert waiting.wait(120)
     ended = host.run(host.work(then, args={'nics': [], **more}))
     assert ended is not None and ended[0] == 'finish'

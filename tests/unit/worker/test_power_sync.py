@@ -78,7 +78,7 @@ def sync(conductor: Conductor, driver: Driver, runner: Runner) -> PowerSync:
 
 
 def run(runner: Runner, number: int, kind: str = 'start') -> None:
-    runner.submit(ctx.internal(), work(number, kind))
+    runner.submit(ctx.internal(), work(number, kind).operation.ref)
     idle(runner)
 
 

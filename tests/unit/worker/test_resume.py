@@ -193,6 +193,6 @@ def test_a_worker_that_stops_tells_of_no_guest_that_goes_off(host: Host, sync: P
 def test_what_comes_while_it_waits_is_not_held_up(host: Host, sync: PowerSync, monkeypatch: pytest.MonkeyPatch) -> None:
     Refusals(host, monkeypatch, exception.Retry('no tap yet', code='vif_missing'))
     recover(host, sync)
-    host.runner.submit(ctx.internal(), host.work('delete', args={'nics': []}))
+    host.runner.submit(ctx.internal(), host.work('delete', args={'nics': []}).operation.ref)
     eventually(lambda: not host.driver.guests())
     eventually(lambda: not host.runner.busy(UUID))

@@ -21,12 +21,14 @@ from tests.waiting import LONG, deadline, wait_until
 class Recorder:
     """Stands for the conductor: notes reports, refuses operations in ``stale``."""
 
+    host = 'h1'
+
     def __init__(self) -> None:
         self.said: list[tuple[Any, ...]] = []
         self.stale: set[int] = set()
         self.ended = threading.Condition()
 
-    def begin(self, context: Any, operation_id: int, stage: str) -> Work:
+    def begin(self, context: Any, operation_id: int, stage: str | None) -> Work:
         self._refuse(operation_id)
         self.said.append(('begin', operation_id))
         return self.works[operation_id]
@@ -66,14 +68,11 @@ class Recorder:
 class Handler:
     """Does what the test says."""
 
-    def __init__(self, run: Any = None, first: str = 'scheduling') -> None:
-        self._run, self.undone, self._first = run, threading.Event(), first
-
-    def first(self, job: Job) -> str:
-        return 'deleting' if job.work.operation.kind == 'delete' else self._first
+    def __init__(self, run: Any = None) -> None:
+        self._run, self.undone = run, threading.Event()
 
     def run(self, job: Job) -> InstanceUpdate:
-        job.stage('deleting' if job.work.operation.kind == 'delete' else 'scheduling')
+        job.stage('deleting' if job.ref.kind == 'delete' else 'networking')
         if self._run:
             self._run(job)
         return InstanceUpdate()
@@ -105,7 +104,7 @@ def idle(runner: Runner) -> None:
 
 def test_success() -> None:
     recorder, runner = make({'create': Handler()})
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     recorder.wait('finish')
     assert [said[0] for said in recorder.said] == ['begin', 'progress', 'finish']
     idle(runner)
@@ -120,7 +119,7 @@ def test_failure_is_undone_and_told(error: Exception, code: str, retryable: bool
         raise error
     handler = Handler(run)
     recorder, runner = make({'create': handler})
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     told: OperationError = recorder.wait('fail')[2]
     assert handler.undone.is_set()
     assert (told.code, told.retryable, told.stage) == (code, retryable, 'scheduling')
@@ -131,7 +130,7 @@ def test_the_same_message_twice_runs_once() -> None:
     gate = threading.Event()
     recorder, runner = make({'create': Handler(lambda job: gate.wait(LONG))})
     for _ in range(2):
-        runner.submit(ctx.internal(), work(1))
+        runner.submit(ctx.internal(), work(1).operation.ref)
     gate.set()
     recorder.wait('finish')
     idle(runner)
@@ -145,10 +144,10 @@ def test_one_at_a_time_for_a_server() -> None:
         begun.set()
         gate.wait(LONG)
     recorder, runner = make({'start': Handler(), 'create': Handler(first)})
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     assert begun.wait(LONG)
     works = work(2, 'start')
-    runner.submit(ctx.internal(), works)
+    runner.submit(ctx.internal(), works.operation.ref)
     assert ('begin', 2) not in recorder.said
     gate.set()
     idle(runner)
@@ -164,9 +163,9 @@ def test_a_delete_makes_a_build_give_way() -> None:
         job.check()
     handler = Handler(build)
     recorder, runner = make({'create': handler, 'delete': Handler()})
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     assert begun.wait(LONG)
-    runner.submit(ctx.internal(), work(2, 'delete'))
+    runner.submit(ctx.internal(), work(2, 'delete').operation.ref)
     assert recorder.wait('finish') == ('finish', 2)
     assert handler.undone.is_set() and not any(said[0] == 'fail' for said in recorder.said)
 
@@ -175,7 +174,7 @@ def test_an_operation_that_is_not_ours_is_left_alone() -> None:
     handler = Handler()
     recorder, runner = make({'create': handler})
     recorder.stale.add(1)
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     idle(runner)
     assert recorder.said == [] and not handler.undone.is_set()
 
@@ -189,7 +188,7 @@ def test_before_it_changes_anything_it_is_sure_that_the_operation_is_still_its_o
         changed.append(True)
     handler = Handler(run)
     recorder, runner = make({'create': handler})
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     idle(runner)
     assert not changed and not any(said[0] in ('finish', 'fail') for said in recorder.said)
 
@@ -205,7 +204,7 @@ def test_an_operation_that_was_leased_while_a_heartbeat_was_answered_is_not_lost
     handler = Handler(run)
     recorder, runner = make({'create': handler})
     before = Moment()
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     assert begun.wait(LONG)
     runner.heard((1,), (1,), before)
     gate.set()
@@ -214,7 +213,7 @@ def test_an_operation_that_was_leased_while_a_heartbeat_was_answered_is_not_lost
     assert not handler.undone.is_set()
     gate.clear()
     begun.clear()
-    runner.submit(ctx.internal(), work(2))
+    runner.submit(ctx.internal(), work(2).operation.ref)
     assert begun.wait(LONG)
     runner.heard((2,), (2,), Moment())
     gate.set()
@@ -226,7 +225,7 @@ def test_recovery_undoes_a_stage_that_may_not_be_repeated() -> None:
     for stage, undone in (('spawning', True), ('networking', True), ('scheduling', False)):
         handler = Handler(first='networking')
         recorder, runner = make({'create': handler})
-        runner.submit(ctx.internal(), work(1, stage=stage), recover=True)
+        runner.submit(ctx.internal(), work(1, stage=stage).operation.ref, recover=True)
         recorder.wait('finish')
         assert handler.undone.is_set() is undone
 
@@ -241,7 +240,7 @@ def test_a_neighbour_that_restarts_delays_and_does_not_fail() -> None:
     handler = Handler(run)
     recorder = Recorder()
     runner = Runner(recorder, {'create': handler}, 4, 4, patience=20)  # type: ignore[arg-type,dict-item]
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     recorder.wait('finish')
     assert calls == [False, True, True] and not handler.undone.is_set()
 
@@ -251,7 +250,7 @@ def test_patience_ends() -> None:
         raise exception.Unavailable('the network service does not answer', code='network_unavailable')
     recorder = Recorder()
     runner = Runner(recorder, {'create': Handler(run)}, 4, 4, patience=0.6)  # type: ignore[arg-type,dict-item]
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     told = recorder.wait('fail')[2]
     assert (told.code, told.retryable) == ('network_unavailable', True)
 
@@ -266,7 +265,7 @@ def test_a_worker_that_was_replaced_touches_nothing(refusal: exception.Stale, un
         raise refusal
     handler = Handler(run)
     recorder, runner = make({'create': handler})
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     idle(runner)
     assert handler.undone.is_set() is undone and jobs[0].lost is lost
     assert not any(said[0] in ('finish', 'fail') for said in recorder.said)
@@ -280,7 +279,7 @@ def test_a_failure_on_work_that_was_given_to_another_is_kept_quiet() -> None:
         raise exception.Retry('the guest exists')
     handler = Handler(run)
     runner = Runner(recorder, {'create': handler}, 4, 4)  # type: ignore[arg-type,dict-item]
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     idle(runner)
     assert handler.undone.is_set() and not any(said[0] == 'fail' for said in recorder.said)
 
@@ -289,7 +288,7 @@ def test_a_full_disk_is_named() -> None:
     def run(job: Job) -> None:
         raise OSError(28, 'No space left on device')
     recorder, runner = make({'create': Handler(run)})
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     told = recorder.wait('fail')[2]
     assert (told.code, told.retryable) == ('disk_full', True) and 'No space left' in told.message
 
@@ -302,9 +301,9 @@ def test_a_stop_lets_running_work_end_and_drops_what_waits() -> None:
         gate.wait(LONG)
     recorder = Recorder()
     runner = Runner(recorder, {'create': Handler(run)}, 1, 1)  # type: ignore[arg-type]
-    runner.submit(ctx.internal(), work(1, uuid='a'))
+    runner.submit(ctx.internal(), work(1, uuid='a').operation.ref)
     assert begun.wait(LONG)
-    runner.submit(ctx.internal(), work(2, uuid='b'))
+    runner.submit(ctx.internal(), work(2, uuid='b').operation.ref)
     with ThreadPoolExecutor(1) as pool:
         ended = pool.submit(runner.finish, deadline())
         wait_until(lambda: runner._actions._executor._shutdown, 'the stop')
@@ -312,7 +311,7 @@ def test_a_stop_lets_running_work_end_and_drops_what_waits() -> None:
         gate.set()
         assert ended.result()
     assert [said[:2] for said in recorder.said] == [('begin', 1), ('progress', 1), ('finish', 1)]
-    runner.submit(ctx.internal(), work(3, uuid='c'))
+    runner.submit(ctx.internal(), work(3, uuid='c').operation.ref)
     assert ('begin', 3) not in recorder.said
 
 
@@ -325,7 +324,7 @@ def test_what_a_stop_cuts_off_is_neither_failed_nor_undone() -> None:
         raise exception.Failed('the connection to the hypervisor was closed')
     handler = Handler(run)
     recorder, runner = make({'create': handler})
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     assert begun.wait(LONG)
     assert not runner.finish(deadline(0.1))
     assert runner.running() == (1,)
@@ -348,7 +347,7 @@ def test_what_could_not_be_undone_is_not_made_a_second_time_elsewhere(stage: str
         def undo(self, job: Job) -> None:
             raise exception.Unavailable('libvirt does not answer')
     recorder, runner = make({'create': Stuck(run)})
-    runner.submit(ctx.internal(), work(1))
+    runner.submit(ctx.internal(), work(1).operation.ref)
     error = recorder.wait('fail')[2]
     assert (error.code, error.retryable, error.stage) == (code, retryable, stage)
     idle(runner)

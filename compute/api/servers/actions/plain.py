@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from compute.api.servers.load import load
+from compute.control import operation
+from compute.objects.kinds import Kind
 from compute.rest.call import Call
 from compute.rest.op import Op, nothing
 
@@ -16,3 +18,11 @@ ANYTHING: dict[str, Any] = {}
 def plain(key: str, handler: Callable[[Call], None], policy: str, **more: Any) -> Op:
     """Return the row of action ``key``: any value is accepted at every version, and the answer is 202 without body."""
     return Op('ACTION', key, handler, policy=policy, loads=load, status=202, again=nothing, **more)
+
+
+def operation_of(key: str, kind: Kind[Any, Any], policy: str, **more: Any) -> Op:
+    """Return the row of an action that opens an operation without arguments."""
+    def handle(call: Call) -> None:
+        operation.run(call.app, call.context, call.target, kind)
+    handle.__doc__ = f'Begin to {kind.name} the server.'
+    return plain(key, handle, policy, **more)

@@ -1,16 +1,7 @@
 """os-stop."""
 
-from __future__ import annotations
-
-from compute.api.servers.actions.plain import plain
-from compute.control.instances import stop as control
+from compute.api.servers.actions.plain import operation_of
+from compute.objects.kinds.stop import STOP
 from compute.policies import stop as policy
-from compute.rest.call import Call
 
-
-def stop(call: Call) -> None:
-    """Begin to stop the server."""
-    control.stop(call.app, call.context, call.target)
-
-
-OP = plain('os-stop', stop, policy.STOP)
+OP = operation_of('os-stop', STOP, policy.STOP)
