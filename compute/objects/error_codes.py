@@ -126,6 +126,8 @@ WORK: dict[str, tuple[str, str]] = {
                  'See GET /servers/{id}/operations for its stage, and the log of its owner.'),
     'deleted': ('The server was deleted meanwhile.', 'Nothing: it is gone as asked.'),
     'lost': ('An audit found that the operation makes no progress.', 'Send it again.'),
+    'kind_unknown': ('A daemon of an older release does not know this kind of operation.', 'Finish the upgrade.'),
+    'wrong_place': ('An operation that begins at a host was sent to a conductor.', 'Report it: this is a fault.'),
     'host_down': ('The host of the operation is down.', 'Send it again when the host is back.'),
     'host_unreachable': ('The host of the server does not answer.', 'See GET /os-services; try again.'),
     'disk_full': ('The disk of the host is full.', 'Free space on it; new servers go to other hosts.'),
