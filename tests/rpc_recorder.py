@@ -43,6 +43,11 @@ class RecordedRpc:
         """Return the messages of one method."""
         return [sent for sent in self.sent if sent.method == method]
 
+    def begun(self, kind: str) -> list[Sent]:
+        """Return the messages that begin operations of one kind: at a host, its name is ``server``; at a conductor."""
+        return [sent for sent in self.of('begin')
+                if sent.interface == 'operations' and sent.arguments['kind'] == kind]
+
     def take(self, interface: Any, server: str | None, method: Any, arguments: dict[str, Any], context: Any) -> Any:
         """Keep a message and answer it."""
         if self._error is not None:

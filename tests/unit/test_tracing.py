@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import uuid
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,13 +19,14 @@ from oslo_config import cfg
 from compute import conf as options
 from compute import context as ctx
 from compute import exception, tracing, tracing_library
+from compute.objects.operation import OperationRef
 from compute.traceparent import Trace
 from compute.tracing_library import Choice, Counted, Ids, Library
 
 REQUEST = 'req-11111111-2222-4333-8444-555555555555'
 OWN = '11111111222243338444555555555555'
 OUTSIDE = Trace('4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7', 1, 'a=1,b=2')
-OPERATION: Any = SimpleNamespace(id=7, kind='create', instance_uuid='u')
+OPERATION = OperationRef(operation_id=7, kind='create', instance_uuid='u')
 
 
 @pytest.fixture

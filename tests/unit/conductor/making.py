@@ -147,7 +147,7 @@ class Controller:
 
     def builds(self) -> list[str | None]:
         """Return the hosts that were told to build, in order."""
-        return [sent.server for sent in self.rpc.of('build') if sent.server]
+        return [sent.server for sent in self.rpc.begun('create') if sent.server]
 
     def check(self) -> None:
         """Assert what always holds: claims are use, quota is servers, and nobody is nobody's."""

@@ -45,7 +45,7 @@ def test_a_conductor_that_lost_its_lease_changes_nothing(controller: Controller)
     work = Work(operation=operation, instance=controller.instance(operation.instance_uuid))
     told = len(controller.builds())
     create.failed(controller.conductor, USER, work, FULL)
-    create.hand_over(controller.conductor, USER, operation, work.instance, 'a', [])
+    create.hand_over(controller.conductor, USER, operation, 'a', ())
     controller.conductor.release(operation, 0)
     after = controller.operation(operation.id)
     assert (after.host, after.owner, after.attempt, after.lease_until) == (

@@ -8,6 +8,7 @@ import pytest
 
 from compute import exception
 from compute.conductor import create
+from compute.conductor.operations import handler_of
 from compute.conductor.reaper import Reaper
 from compute.db import operations
 from compute.objects.operation import (
@@ -34,9 +35,11 @@ def test_placed_and_built(controller: Controller) -> None:
     instance, operation = controller.instance(key), controller.operation(operation.id)
     assert (instance.host, controller.claimed(key), controller.builds()) == ('b', ['b'], ['b'])
     assert (operation.host, operation.owner, operation.plan['alternates']) == ('b', None, ['a'])
-    work = controller.rpc.of('build')[-1].arguments['work']
+    told = controller.rpc.begun('create')[-1]
+    assert told.arguments == {'operation_id': operation.id, 'kind': 'create', 'instance_uuid': key}, 'and no more'
+    work = controller.begin(operation.id, 'b')
     assert (work.instance.uuid, work.instance.host, work.operation.args['admin_pass']) == (key, 'b', 'x')
-    assert controller.begin(operation.id, 'b').instance == controller.instance(key)
+    assert work.instance == controller.instance(key)
     controller.reports.progress(USER, operation_id=operation.id, stage='spawning', **controller.who('b'))
     assert controller.instance(key).task_state == 'spawning'
     controller.finish(operation.id, 'b')
@@ -156,7 +159,7 @@ def test_a_conductor_that_dies_between_claim_and_hand_over(controller: Controlle
     work = controller.conductor.lease(operation.id)
     assert work is not None
     spec = controller.db.read(lambda connection: create.spec_of(connection, work.instance, work.operation))
-    assert create._select(controller.conductor, USER, work, spec) == ('b', ['a'])
+    assert create._select(controller.conductor, USER, work, spec) == ('b', ('a',))
     assert controller.reaper.sweep() == 0  # it holds its lease
     controller.overdue(operation.id)
     controller.reaper.sweep()
@@ -171,7 +174,7 @@ def test_a_conductor_whose_work_breaks_does_not_hold_it_for_ever(controller: Con
     assert controller.conductor.working() == ()
     controller.overdue(operation.id)
     with pytest.raises(ZeroDivisionError):
-        controller.conductor.submit(create.resend, USER, controller.conductor.lease(operation.id))
+        controller.conductor.submit(handler_of('create').resume, USER, controller.conductor.lease(operation.id))
     assert controller.operation(operation.id).state == RUNNING
     assert controller.reaper.sweep() == 0
 
@@ -341,7 +344,7 @@ def test_reports_of_an_old_incarnation_are_refused(controller: Controller) -> No
     old = controller.incarnations['b']
     controller.add_host('b')
     held = controller.register('b').held
-    assert [work.operation.id for work in held] == [operation.id]
+    assert held == (operation.ref,)
     new, controller.incarnations['b'] = controller.incarnations['b'], old
     reports, who = controller.reports, controller.who('b')
     for say in (lambda: controller.begin(operation.id, 'b'), lambda: controller.finish(operation.id, 'b'),

@@ -30,10 +30,10 @@ def deliver(controller: Controller) -> None:
     """Let the conductor take the casts of the last request."""
     from compute.conductor.operations import OperationsEndpoint
     endpoint = OperationsEndpoint(controller.conductor)
-    for sent in controller.rpc.of('build'):
-        if sent.server is None:
-            endpoint.build(USER, **sent.arguments)
-    controller.rpc.sent = [sent for sent in controller.rpc.sent if sent.method != 'build' or sent.server is not None]
+    casts = [sent for sent in controller.rpc.begun('create') if sent.server is None]
+    controller.rpc.sent = [sent for sent in controller.rpc.sent if sent not in casts]
+    for sent in casts:
+        endpoint.begin(USER, **sent.arguments)
 
 
 def stages(controller: Controller, operation: Operation) -> list[str]:
@@ -47,8 +47,8 @@ def placed(controller: Controller, made: list[Operation]) -> list[str | None]:
 
 def test_one_question_for_all(controller: Controller) -> None:
     made = make(controller, 5)
-    assert [(sent.arguments['operation_id'], sent.arguments['more']) for sent in controller.rpc.of('build')] == [
-        (made[0].id, tuple(each.id for each in made[1:]))]
+    assert [sent.arguments for sent in controller.rpc.begun('create')] == [
+        {'kind': 'create', 'operation_ids': tuple(each.id for each in made)}]
     deliver(controller)
     assert (len(controller.rpc.of('select_many')), len(controller.rpc.of('select'))) == (1, 0)
     hosts = placed(controller, made)
@@ -64,7 +64,7 @@ def test_one_question_for_all(controller: Controller) -> None:
 
 def test_a_large_request_is_told_in_parts(controller: Controller) -> None:
     made = make(controller, 45)
-    told = [(sent.arguments['operation_id'], *sent.arguments['more']) for sent in controller.rpc.of('build')]
+    told = [sent.arguments['operation_ids'] for sent in controller.rpc.begun('create')]
     assert [len(part) for part in told] == [20, 20, 5]
     assert [number for part in told for number in part] == [each.id for each in made]
 

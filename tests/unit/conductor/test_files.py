@@ -30,7 +30,7 @@ def test_a_host_that_starts_again_gets_them(controller: Controller) -> None:
     controller.begin(operation.id, 'b')
     controller.incarnations['b'] = 'the-next-one'
     held, = controller.register('b').held
-    assert held.files == ('YQ==', 'Yg==')
+    assert controller.begin(held.operation_id, 'b').files == ('YQ==', 'Yg==')
 
 
 def test_files_go_with_a_server_that_a_conductor_of_the_release_before_deleted(controller: Controller) -> None:

@@ -6,8 +6,11 @@ import pytest
 
 from compute import states
 from compute.conductor import create
-from compute.control.instances import start, stop
+from compute.control import operation as control
 from compute.objects.instance import Instance
+from compute.objects.kinds.kind import PlainKind
+from compute.objects.kinds.start import START
+from compute.objects.kinds.stop import STOP
 from compute.objects.operation import InstanceUpdate, Operation
 from tests.unit.conductor.making import USER, Controller
 
@@ -31,12 +34,16 @@ def done(controller: Controller, operation: Operation, update: InstanceUpdate) -
     return operation.id
 
 
+def asked(controller: Controller, server: str, kind: PlainKind) -> Operation:
+    return control.run(controller.cloud, USER, controller.instance(server), kind)
+
+
 def stopped(controller: Controller, server: str) -> int:
-    return done(controller, stop.stop(controller.cloud, USER, controller.instance(server)), OFF)
+    return done(controller, asked(controller, server, STOP), OFF)
 
 
 def started(controller: Controller, server: str) -> int:
-    return done(controller, start.start(controller.cloud, USER, controller.instance(server)), ON)
+    return done(controller, asked(controller, server, START), ON)
 
 
 def observe(controller: Controller, server: str, power_state: int, after: int | None = None) -> tuple[str, ...]:

@@ -137,7 +137,7 @@ def test_only_methods_of_the_interface_are_reachable(rpc: Rpc, endpoint: EchoEnd
 CONTRACTS = [cls for module in (conductor, network_agent, scheduler, worker)
              for _, cls in inspect.getmembers(module, inspect.isclass)
              if issubclass(cls, Interface) and cls is not Interface]
-ROOMS = ('compute.conductor.create', 'compute.conductor.delete', 'compute.conductor.reports',
+ROOMS = ('compute.conductor.operations', 'compute.conductor.reports',
          'compute.conductor.network_refresh',
          'compute.scheduler.select', 'compute.worker.endpoints', 'compute.worker.console', 'compute.worker.events',
          'compute.worker.inspection',

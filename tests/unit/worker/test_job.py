@@ -13,7 +13,7 @@ from compute import exception
 from compute.objects.flavor import Flavor
 from compute.objects.instance import Instance
 from compute.objects.nic import Nic
-from compute.objects.operation import InstanceUpdate, Operation, OperationError, StageBegan, Work
+from compute.objects.operation import InstanceUpdate, Operation, OperationError, OperationRef, StageBegan, Work
 from compute.worker import job as module
 from compute.worker.job import Job, Moment
 from compute.worker.runner import Runner
@@ -21,6 +21,7 @@ from tests.clock import Clock
 from tests.waiting import wait_until
 
 NOW = datetime.datetime(2026, 1, 1)
+REF = OperationRef(operation_id=1, kind='create', instance_uuid='u')
 NIC = Nic(port_id='p', network_id='n', mac='fa:16:3e:00:00:01')
 
 
@@ -35,7 +36,7 @@ class Ledger:
         self.stale = False
         self.told = threading.Event()
 
-    def begin(self, context: Any, operation_id: int, stage: str) -> Work:
+    def begin(self, context: Any, operation_id: int, stage: str | None) -> Work:
         self.said.append(('begin', stage, ()))
         operation = Operation(id=1, request_id='r', kind='create', instance_uuid='u', stage='scheduling',
                               updated_at=NOW, lease_until=NOW + datetime.timedelta(seconds=self._lease))
@@ -70,10 +71,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def begun(ledger: Ledger) -> Job:
-    job = Job(ctx.internal(), ledger.begin(None, 1, ''), ledger)  # type: ignore[arg-type]
-    ledger.said.clear()
+    job = Job(ctx.internal(), REF, ledger)  # type: ignore[arg-type]
     job.begin('networking')
     return job
+
+
+def test_what_the_ledger_answers_is_there_once_it_has_begun() -> None:
+    ledger = Ledger()
+    job = Job(ctx.internal(), REF, ledger)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match='operation 1 has not begun'):
+        job.work  # noqa: B018
+    assert (job.ref, job.overdue()) == (REF, 0.0)
+    job.begin('networking')
+    assert (job.work.operation.id, job.instance.uuid) == (1, 'u') and ledger.said == [('begin', 'networking', ())]
 
 
 def test_stages_travel_with_the_end() -> None:
@@ -147,9 +157,6 @@ class Slow:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger, self.undone = ledger, threading.Event()
 
-    def first(self, job: Job) -> str:
-        return 'networking'
-
     def run(self, job: Job) -> InstanceUpdate:
         job.stage('networking')
         job.stage('spawning')
@@ -172,10 +179,10 @@ def test_a_stage_that_lasts_is_told_while_it_does(stale: bool) -> None:
     ledger.stale = stale
     handler = Slow(ledger)
     runner = Runner(ledger, {'create': handler}, 1, 1)  # type: ignore[arg-type, dict-item]
-    runner.submit(ctx.internal(), ledger.begin(None, 1, ''))
+    runner.submit(ctx.internal(), REF)
     wait_until(lambda: not runner.running(), 'the end of the work')
     runner.stop()
-    told = [said[0] for said in ledger.said[1:]]
+    told = [said[0] for said in ledger.said]
     assert (told, handler.undone.is_set()) == ((['begin'], True) if stale else (['begin', 'progress', 'finish'], False))
 
 

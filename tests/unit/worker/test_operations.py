@@ -304,7 +304,7 @@ def test_a_creation_that_was_cut_off_is_done_by_the_next_worker(host: Host, stag
     host.run(host.work('create'))
     left = host.work('create', stage=stage, state='running')
     Recovery(host.conf, host.driver, host.nics, host.runner, Silent()).run(  # type: ignore[arg-type]
-        Registration(service_uuid='s', held=(left,), instances=(left.instance,)))
+        Registration(service_uuid='s', held=(left.operation.ref,), instances=(left.instance,)))
     wait_until(lambda: not host.runner.running(), 'the end of the operation')
     assert [kind for kind, _ in host.conductor.ended] == ['finish', 'finish']
     assert len(host.driver.guests()) == 1 and len(host.networks.ports) == 2
@@ -342,9 +342,8 @@ def test_what_cannot_be_compared_at_a_start_does_not_end_the_worker(host: Host, 
 
 def test_power(host: Host) -> None:
     host.run(host.work('create'))
-    for kind, args, power in (('stop', {}, 4), ('stop', {}, 4), ('start', {}, 1), ('reboot', {'type': 'SOFT'}, 1),
-                              ('reboot', {'type': 'HARD'}, 1)):
-        ended = host.run(host.work(kind, args=args))
+    for kind, power in (('stop', 4), ('stop', 4), ('start', 1), ('reboot', 1), ('reboot_hard', 1)):
+        ended = host.run(host.work(kind, args={}))
         assert ended is not None and ended[0] == 'finish', ended
         assert ended[1].power_state == power == host.driver.guest_info(UUID).power_state
     assert host.conductor.stages[-4:] == ['rebooting', 'reboot_started', 'rebooting_hard', 'reboot_started_hard']
@@ -354,14 +353,14 @@ def test_a_guest_that_does_not_listen_is_rebooted_hard(host: Host) -> None:
     host.run(host.work('create'))
     host.conf.set_override('shutdown_timeout', 0, 'worker')
     host.driver.ignore_shutdown(UUID)
-    ended = host.run(host.work('reboot', args={'type': 'SOFT'}))
+    ended = host.run(host.work('reboot', args={}))
     assert ended is not None and ended[0] == 'finish' and host.conductor.stages[-1] == 'reboot_started_hard'
 
 
 def test_a_soft_reboot_that_comes_again_is_done_hard(host: Host) -> None:
     """Its first stage is noted with the lease: whoever began it may have come further than that."""
     host.run(host.work('create'))
-    ended = host.run(host.work('reboot', stage='rebooting', args={'type': 'SOFT'}))
+    ended = host.run(host.work('reboot', stage='rebooting', args={}))
     assert ended is not None and ended[0] == 'finish' and host.conductor.stages[-1] == 'reboot_started_hard'
 
 
@@ -373,19 +372,16 @@ def test_after_a_failure_the_host_says_how_the_guest_is(host: Host) -> None:
     assert ended[1][1] == InstanceUpdate(vm_state='active', power_state=1)
 
 
-@pytest.mark.parametrize(('waits', 'args', 'then', 'more'), [
-    ('stop', {}, 'delete', {}), ('reboot', {'type': 'SOFT'}, 'delete', {}),
-    ('reboot', {'type': 'SOFT'}, 'reboot', {'type': 'HARD'})])
-def test_a_guest_that_does_not_shut_down_holds_nothing_up(host: Host, waits: str, args: dict[str, Any], then: str,
-                                                          more: dict[str, Any]) -> None:
+@pytest.mark.parametrize(('waits', 'then'), [('stop', 'delete'), ('reboot', 'delete'), ('reboot', 'reboot_hard')])
+def test_a_guest_that_does_not_shut_down_holds_nothing_up(host: Host, waits: str, then: str) -> None:
     """The wait for a guest, of up to 480 s, is over when a delete or a hard reboot comes."""
     host.run(host.work('create'))
     host.driver.ignore_shutdown(UUID)
     host.conf.set_override('shutdown_timeout', 300, 'worker')
     waiting = threading.Event()
     host.conductor.at = dict.fromkeys(('powering_off', 'reboot_started'), waiting.set)
-    host.runner.submit(ctx.internal(), host.work(waits, args=args).operation.ref)
+    host.runner.submit(ctx.internal(), host.work(waits, args={}).operation.ref)
     assert waiting.wait(120)
-    ended = host.run(host.work(then, args={'nics': [], **more}))
+    ended = host.run(host.work(then, nics=()))
     assert ended is not None and ended[0] == 'finish'
-    assert len(host.driver.guests()) == (then == 'reboot')
+    assert len(host.driver.guests()) == (then == 'reboot_hard')

@@ -12,6 +12,7 @@ from compute import context as ctx
 from compute import exception
 from compute.objects.flavor import Flavor
 from compute.objects.instance import Instance
+from compute.objects.kinds.kind import ACTIONS
 from compute.objects.operation import InstanceUpdate, Operation, OperationError, Work
 from compute.worker.job import Job, Moment
 from compute.worker.runner import Runner
@@ -122,7 +123,7 @@ def test_failure_is_undone_and_told(error: Exception, code: str, retryable: bool
     runner.submit(ctx.internal(), work(1).operation.ref)
     told: OperationError = recorder.wait('fail')[2]
     assert handler.undone.is_set()
-    assert (told.code, told.retryable, told.stage) == (code, retryable, 'scheduling')
+    assert (told.code, told.retryable, told.stage) == (code, retryable, 'networking')
     assert 'surprise' not in told.message
 
 
@@ -223,7 +224,7 @@ def test_an_operation_that_was_leased_while_a_heartbeat_was_answered_is_not_lost
 def test_recovery_undoes_a_stage_that_may_not_be_repeated() -> None:
     # The ledger's stage may be behind: after any that a host began with, the next ones may have been reached as well.
     for stage, undone in (('spawning', True), ('networking', True), ('scheduling', False)):
-        handler = Handler(first='networking')
+        handler = Handler()
         recorder, runner = make({'create': handler})
         runner.submit(ctx.internal(), work(1, stage=stage).operation.ref, recover=True)
         recorder.wait('finish')
@@ -306,7 +307,7 @@ def test_a_stop_lets_running_work_end_and_drops_what_waits() -> None:
     runner.submit(ctx.internal(), work(2, uuid='b').operation.ref)
     with ThreadPoolExecutor(1) as pool:
         ended = pool.submit(runner.finish, deadline())
-        wait_until(lambda: runner._actions._executor._shutdown, 'the stop')
+        wait_until(lambda: runner._pools[ACTIONS]._executor._shutdown, 'the stop')
         assert not ended.done()
         gate.set()
         assert ended.result()
