@@ -101,7 +101,8 @@ def test_names_of_hosts_and_owners_are_for_administrators(ledger: Ledger) -> Non
 
 @pytest.mark.parametrize(('kind', 'stages', 'state', 'percent'), [
     ('create', (), None, 0), ('create', ('scheduling',), None, 0), ('create', ('spawning',), None, 75),
-    ('create', ('spawning',), DONE, 100), ('reboot', ('rebooting_hard',), None, 50), ('lock', (), DONE, 100),
+    ('create', ('spawning',), DONE, 100), ('reboot', ('rebooting_hard',), None, 50),
+    ('reboot_hard', ('reboot_started_hard',), None, 50), ('lock', (), DONE, 100), ('of_a_later_release', (), None, 0),
     ('stop', ('powering_off',), CANCELLED, 0)])
 def test_progress(ledger: Ledger, kind: str, stages: tuple[str, ...], state: str | None, percent: int) -> None:
     number = ledger.open(kind, *stages)

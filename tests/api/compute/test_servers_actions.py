@@ -42,27 +42,25 @@ def test_a_locked_server_obeys_administrators_only(servers: Servers, action: str
     servers.act(key, action, value, token=ADMIN)
 
 
-@pytest.mark.parametrize(('action', 'value', 'method', 'task_state', 'status'), [
-    ('os-stop', None, 'stop', 'powering-off', 'ACTIVE'),
-    ('reboot', {'type': 'soft'}, 'reboot', 'rebooting', 'REBOOT'),
-    ('reboot', {'type': 'HARD'}, 'reboot', 'rebooting_hard', 'HARD_REBOOT')])
-def test_what_is_written_and_sent(servers: Servers, action: str, value: Any, method: str, task_state: str,
+@pytest.mark.parametrize(('action', 'value', 'vm_state', 'kind', 'task_state', 'status'), [
+    ('os-start', None, 'stopped', 'start', 'powering-on', 'SHUTOFF'),
+    ('os-stop', None, 'active', 'stop', 'powering-off', 'ACTIVE'),
+    ('reboot', {'type': 'soft'}, 'active', 'reboot', 'rebooting', 'REBOOT'),
+    ('reboot', {'type': 'HARD'}, 'active', 'reboot_hard', 'rebooting_hard', 'HARD_REBOOT')])
+def test_what_is_written_and_sent(servers: Servers, action: str, value: Any, vm_state: str, kind: str, task_state: str,
                                   status: str) -> None:
-    key = servers.insert().uuid
+    key = servers.insert(vm_state=vm_state).uuid
     servers.act(key, action, value)
+    operation, = servers.operations(key)
+    assert servers.api.rpc.sent == servers.api.rpc.begun(kind) and len(servers.api.rpc.sent) == 1
     sent, = servers.api.rpc.sent
-    assert (sent.method, sent.server, sent.arguments['work'].instance.uuid) == (method, 'h1', key)
+    assert (sent.server, sent.arguments) == (
+        'h1', {'operation_id': operation.id, 'kind': kind, 'instance_uuid': key}), 'the row has the rest'
     shown = servers.show(key)
     assert (shown['OS-EXT-STS:task_state'], shown['status']) == (task_state, status)
-    operation, = servers.operations(key)
-    assert (operation.id, operation.kind, operation.host) == (sent.arguments['work'].operation.id, method, 'h1')
-    assert operation.args.get('type', 'none') in ('none', 'SOFT', 'HARD')
-
-
-def test_start(servers: Servers) -> None:
-    key = servers.insert(vm_state='stopped').uuid
-    servers.act(key, 'os-start')
-    assert servers.api.rpc.sent[0].method == 'start' and servers.show(key)['OS-EXT-STS:task_state'] == 'powering-on'
+    assert (operation.kind, operation.host, operation.args, operation.plan) == (kind, 'h1', {}, {})
+    actions = servers.api('GET', f'/servers/{key}/os-instance-actions')['instanceActions']
+    assert [each['action'] for each in actions] == [kind.removesuffix('_hard')], 'users know one reboot'
 
 
 @pytest.mark.parametrize(('action', 'value', 'state', 'words'), [
@@ -170,7 +168,8 @@ def test_delete_in_any_state(servers: Servers, state: dict[str, Any]) -> None:
     assert servers.api('DELETE', f'/servers/{key}', status=204) is None
     assert servers.row(key).task_state == 'deleting'
     operation, = servers.operations(key)
-    assert [sent.arguments['operation_id'] for sent in servers.api.rpc.of('delete')] == [operation.id]
+    assert [(sent.server, sent.arguments) for sent in servers.api.rpc.sent] == [
+        (None, {'kind': 'delete', 'operation_ids': (operation.id,)})]
     servers.api('DELETE', f'/servers/{key}', status=204)
     servers.act(key, 'forceDelete')
     assert len(servers.operations(key)) == 1

@@ -41,7 +41,8 @@ def test_what_is_written_and_sent(servers: Servers) -> None:
     operation, = servers.operations(key)
     assert (operation.kind, operation.state, operation.args['admin_pass']) == ('create', 'queued', 'secret')
     assert operation.args['nics'][0]['network_id'] == servers.network
-    assert [sent.arguments for sent in servers.api.rpc.of('build')] == [{'operation_id': operation.id}]
+    assert [(sent.server, sent.arguments) for sent in servers.api.rpc.begun('create')] == [
+        (None, {'kind': 'create', 'operation_ids': (operation.id,)})]
     used = servers.api('GET', '/limits')['limits']['absolute']
     assert (used['totalInstancesUsed'], used['totalCoresUsed'], used['totalRAMUsed']) == (1, 1, 512)
 

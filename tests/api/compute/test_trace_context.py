@@ -40,7 +40,7 @@ def boot(servers: Servers, wsgi: Any, **headers: str) -> tuple[webob.Response, T
     """Create a server; return the answer and the trace of the cast that it sent."""
     answer = send(wsgi, '/v2.1/servers', servers.request(), **headers)
     assert answer.status_int == 202, answer.text
-    trace = RequestContext.from_wire(servers.api.rpc.of('build')[-1].context).trace
+    trace = RequestContext.from_wire(servers.api.rpc.begun('create')[-1].context).trace
     assert trace is not None
     return answer, trace
 
