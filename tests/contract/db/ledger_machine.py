@@ -25,11 +25,13 @@ from compute.clients.fake.network import FakeNetworks
 from compute.conductor.ending import end_failed
 from compute.conductor.reaper import Reaper
 from compute.conductor.reports import ReportsEndpoint
-from compute.control.instances import delete, stop
+from compute.control import operation as control
+from compute.control.instances import delete
 from compute.db import instances, operations
 from compute.db.session import Database
 from compute.db.tables import operations as table
 from compute.objects.instance import Instance
+from compute.objects.kinds.stop import STOP
 from compute.objects.operation import InstanceUpdate, OperationError, Work
 from compute.objects.registration import HostReport
 from tests.contract.db.clock import START, Clock
@@ -79,7 +81,7 @@ class Ledger(RuleBasedStateMachine):
     def stop(self, which: int) -> None:
         key = self.servers[which % SERVERS]
         if not any(entry.server == key for entry in self.model.open()):
-            self._opened(stop.stop(self.cloud, USER, self._instance(key)), self._instance(key).host)
+            self._opened(control.run(self.cloud, USER, self._instance(key), STOP), self._instance(key).host)
 
     @rule(which=NUMBER)
     def delete(self, which: int) -> None:
@@ -314,7 +316,7 @@ class Ledger(RuleBasedStateMachine):
         self.workers.append((host, incarnation))
         answer = self._reports(0).register(USER, inventory=inventory(host), report=HostReport(
             host=host, incarnation=incarnation, node_uuid=str(uuid.uuid5(uuid.NAMESPACE_DNS, host))))
-        assert {work.operation.id for work in answer.held} == self.model.register(host, incarnation)
+        assert {ref.operation_id for ref in answer.held} == self.model.register(host, incarnation)
 
     def _conductor(self, host: str) -> AtOnce:
         conductor = AtOnce(SimpleNamespace(**{**vars(self.cloud), 'host': host}))  # type: ignore[arg-type]

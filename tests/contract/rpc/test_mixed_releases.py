@@ -6,6 +6,7 @@ over JSON as on the bus.
 
 from __future__ import annotations
 
+import datetime
 import json
 import threading
 from collections.abc import Iterator
@@ -21,11 +22,13 @@ from compute.clients.fake.network import FakeNetworks
 from compute.objects.flavor import Flavor
 from compute.objects.instance import Instance
 from compute.objects.operation import Operation, Work
-from compute.objects.value import decode, encode
+from compute.objects.value import decode, encode, now
 from compute.rpc.conductor import Reports
 from compute.rpc.interface import Interface
+from compute.rpc.worker import Operations
 from compute.virt.fake.driver import FakeDriver
 from compute.worker.create import Create
+from compute.worker.endpoints import HostOperations
 from compute.worker.events import EventBook
 from compute.worker.reports import Reporter
 from compute.worker.runner import Runner
@@ -36,6 +39,7 @@ from tests.unit.conductor.making import USER, Controller
 
 RELEASE = Release(list(released().values())[-1])
 OLD = RELEASE.interfaces['conductor.reports']
+BEGIN = RELEASE.interfaces['worker.operations'].methods()['begin']
 Value = RELEASE.values
 
 
@@ -58,9 +62,12 @@ class OldWorker:
             USER, **known.decode_arguments(over_json({**self._who, **arguments})))
         return decode(OLD.methods()[method].hints['return'], over_json(answer))
 
-    def told(self, method: str) -> Any:
-        """Return the work that the last cast of a kind brought, as the old worker reads it."""
-        return decode(Value['Work'], over_json(self._controller.rpc.of(method)[-1].arguments['work']))
+    def told(self, kind: str) -> int:
+        """Return which operation of a kind the last cast to this host was about, as the old worker reads it."""
+        cast = [sent for sent in self._controller.rpc.begun(kind) if sent.server == 'a'][-1]
+        arguments = BEGIN.decode_arguments(over_json(cast.arguments))
+        assert arguments.keys() == arguments_of(RELEASE.interfaces['worker.operations'], 'begin').keys()
+        return int(arguments['operation_id'])
 
 
 @pytest.fixture
@@ -76,7 +83,7 @@ def place(controller: Controller, worker: OldWorker) -> Any:
     """Ask for a server, let the conductor place it, and let the old worker begin it."""
     from compute.conductor.create import place
     place(controller.conductor, USER, controller.create().id)
-    return worker.say('begin', operation_id=worker.told('build').operation.id)
+    return worker.say('begin', operation_id=worker.told('create'))
 
 
 def test_an_old_worker_builds_and_deletes(controller: Controller) -> None:
@@ -92,7 +99,7 @@ def test_an_old_worker_builds_and_deletes(controller: Controller) -> None:
     assert (controller.instance(uuid).vm_state, controller.operation(number).state) == ('active', 'done')
     from compute.conductor.delete import remove
     remove(controller.conductor, USER, controller.delete(uuid).id)
-    number = worker.say('begin', operation_id=worker.told('delete').operation.id).operation.id
+    number = worker.say('begin', operation_id=worker.told('delete')).operation.id
     worker.say('progress', operation_id=number, stage='deleting')
     worker.say('finish', operation_id=number, update=Value['InstanceUpdate']())
     assert controller.instance(uuid).deleted
@@ -106,7 +113,7 @@ def test_an_old_worker_fails_and_registers_anew(controller: Controller) -> None:
     assert controller.instance(first.instance.uuid).vm_state == 'error'
     old, controller.incarnations['a'] = worker, 'b' * 36
     held = decode(Value['Registration'], over_json(controller.register('a'))).held
-    assert [work.operation.id for work in held] == [second.operation.id]
+    assert [(ref.operation_id, ref.kind) for ref in held] == [(second.operation.id, 'create')]
     with pytest.raises(exception.Superseded):
         old.say('heartbeat', operations=())
     OldWorker(controller).say('finish', operation_id=second.operation.id,
@@ -134,19 +141,20 @@ class OldConductor:
             return Reports.methods()[name].decode_result(over_json(answer))
         return send
 
-    def begin(self, host: str, incarnation: str, operation_id: int) -> Any:
+    def begin(self, host: str, incarnation: str, operation_id: int, stage: str | None = None) -> Any:
         self.said.append('begin')
-        return decode(Value['Work'], over_json(self.work))
+        return decode(Value['Work'], over_json({**encode(self.work), 'noted': stage}))
 
     def heartbeat(self, host: str, incarnation: str, operations: tuple[int, ...],
-                  problems: tuple[str, ...] = ()) -> tuple[int, ...]:
+                  problems: tuple[str, ...] = (), health: Any = None) -> tuple[int, ...]:
         return ()
 
-    def progress(self, host: str, incarnation: str, operation_id: int, stage: str, update: Any = None) -> None:
-        self.said.append(stage)
+    def progress(self, host: str, incarnation: str, operation_id: int, stage: str, update: Any = None,
+                 stages: tuple[Any, ...] = ()) -> None:
+        self.said += [each.name for each in stages] or [stage]
 
-    def finish(self, host: str, incarnation: str, operation_id: int, update: Any) -> None:
-        self.said.append('finish')
+    def finish(self, host: str, incarnation: str, operation_id: int, update: Any, stages: tuple[Any, ...] = ()) -> None:
+        self.said += [*(each.name for each in stages), 'finish']
         self.update = update
         self.ended.set()
 
@@ -156,15 +164,18 @@ def test_a_new_worker_builds_under_an_old_conductor(tmp_path: Path, controller: 
     flavor = Flavor(flavorid='1', name='f', vcpus=1, memory_mb=64, root_gb=1)
     instance = Instance(id=7, uuid='10000000-0000-4000-8000-000000000001', project_id='p1', user_id='ann', name='vm',
                         flavor=flavor, host='a', config_drive=True)
-    work = Work(instance=instance, operation=Operation(id=5, request_id='req-1', kind='create', host='a',
-                                                       instance_uuid=instance.uuid, args={'nics': []}))
+    leased = now()
+    work = Work(instance=instance, operation=Operation(
+        id=5, request_id='req-1', kind='create', host='a', instance_uuid=instance.uuid, args={'nics': []},
+        updated_at=leased, lease_until=leased + datetime.timedelta(seconds=60)))
     conductor, driver = OldConductor(work), FakeDriver(controller.conf, 'a')
     driver.start(lambda event: None)
     create = Create(controller.conf, 'a', driver, FakeImages(), FakeNetworks(), EventBook())
     runner = Runner(Reporter(conductor, 'a', 'i' * 36), {'create': create}, 1, 1)  # type: ignore[arg-type]
-    runner.submit(ctx.internal(), work)
+    HostOperations(runner).begin(ctx.internal(), **Operations.methods()['begin'].decode_arguments(over_json(
+        BEGIN.encode_arguments({'operation_id': 5, 'kind': 'create', 'instance_uuid': instance.uuid}))))
     assert conductor.ended.wait(20), conductor.said
-    assert (conductor.said[0], conductor.said[-1]) == ('begin', 'finish')
+    assert conductor.said == ['begin', 'block_device_mapping', 'spawning', 'finish'], 'the first stage goes with begin'
     assert (conductor.update.vm_state, conductor.update.launched) == ('active', True)
     wait_for(lambda: not runner.running(), 10, 'the end of the work')
     runner.stop()
