@@ -42,7 +42,8 @@ def test_metrics_of_a_boot(stack: Standalone, client: Client, cloud: Cloud) -> N
     assert {('compute', '/v2.1/servers/{id}'), ('compute', '/v2.1/servers'), ('network', '/v2.0/ports')} <= routes
     assert not [route for _, route in routes if uuid in route], 'by template, not by path'
     calls = {(sample.labels['interface'], sample.labels['method']) for sample in found['compute_rpc_server_seconds']}
-    assert {('conductor.reports', 'begin'), ('scheduler.select', 'select'), ('worker.build', 'build')} <= calls
+    assert {('conductor.operations', 'begin'), ('scheduler.select', 'select'), ('worker.operations', 'begin'),
+            ('conductor.reports', 'begin')} <= calls
     stages = {sample.labels['stage'] for sample in found['compute_operation_stage_seconds']
               if sample.labels['kind'] == 'create'}
     assert 'spawning' in stages

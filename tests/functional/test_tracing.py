@@ -32,8 +32,8 @@ def test_a_boot_is_one_trace_through_every_daemon(tmp_path: Path, collector: Col
         cloud = Cloud(client)
         request_id = boot(client, cloud)
         spans = trace_of(collector, request_id.removeprefix('req-').replace('-', ''))
-        post, conductor, worker = 'POST /v2.1/servers', ['conductor.build', 'build receive'], [
-            'worker.build', 'build receive']
+        post, conductor, worker = 'POST /v2.1/servers', ['conductor.begin', 'begin receive'], [
+            'worker.begin', 'begin receive']
         assert chain(spans, 'GET /v2/images/{image_id}', 'SERVER') == [post, 'GET image', 'GET /v2/images/{image_id}']
         assert chain(spans, 'select receive', 'CONSUMER') == [
             post, *conductor, 'scheduling', 'scheduler.select', 'select receive']

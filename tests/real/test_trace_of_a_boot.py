@@ -29,14 +29,16 @@ def test_a_boot_is_one_trace_of_all_processes(tmp_path_factory: pytest.TempPathF
         boot(client, Cloud(client), traceparent=f'00-{TRACE}-{OUTSIDE}-01')
         spans = trace_of(collector, TRACE)
         service = {(span.name, span.kind): span.service for span in spans}
-        assert service['POST /v2.1/servers', 'SERVER'] == service['conductor.build', 'PRODUCER'] == 'compute-api'
+        post = next(span for span in spans if span.name == 'POST /v2.1/servers')
+        cast = [span.service for span in spans if (span.name, span.parent_id) == ('conductor.begin', post.span_id)]
+        assert service['POST /v2.1/servers', 'SERVER'] == 'compute-api' and cast == ['compute-api']
         assert service['GET /v2/images/{image_id}', 'SERVER'] == 'compute-image'
         assert service['scheduling', 'INTERNAL'] == 'compute-conductor'
         assert service['select receive', 'CONSUMER'] == 'compute-scheduler'
         assert service['spawning', 'INTERNAL'] == 'compute-worker'
         assert service['POST /v2.0/ports', 'SERVER'] == 'compute-network'
         assert chain(spans, 'POST /v2.0/ports', 'SERVER') == [
-            'POST /v2.1/servers', 'conductor.build', 'build receive', 'worker.build', 'build receive', 'networking',
+            'POST /v2.1/servers', 'conductor.begin', 'begin receive', 'worker.begin', 'begin receive', 'networking',
             'POST network', 'POST /v2.0/ports']
         assert {'api', 'conductor', 'scheduler', 'worker', 'image', 'network', 'ledger'} <= told_of(cluster, TRACE)
     finally:
