@@ -141,8 +141,8 @@ def _bad_images() -> Trouble:
     return dataclasses.replace(_during('image service answers 500, then hangs', inject, lift, 3, 'boot@.*'), early=True)
 
 
-_DISK = {'start': ('disk_full',), 'reboot': ('disk_full',)}
-_HOST_GONE = {kind: DOWN for kind in ('start', 'stop', 'reboot')}
+_DISK = dict.fromkeys(('start', 'reboot', 'reboot_hard'), ('disk_full',))
+_HOST_GONE = dict.fromkeys(('start', 'stop', 'reboot', 'reboot_hard'), DOWN)
 TROUBLES: tuple[Trouble, ...] = (
     _kill('conductor2'), _kill('scheduler2'), _kill('api2', '.*@compute2'), _kill('network_agent2'), _kill('worker2'),
     _kill('identity', _ANY), _kill('image', 'boot@.*'), _kill('network', _ANY),

@@ -29,8 +29,10 @@ THINKS = (0.3, 1.2)
 _AGAIN = ('idempotency_key_in_use',)
 _DONE = ('idempotency_answer_lost',)
 GONE, ACTIVE, SHUTOFF = 'gone', 'ACTIVE', 'SHUTOFF'
-ACTIONS = {'stop': ({'os-stop': None}, SHUTOFF), 'start': ({'os-start': None}, ACTIVE),
-           'reboot': ({'reboot': {'type': 'SOFT'}}, ACTIVE), 'hard reboot': ({'reboot': {'type': 'HARD'}}, ACTIVE)}
+ACTIONS = {'stop': ('stop', {'os-stop': None}, SHUTOFF), 'start': ('start', {'os-start': None}, ACTIVE),
+           'reboot': ('reboot', {'reboot': {'type': 'SOFT'}}, ACTIVE),
+           'hard reboot': ('reboot_hard', {'reboot': {'type': 'HARD'}}, ACTIVE)}
+"""By name: the kind of its operation, the body of its request, and the state in which the server shall be then."""
 _WEIGHTS = {ACTIVE: {'reboot': 3, 'hard reboot': 2, 'stop': 3, 'delete': 3, 'show': 2},
             SHUTOFF: {'start': 5, 'delete': 1, 'show': 1}}
 _WAITS = {'show': 14, 'list': 3, 'detail': 3, 'delete': 1}
@@ -113,8 +115,8 @@ class User:
             self._journal.accepted(made.uuid, 'create', name)
 
     def _act(self, mine: Mine, name: str) -> None:
-        body, wish = ACTIONS[name]
-        mine.asked(name.split()[-1], wish)
+        kind, body, wish = ACTIONS[name]
+        mine.asked(kind, wish)
         if self._ask(name, 'POST', f'/servers/{mine.uuid}/action', body, good=(202,)) is not None:
             self._journal.accepted(mine.uuid, mine.kind)
 

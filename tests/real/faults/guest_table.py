@@ -23,7 +23,7 @@ from tests.real.faults.ways import ACTIVE, GONE, NEW, STOPPED, Cell, Way
 CREATE = Way('create', 'create', NEW, ACTIVE, stages=('networking', 'block_device_mapping', 'spawning'),
              edges=(DISKS, DEFINED, STARTED, END))
 STOP = Way('stop', 'stop', ACTIVE, STOPPED, {'os-stop': None}, edges=(ASKED, CUT, END))
-HARD = Way('hard reboot', 'reboot', ACTIVE, ACTIVE, {'reboot': {'type': 'HARD'}}, stages=('reboot_started_hard',),
+HARD = Way('hard reboot', 'reboot_hard', ACTIVE, ACTIVE, {'reboot': {'type': 'HARD'}}, stages=('reboot_started_hard',),
            edges=(CUT, DEFINED, STARTED))
 SOFT = Way('reboot', 'reboot', ACTIVE, ACTIVE, {'reboot': {'type': 'SOFT'}}, stages=('reboot_started',),
            edges=(ASKED,))

@@ -33,7 +33,7 @@ def _steps(points: Points) -> None:
     working = threading.local()
 
     def lead(original: Any, self: Any, job: Any, recover: bool) -> None:
-        working.on = job.work.operation.kind, job.instance.name
+        working.on = job
         try:
             original(self, job, recover)
         finally:
@@ -43,8 +43,8 @@ def _steps(points: Points) -> None:
     def held_after(owner: Any, name: str, step: str) -> None:
         def call(original: Any, *args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)
-            if on := getattr(working, 'on', None):
-                points.pass_by(point(on[0], step, 'before', on[1]))
+            if job := getattr(working, 'on', None):
+                points.pass_by(point(job.ref.kind, step, 'before', job.instance.name))
             return result
         wrap(owner, name, call)
     held_after(Disks, 'create', DISKS)

@@ -21,6 +21,8 @@ from tests.real.faults.wrapping import wrap
 
 QUEUED, HANDING_OVER, SENDING, END = 'queued', 'handing_over', 'sending', 'end'
 BEFORE, AFTER = 'before', 'after'
+DEAF = ('rebooting_hard', 'reboot_started_hard')
+"""Stages that a soft reboot comes to only if its guest does not obey."""
 LATE = 2.0
 """Seconds after which the third copy of a message comes."""
 
@@ -31,7 +33,7 @@ def install(kind: str, name: str, folder: str) -> None:
     _clock(points, name)  # before anything imports the product's clock
     _messages(points)
     _database(points, name)
-    for each in {'api': (_api,), 'conductor': (_conductor, broken.install), 'worker': (_worker, _disk)}.get(kind, ()):
+    for each in {'api': (_api,), 'conductor': (_conductor, broken.install), 'worker': (_worker, _deaf_guests, _disk)}.get(kind, ()):
         each(points, name)
 
 
@@ -41,9 +43,10 @@ def install(kind: str, name: str, folder: str) -> None:
 def _api(points: Points, name: str) -> None:
     from compute.control import operation
 
-    def hint(original: Any, cloud: Any, context: Any, work: Any, send: Any) -> None:
-        points.pass_by(point(work.operation.kind, QUEUED, BEFORE, work.instance.name))
-        original(cloud, context, work, send)
+    def hint(original: Any, cloud: Any, context: Any, works: list[Any]) -> None:
+        for work in works:
+            points.pass_by(point(work.operation.kind, QUEUED, BEFORE, work.instance.name))
+        original(cloud, context, works)
     wrap(operation, 'hint', hint)
 
 
@@ -51,22 +54,34 @@ def _worker(points: Points, name: str) -> None:
     from compute.worker import runner
 
     def stage(original: Any, job: Any, stage_name: str, *args: Any, **kwargs: Any) -> None:
-        where = job.work.operation.kind, stage_name
+        where = job.ref.kind, stage_name
         points.pass_by(point(*where, BEFORE, job.instance.name))
         original(job, stage_name, *args, **kwargs)
         points.pass_by(point(*where, AFTER, job.instance.name))
     wrap(runner.Job, 'stage', stage)
 
     def made(original: Any, self: Any, reporter: Any, handlers: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        for handler in handlers.values():
+        for handler in set(handlers.values()):  # one may serve several kinds
             wrap(handler, 'run', run)
         original(self, reporter, handlers, *args, **kwargs)
 
     def run(original: Any, job: Any) -> Any:
         update = original(job)
-        points.pass_by(point(job.work.operation.kind, END, BEFORE, job.instance.name))
+        points.pass_by(point(job.ref.kind, END, BEFORE, job.instance.name))
         return update
     wrap(runner.Runner, '__init__', made)
+
+
+def _deaf_guests(points: Points, name: str) -> None:
+    """Let a guest not obey a soft reboot if one of the stages after that is held: else no operation comes there."""
+    from compute.virt.fake.driver import FakeDriver
+
+    def reboot_soft(original: Any, self: Any, guest: Any, *args: Any) -> bool:
+        server = guest.instance.name
+        if any(points.is_held(point('reboot', stage, when, server)) for stage in DEAF for when in (BEFORE, AFTER)):
+            return False
+        return bool(original(self, guest, *args))
+    wrap(FakeDriver, 'reboot_soft', reboot_soft)
 
 
 class _Held(Exception):
@@ -109,14 +124,15 @@ def _conductor(points: Points, name: str) -> None:
         points.pass_by(point(operation.kind, HANDING_OVER, BEFORE, server))
         original(self, context, operation, *args)
 
-    def send(original: Any, self: Any, context: Any, work: Any, *args: Any) -> None:
-        points.pass_by(point(work.operation.kind, SENDING, BEFORE, work.instance.name))
-        original(self, context, work, *args)
+    def notify(original: Any, self: Any, context: Any, operation: Any) -> None:
+        server = self.db.read(lambda connection: _name_of(connection, operation))
+        points.pass_by(point(operation.kind, SENDING, BEFORE, server))
+        original(self, context, operation)
     wrap(operations, 'begin_stage', begin_stage)
     wrap(Database, 'transaction', transaction)
     wrap(create, 'hand_over', hand_over)
     _together(points, written)
-    wrap(conductor.Conductor, 'send', send)
+    wrap(conductor.Conductor, 'notify', notify)
 
 
 def _together(points: Points, written: threading.local) -> None:

@@ -21,6 +21,8 @@ LEASE = 8
 """What ``cluster.py`` gives a lease: who is paused for longer has lost it."""
 MINUTE = 60
 DOWN = ('host_down',)
+AT_HOST = ('start', 'stop', 'reboot', 'reboot not obeyed', 'hard reboot')
+"""Ways that fail when their host counts as down."""
 
 
 KILLED_DAEMONS = ('conductor', 'scheduler', 'api', 'network', 'image', 'identity', 'network_agent', 'worker')
@@ -112,7 +114,7 @@ def _worker_paused() -> Fault:
         return [] if told else ['the worker that came back was not refused']
     return Fault('worker paused until its host counts as down', inject=lambda bed, points: bed.pause('worker'),
                  meanwhile=ended, lift=lambda bed: bed.resume('worker'), check=check,
-                 may_fail={'start': DOWN, 'stop': DOWN, 'reboot': DOWN, 'hard reboot': DOWN})
+                 may_fail=dict.fromkeys(AT_HOST, DOWN))
 
 
 def _host_cut_off() -> Fault:
@@ -126,7 +128,7 @@ def _host_cut_off() -> Fault:
         return [] if told else ['the host that was heard again was not refused']
     return Fault('network of the host cut until it counts as down', inject=lambda bed, points: link(bed).cut(),
                  meanwhile=ended, lift=lambda bed: link(bed).mend(), check=check,
-                 may_fail={'start': DOWN, 'stop': DOWN, 'reboot': DOWN, 'hard reboot': DOWN})
+                 may_fail=dict.fromkeys(AT_HOST, DOWN))
 
 
 # -- broker --
@@ -198,7 +200,7 @@ def _rows_locked() -> Fault:
 def _disk_full() -> Fault:
     return Fault('disk full on the host', inject=lambda bed, points: bed.points.switch('disk-full-worker'),
                  meanwhile=ended, lift=lambda bed: bed.points.off('disk-full-worker'),
-                 may_fail={'start': ('disk_full',), 'hard reboot': ('disk_full',)})
+                 may_fail=dict.fromkeys(('start', 'reboot not obeyed', 'hard reboot'), ('disk_full',)))
 
 
 def _new_image(bed: Bed) -> dict[str, Any]:
