@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from compute.objects.kinds import NAMES, kind_of
+from compute.objects.kinds import KINDS, Kind
+from compute.objects.kinds.kind import CONDUCTOR
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(path for path in (ROOT / 'doc').rglob('*.rst') if '_build' not in path.parts)
@@ -55,15 +57,32 @@ def test_checklists_name_files() -> None:
     assert not silent
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_stages_of_an_operation_are_the_declared_ones(name: str) -> None:
-    text = (ROOT / 'doc' / 'operations' / f'{name.replace("-", "_")}.rst').read_text()
-    kind = kind_of(name)
-    table = text.split('\nStages\n')[1].split('\nFiles\n')[0]
-    rows = re.findall(r'^   \* - (.+)\n     - (.+)\n     - .+\n     - (.+)$', table, re.MULTILINE)[1:]
-    told = [(stage, task_state, not again.startswith('no')) for stage, task_state, again in rows]
-    assert told == [(stage.name, stage.task_state, stage.redo) for stage in kind.stages]
-    assert f'Deadline {kind.deadline} s.' in table
+def stages_in_page(kind: Kind[Any, Any]) -> str:
+    """Return what the page of a kind says of its stages. Kinds that users know by one verb share its page."""
+    text = (ROOT / 'doc' / 'operations' / f'{kind.verb}.rst').read_text()
+    told = text.split('\nStages\n')[1].split('\nFiles\n')[0]
+    if sum(each.verb == kind.verb for each in KINDS.values()) == 1:
+        return told
+    parts = re.split(r'^Kind ``(\w+)``', told, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[kind.name]
+
+
+@pytest.mark.parametrize('kind', KINDS.values(), ids=KINDS)
+def test_stages_of_an_operation_are_the_declared_ones(kind: Kind[Any, Any]) -> None:
+    told = stages_in_page(kind)
+    rows = re.findall(r'^   \* - (.+)\n     - (.+)\n     - (.+)\n     - (.+)$', told, re.MULTILINE)[1:]
+    assert [(stage, task_state, where.startswith('conductor'), not again.startswith('no'))
+            for stage, task_state, where, again in rows] == [
+        (stage.name, stage.shows, stage.at == CONDUCTOR, stage.redo) for stage in kind.stages]
+    assert f'Deadline {kind.deadline} s.' in told
+
+
+@pytest.mark.parametrize('kind', KINDS.values(), ids=KINDS)
+def test_the_page_of_a_kind_names_its_declaration(kind: Kind[Any, Any]) -> None:
+    text = (ROOT / 'doc' / 'operations' / f'{kind.verb}.rst').read_text()
+    path, = (f'compute/objects/kinds/{file.name}' for file in sorted((ROOT / 'compute/objects/kinds').glob('*.py'))
+             if f"name='{kind.name}'" in file.read_text())
+    assert path in named_paths(text)
 
 
 def test_pages_are_short() -> None:
