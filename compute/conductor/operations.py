@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from compute import context as ctx
 from compute import exception
@@ -10,7 +11,7 @@ from compute.conductor.conductor import Conductor
 from compute.conductor.create import ConductorCreate
 from compute.conductor.delete import ConductorDelete
 from compute.conductor.handler import ConductorHandler
-from compute.objects.kinds import KINDS
+from compute.objects.kinds import KINDS, Kind
 from compute.objects.kinds.create import CREATE
 from compute.objects.kinds.delete import DELETE
 from compute.rpc.conductor import Operations
@@ -21,12 +22,17 @@ HANDLERS: dict[str, ConductorHandler] = {CREATE.name: ConductorCreate(), DELETE.
 _DEFAULT = ConductorHandler()
 
 
-def handler_of(kind: str) -> ConductorHandler:
-    """Return the handler of a kind. :raises Unavailable: this release does not know it; a newer conductor may."""
+def known(kind: str) -> Kind[Any, Any]:
+    """Return the declaration of a kind. :raises Unavailable: this release does not know it; a newer conductor may."""
     if kind not in KINDS:
         raise exception.Unavailable(f'operations of kind {kind!r} are not known to this release of the conductor',
                                     code='kind_unknown', hint='upgrade the conductors before the APIs')
-    return HANDLERS.get(kind, _DEFAULT)
+    return KINDS[kind]
+
+
+def handler_of(kind: str) -> ConductorHandler:
+    """Return the handler of a kind. :raises Unavailable: this release does not know it; a newer conductor may."""
+    return HANDLERS.get(known(kind).name, _DEFAULT)
 
 
 class OperationsEndpoint(Operations):

@@ -15,10 +15,9 @@ from compute import exception, metrics
 from compute.conductor.conductor import Conductor
 from compute.conductor.delete import host_is_up
 from compute.conductor.handler import ConductorHandler
-from compute.conductor.operations import handler_of
+from compute.conductor.operations import handler_of, known
 from compute.db import instances, operations, services
 from compute.db.session import after_commit
-from compute.objects.kinds import kind_of
 from compute.objects.kinds.kind import FAIL
 from compute.objects.operation import CANCELLED, Operation, OperationError, Work
 from compute.objects.value import now
@@ -81,7 +80,7 @@ class Reaper:
         LOG.info('operation %s (%s of %s, stage %s, owner %s) is taken up', operation.id, operation.kind,
                  operation.instance_uuid, operation.stage or 'none', operation.owner)
         handler = handler_of(operation.kind)
-        fails_without_host = kind_of(operation.kind).survives_host_down == FAIL
+        fails_without_host = known(operation.kind).survives_host_down == FAIL
         late = conductor.is_past_deadline(operation)
         if not late and operation.lease_until is not None and operation.lease_until >= now():
             return  # its owner works on it: only the clock, which was set, is past the deadline

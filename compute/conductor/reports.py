@@ -15,11 +15,10 @@ from compute import context as ctx
 from compute import exception, metrics, states
 from compute.conductor import ending
 from compute.conductor.conductor import Conductor
-from compute.conductor.operations import handler_of
+from compute.conductor.operations import handler_of, known
 from compute.db import hosts, injected_files, instances, operations, services
 from compute.objects.host import Inventory
 from compute.objects.instance import Instance
-from compute.objects.kinds import kind_of
 from compute.objects.operation import (
     DONE,
     ENDED,
@@ -128,7 +127,7 @@ class ReportsEndpoint(Reports):
     @staticmethod
     def _note(connection: Connection, operation: Operation, instance: Instance, stages: tuple[StageBegan, ...],
               host: str, update: InstanceUpdate | None = None) -> None:
-        task_state = kind_of(operation.kind).stage(stages[-1].name).shows
+        task_state = known(operation.kind).stage(stages[-1].name).shows
         operations.begin_stages(connection, operation, stages, host)
         instances.update(connection, instance.uuid, task_state=task_state, **ending.changes(update, host))
 
