@@ -33,7 +33,8 @@ def install(kind: str, name: str, folder: str) -> None:
     _clock(points, name)  # before anything imports the product's clock
     _messages(points)
     _database(points, name)
-    for each in {'api': (_api,), 'conductor': (_conductor, broken.install), 'worker': (_worker, _deaf_guests, _disk)}.get(kind, ()):
+    for each in {'api': (_api,), 'conductor': (_conductor, broken.install),
+                 'worker': (_worker, _deaf_guests, _disk)}.get(kind, ()):
         each(points, name)
 
 
