@@ -192,9 +192,7 @@ def _hosts_of(connection: Connection, instance: Instance, hint: str) -> tuple[st
 
 def hand_over(conductor: Conductor, context: ctx.RequestContext, operation: Operation, host: str,
               alternates: tuple[str, ...]) -> None:
-    """Write that the operation is the host's now, and tell it. A lost message is sent again by the reaper.
-
-    """
+    """Write that the operation is the host's now, and tell it. A lost message is sent again by the reaper."""
     def write(connection: Connection) -> Operation | None:
         held = conductor.held(connection, operation.id)
         if held is None:

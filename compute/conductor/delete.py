@@ -139,4 +139,3 @@ def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error:
         operations.set_values(connection, operation.id, attempt=operation.attempt + 1)
     conductor.db.transaction(later)
     conductor.release(operation, retry_in=RETRY_IN)
-

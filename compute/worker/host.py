@@ -178,5 +178,3 @@ class HostWorker:
 
     def _inventory(self) -> None:
         self.reporter.inventory(self.driver.inventory())
-
-
