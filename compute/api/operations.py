@@ -16,16 +16,7 @@ from compute.exception import NotFound
 from compute.objects.error_codes import what_to_do
 from compute.objects.instance import Instance
 from compute.objects.kinds import KINDS
-from compute.objects.operation import (
-    CANCELLED,
-    DONE,
-    FAILED,
-    QUEUED,
-    RUNNING,
-    Operation,
-    OperationError,
-    OperationEvent,
-)
+from compute.objects.operation import DONE, ENDED, OPEN, Operation, OperationError, OperationEvent
 from compute.objects.value import now
 from compute.policies import operations as policy
 from compute.rest.call import Call
@@ -34,8 +25,7 @@ from compute.rest.op import Op, Query, Resource
 from compute.rest.paging import LIMIT, next_links, page_of
 from compute.rest.versions import window
 
-OPEN = 'open'
-_STATES = {OPEN: (QUEUED, RUNNING), **{state: (state,) for state in (QUEUED, RUNNING, DONE, FAILED, CANCELLED)}}
+_STATES = {'open': OPEN, **{state: (state,) for state in (*OPEN, *ENDED)}}
 _ID = {'type': 'string', 'pattern': '^[0-9]{1,18}$'}
 _SECONDS = {'type': 'string', 'pattern': '^[0-9]{1,10}$'}
 _PAGED = {'limit': LIMIT, 'marker': _ID}
@@ -61,7 +51,7 @@ def of_all(call: Call) -> Any:
     """List operations on all servers, oldest first; those that are open unless another state is asked for."""
     older = call.query.get('older_than')
     before = None if older is None else now() - datetime.timedelta(seconds=int(older))
-    return _page(call, Wanted(states=_states(call, OPEN), kinds=_kinds(call), host=call.query.get('host'),
+    return _page(call, Wanted(states=_states(call, 'open'), kinds=_kinds(call), host=call.query.get('host'),
                               before=before), '/operations', newest_first=False)
 
 

@@ -24,6 +24,8 @@ from compute.objects.value import decode, encode
 from compute.rpc.scheduler import Select
 
 LOG = logging.getLogger(__name__)
+_ON_HOST = 1
+"""The leg of a creation that runs on the chosen host."""
 
 
 class ConductorCreate(ConductorHandler):
@@ -171,7 +173,8 @@ def _select(conductor: Conductor, context: ctx.RequestContext, work: Work,
 def spec_of(connection: Connection, instance: Instance, operation: Operation) -> RequestSpec:
     """Return the request for the scheduler, with the current members of the server group and servers of hints."""
     args = CREATE.args_of(operation.args)
-    group = server_groups.for_scheduler(connection, instance.server_group) if instance.server_group else None
+    group = (server_groups.for_scheduler(connection, instance.server_group, without=instance.uuid)
+             if instance.server_group else None)
     return RequestSpec(
         instance_uuid=instance.uuid, operation_id=operation.id, project_id=instance.project_id,
         user_id=instance.user_id, flavor=instance.flavor, image=instance.image,
@@ -198,8 +201,9 @@ def hand_over(conductor: Conductor, context: ctx.RequestContext, operation: Oper
         if held is None:
             return None
         plan = encode(dataclasses.replace(CREATE.plan_of(held.plan), alternates=alternates))
-        operations.hand_over(connection, operation.id, host, conductor.conf.conductor.begin_timeout, plan=plan)
-        return dataclasses.replace(held, host=host, plan=plan, owner=None, incarnation=None)
+        operations.hand_over(connection, operation.id, host, conductor.conf.conductor.begin_timeout, plan=plan,
+                             leg=_ON_HOST)
+        return dataclasses.replace(held, host=host, leg=_ON_HOST, plan=plan, owner=None, incarnation=None)
     given = conductor.db.transaction(write)
     if given is None:
         LOG.warning('operation %s is no longer ours: another conductor goes on with it, or it ended', operation.id)
@@ -217,11 +221,10 @@ def _hand_over_together(conductor: Conductor, context: ctx.RequestContext,
         for held in operations.held_together(connection, list(chosen), conductor.owner, conductor.incarnation):
             selection = chosen[held.id][1]
             given.append(dataclasses.replace(
-                held, host=selection.host, owner=None, incarnation=None,
+                held, host=selection.host, leg=_ON_HOST, owner=None, incarnation=None,
                 plan=encode(dataclasses.replace(CREATE.plan_of(held.plan), alternates=selection.alternates))))
         if given:
-            operations.hand_over_together(connection, [(each, each.host or '', each.plan) for each in given],
-                                          conductor.conf.conductor.begin_timeout)
+            operations.hand_over_together(connection, given, conductor.conf.conductor.begin_timeout)
         return given
     given = conductor.db.transaction(write) if placed else []
     if len(given) < len(placed):
@@ -262,7 +265,7 @@ def _try_elsewhere(connection: Connection, work: Work, error: OperationError) ->
     tried = (*plan.tried, *((operation.host,) if operation.host else ()))
     plan = CreatePlan(tried=tried, alternates=tuple(host for host in plan.alternates if host not in tried),
                       last_error=encode(error))
-    operations.set_values(connection, operation.id, attempt=operation.attempt + 1, host=None, stage='scheduling',
+    operations.set_values(connection, operation.id, attempt=operation.attempt + 1, host=None, leg=0, stage='scheduling',
                           plan=encode(plan))
     return _next(connection, work.instance, operation, plan)
 

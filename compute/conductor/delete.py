@@ -121,8 +121,7 @@ def forget(connection: Connection, instance: Instance) -> None:
     marked = instances.mark_deleted(connection, instance.uuid)
     claims.release(connection, instance.uuid)
     if marked:
-        quotas.refund(connection, instance.project_id, instances=1, cores=instance.flavor.vcpus,
-                      ram=instance.flavor.memory_mb)
+        quotas.refund(connection, instance.project_id, instances=1, **quotas.charge_of(connection, instance.uuid))
 
 
 def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error: OperationError) -> None:
@@ -133,9 +132,6 @@ def failed(conductor: Conductor, context: ctx.RequestContext, work: Work, error:
         return
 
     def later(connection: Connection) -> None:
-        if not conductor.holds(connection, operation.id):
-            return
-        operations.end_events(connection, operation.id, 'Error', error.message)
-        operations.set_values(connection, operation.id, attempt=operation.attempt + 1)
+        if conductor.holds(connection, operation.id):
+            operations.retry_later(connection, operation, RETRY_IN, error)
     conductor.db.transaction(later)
-    conductor.release(operation, retry_in=RETRY_IN)

@@ -13,15 +13,17 @@ from sqlalchemy.engine import Connection
 
 from compute import context as ctx
 from compute import exception, metrics, states
-from compute.conductor import ending
+from compute.conductor import ending, legs
 from compute.conductor.conductor import Conductor
 from compute.conductor.operations import handler_of, known
 from compute.db import hosts, injected_files, instances, operations, services
 from compute.objects.host import Inventory
 from compute.objects.instance import Instance
+from compute.objects.kinds import KINDS, kind_of
 from compute.objects.operation import (
     DONE,
     ENDED,
+    UNDOING,
     InstanceUpdate,
     Operation,
     OperationError,
@@ -96,8 +98,7 @@ class ReportsEndpoint(Reports):
         with _refusals('inventory', host, incarnation):
             self._db.transaction(write)
 
-    def begin(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int,
-              stage: str | None = None) -> Work:
+    def begin(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int) -> Work:
         def write(connection: Connection) -> Work:
             operation = operations.lease(connection, operation_id, owner_of(host), incarnation, self._options.lease,
                                          services.is_current(host, BINARY, incarnation), host=host)
@@ -108,6 +109,7 @@ class ReportsEndpoint(Reports):
             instance = instances.find(connection, operation.instance_uuid)
             if instance is None:
                 raise exception.Stale(f'server {operation.instance_uuid} of operation {operation_id} is gone')
+            stage = _first_stage(operation)
             if stage is not None:
                 self._note(connection, operation, instance, (StageBegan(name=stage),), host)
             leased = dataclasses.replace(operation, updated_at=now())
@@ -131,16 +133,39 @@ class ReportsEndpoint(Reports):
         operations.begin_stages(connection, operation, stages, host)
         instances.update(connection, instance.uuid, task_state=task_state, **ending.changes(update, host))
 
-    def finish(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int,
-               update: InstanceUpdate, stages: tuple[StageBegan, ...] = ()) -> None:
-        def write(connection: Connection) -> None:
-            held = operations.is_held(connection, operation_id, owner_of(host), incarnation)
-            if held is None and self._ended_before(connection, host, incarnation, operation_id):
-                return
-            operation = held or self._held(connection, host, incarnation, operation_id)[0]
-            handler_of(operation.kind).finish(connection, operation, update, stages)
+    def finish(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int, leg: int,
+               update: InstanceUpdate, carry: dict[str, Any] | None = None,
+               stages: tuple[StageBegan, ...] = ()) -> None:
+        def write(connection: Connection) -> Operation | None:
+            operation = operations.is_held(connection, operation_id, owner_of(host), incarnation)
+            if operation is None and self._reported_before(connection, host, incarnation, operation_id, leg):
+                return None
+            if operation is None:
+                operation = self._held(connection, host, incarnation, operation_id)[0]
+            handler = handler_of(operation.kind)
+            last = operation.state != UNDOING and operation.leg + 1 == len(kind_of(operation.kind).legs)
+            if last:
+                handler.finish(connection, operation, update, stages)
+                return None
+            instance = instances.get(connection, operation.instance_uuid)
+            within = self._options.begin_timeout
+            if operation.state == UNDOING:
+                return handler.undone(connection, operation, instance, within)
+            given = legs.advance(connection, operation, instance, carry, stages, within)
+            handler.advanced(connection, operation, instance, update)
+            return given
         with _refusals('finish', host, incarnation, operation_id):
-            self._db.transaction(write)
+            given = self._db.transaction(write)
+        if given is not None:
+            self._go_on(context, given)
+
+    def _go_on(self, context: ctx.RequestContext, given: Operation) -> None:
+        """Notify the place of the next leg; a conductor goes on with it here."""
+        if given.host is not None:
+            self._conductor.notify(context, given)
+        else:
+            instance = self._db.read(lambda connection: instances.get(connection, given.instance_uuid))
+            self._conductor.submit(handler_of(given.kind).resume, context, Work(operation=given, instance=instance))
 
     def fail(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int,
              error: OperationError, update: InstanceUpdate | None = None,
@@ -193,10 +218,14 @@ class ReportsEndpoint(Reports):
             raise _stale(host)
 
     @staticmethod
-    def _ended_before(connection: Connection, host: str, incarnation: str, operation_id: int) -> bool:
-        """Tell whether this very worker ended the operation already: its report is repeated, the answer was lost."""
+    def _reported_before(connection: Connection, host: str, incarnation: str, operation_id: int, leg: int) -> bool:
+        """Return whether this report is repeated because its answer got lost: the operation is done, or moved on."""
         operation = operations.get(connection, operation_id)
-        return (operation.state, operation.owner, operation.incarnation) == (DONE, owner_of(host), incarnation)
+        if (operation.state, operation.owner, operation.incarnation) == (DONE, owner_of(host), incarnation):
+            return True
+        if operation.state == UNDOING or operation.error is not None:  # then legs count downwards
+            return operation.leg < leg and operations.ran_on(connection, operation_id, host)
+        return operation.leg > leg and operations.ran_on(connection, operation_id, host)
 
     def _held(self, connection: Connection, host: str, incarnation: str,
               operation_id: int) -> tuple[Operation, Instance]:
@@ -247,6 +276,13 @@ def _refusals(report: str, host: str, incarnation: str, operation_id: int | None
         LOG.warning('report %s of host %s (incarnation %s)%s is refused: %s', report, host, incarnation,
                     '' if operation_id is None else f' on operation {operation_id}', error.message)
         raise
+
+
+def _first_stage(operation: Operation) -> str | None:
+    """Return the stage with which a host begins its leg; None if it is to undo the leg, or the kind is not known."""
+    if operation.state == UNDOING or operation.kind not in KINDS:
+        return None
+    return kind_of(operation.kind).legs[operation.leg].stages[0].name
 
 
 def _whose(operation: Operation) -> str:

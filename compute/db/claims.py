@@ -1,9 +1,13 @@
-"""Claims: the capacity of a host and the seat in a server group that a server holds.
+"""Claims: the capacity of a host and the seat in a server group that a server holds, each for a purpose.
 
-A claim is taken in one transaction with the server's host, by one conditional statement on the host's row: two
-schedulers may both try, the row lets one of them through. The order of locks is server group, instance, host in every
-function that takes several, so that claims wait for one another instead of dead-locking. ``release`` locks the instance
-before it looks for claims: a claim that is being taken at that moment is waited for and released as well.
+A server has at most one claim of each purpose. ``current`` is its own; ``incoming`` is where an open operation is
+taking it, or its new size on the same host; ``outgoing`` is its old place or size while a resize waits for
+confirmation. Only ``settle`` moves a server.
+
+A claim is taken by one conditional statement on the host's row: two schedulers may both try, the row lets one of them
+through. The order of locks is server group, instance, host in every function that takes several, so that claims wait
+for one another instead of dead-locking. ``release`` locks the instance before it looks for claims: a claim that is
+being taken at that moment is waited for and released as well.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from compute import exception
 from compute.db.tables import claims as table
 from compute.db.tables import group_seats, hosts, instances, server_groups, services
-from compute.objects.request_spec import RequestSpec, ServerGroup
+from compute.objects.request_spec import CURRENT, INCOMING, OUTGOING, RequestSpec, ServerGroup
 from compute.objects.server_group import AFFINITY, ANTI_AFFINITY, SOFT_AFFINITY, SOFT_ANTI_AFFINITY
 from compute.objects.value import now
 
@@ -47,17 +51,18 @@ class MembersMoved(Refused):
 
 
 def claim(connection: Connection, spec: RequestSpec, host_id: int) -> bool:
-    """Claim a host for a server and make it the server's host; see ``take``."""
+    """Claim a host for a server and return whether it could be claimed; see ``take``."""
     return take(connection, spec, host_id) is not None
 
 
 def take(connection: Connection, spec: RequestSpec, host_id: int) -> Claimed | None:
-    """Claim what ``spec`` asks for on a host, with its group's seat, and set the server's host, node and zone.
+    """Claim what ``spec`` asks for on a host for its purpose, with its group's seat.
 
-    None when the host has no room, is disabled or forced down, is gone, or its group forbids it: nothing is changed
-    then. Asking again for the host that the server has is no error and changes nothing.
+    A current claim also sets the server's host, node and zone. None when the host has no room, is disabled or forced
+    down, is gone, or its group forbids it: nothing is changed then. Asking again for the host that the server has
+    claimed for this purpose is no error and changes nothing.
 
-    :raises Conflict: ``already_claimed``: the server has a claim on another host.
+    :raises Conflict: ``already_claimed``: the server has a claim of this purpose on another host.
     :raises NotFound: ``instance_deleted``: the server is deleted; ``operation_ended``: it no longer shows the operation
         that the claim is for.
     """
@@ -81,25 +86,90 @@ def take_or_refuse(connection: Connection, spec: RequestSpec, host_id: int,
     return _take(connection, spec, place, members)
 
 
-def release(connection: Connection, instance_uuid: str, host_id: int | None = None) -> bool:
-    """Give back what a server claimed, on one host or on all, and its seats. Tell whether there was anything.
+def release(connection: Connection, instance_uuid: str, purpose: str | None = None) -> bool:
+    """Release what a server claimed, for one purpose or for all, and the seats that go with it.
 
     The server's row is locked first and stays locked until the transaction ends: no scheduler claims in between.
+    Return whether there was anything to release.
     """
-    connection.execute(sa.select(instances.c.id).where(instances.c.uuid == instance_uuid).with_for_update()).first()
+    _lock_instance(connection, instance_uuid)
     query = sa.select(table).where(table.c.instance_uuid == instance_uuid)
-    seats = group_seats.delete().where(group_seats.c.instance_uuid == instance_uuid)
-    if host_id is not None:
-        query = query.where(table.c.host_id == host_id)
-        seats = seats.where(group_seats.c.host_id == host_id)
+    if purpose is not None:
+        query = query.where(table.c.purpose == purpose)
     released = False
     for row in connection.execute(query.order_by(table.c.host_id)).all():
         # Of two that release at once, the one whose delete meets the row gives it back.
         if connection.execute(table.delete().where(table.c.id == row.id)).rowcount == 1:
-            charge(connection, row.host_id, {name: -getattr(row, name) for name in RESOURCES}, vms=-1)
+            charge(connection, row.host_id, {name: -getattr(row, name) for name in RESOURCES},
+                   vms=-1 if row.purpose == CURRENT else 0)
             released = True
-    connection.execute(seats)
+    _release_seats(connection, instance_uuid)
     return released
+
+
+def settle(connection: Connection, instance_uuid: str, *, outgoing: bool) -> None:
+    """Move a server: its incoming claim becomes current, and its host, node and zone are those of that claim.
+
+    :param outgoing: the former current claim is kept as outgoing until the move is confirmed or reverted; else it is
+        released.
+    :raises Stale: the server has no incoming claim, or an outgoing one already.
+    """
+    _lock_instance(connection, instance_uuid)
+    held = by_purpose(connection, instance_uuid)
+    if INCOMING not in held or (outgoing and OUTGOING in held):
+        raise exception.Stale(f'server {instance_uuid} has claims {", ".join(held) or "of no purpose"}: '
+                              'nothing can be settled')
+    if outgoing:
+        _relabel(connection, held[CURRENT], OUTGOING)
+    else:
+        release(connection, instance_uuid, CURRENT)
+    _relabel(connection, held[INCOMING], CURRENT)
+    _move(connection, instance_uuid, held[INCOMING].host_id)
+
+
+def settle_back(connection: Connection, instance_uuid: str) -> None:
+    """Move a server back: its outgoing claim becomes current again, and the current one is released.
+
+    :raises Stale: the server has no outgoing claim.
+    """
+    _lock_instance(connection, instance_uuid)
+    held = by_purpose(connection, instance_uuid)
+    if OUTGOING not in held:
+        raise exception.Stale(f'server {instance_uuid} has no outgoing claim to move back to')
+    release(connection, instance_uuid, CURRENT)
+    _relabel(connection, held[OUTGOING], CURRENT)
+    _move(connection, instance_uuid, held[OUTGOING].host_id)
+
+
+def by_purpose(connection: Connection, instance_uuid: str) -> dict[str, Any]:
+    """Return the rows of a server's claims by purpose."""
+    query = sa.select(table).where(table.c.instance_uuid == instance_uuid).order_by(table.c.id)
+    return {row.purpose: row for row in connection.execute(query)}
+
+
+def _relabel(connection: Connection, row: Any, purpose: str) -> None:
+    """Change the purpose of a claim, and the number of servers on its host with it."""
+    connection.execute(table.update().where(table.c.id == row.id).values(purpose=purpose, operation_id=None))
+    vms = (purpose == CURRENT) - (row.purpose == CURRENT)
+    charge(connection, row.host_id, {}, vms=vms)
+
+
+def _move(connection: Connection, instance_uuid: str, host_id: int) -> None:
+    place = connection.execute(sa.select(hosts.c.host, hosts.c.node, hosts.c.availability_zone).where(
+        hosts.c.id == host_id)).one()
+    connection.execute(instances.update().where(instances.c.uuid == instance_uuid).values(
+        host=place.host, node=place.node, availability_zone=place.availability_zone, updated_at=now()))
+
+
+def _lock_instance(connection: Connection, instance_uuid: str) -> None:
+    connection.execute(sa.select(instances.c.id).where(instances.c.uuid == instance_uuid).with_for_update()).first()
+
+
+def _release_seats(connection: Connection, instance_uuid: str) -> None:
+    """Release the seats of a server on hosts where it has no claim."""
+    claimed = sa.select(table.c.host_id).where(table.c.instance_uuid == instance_uuid)
+    connection.execute(group_seats.delete().where(
+        group_seats.c.instance_uuid == instance_uuid, group_seats.c.host_id.not_in(claimed)))
 
 
 def of_instance(connection: Connection, instance_uuid: str) -> list[int]:
@@ -119,13 +189,15 @@ def _take(connection: Connection, spec: RequestSpec, place: Any, members: Mappin
     if spec.group is not None and spec.group.policy != ANTI_AFFINITY:
         _lock_group(connection, spec.group)
         if members is not None:
-            _check_members(connection, spec.group, place.host, members)
-    fresh = _settle(connection, spec, place)
+            _check_members(connection, spec, place.host, members)
+    fresh = _needed(connection, spec, place)
     if fresh:
-        if not charge(connection, place.id, {name: getattr(spec, name) for name in RESOURCES}, vms=1, check=True):
+        if not charge(connection, place.id, {name: getattr(spec, name) for name in RESOURCES},
+                      vms=int(spec.purpose == CURRENT), check=True):
             raise Refused
         connection.execute(table.insert().values(
-            instance_uuid=spec.instance_uuid, host_id=place.id, created_at=now(),
+            instance_uuid=spec.instance_uuid, host_id=place.id, purpose=spec.purpose,
+            operation_id=spec.operation_id or None, created_at=now(),
             **{name: getattr(spec, name) for name in RESOURCES}))
         if spec.group is not None:
             _sit(connection, spec.group, place.id, spec.instance_uuid)
@@ -134,20 +206,21 @@ def _take(connection: Connection, spec: RequestSpec, place: Any, members: Mappin
                    generation=generation, fresh=fresh)
 
 
-def _settle(connection: Connection, spec: RequestSpec, place: Any) -> bool:
-    """Set the server's host, which locks its row, and tell whether it still needs a claim there."""
-    settled = connection.execute(instances.update().where(
+def _needed(connection: Connection, spec: RequestSpec, place: Any) -> bool:
+    """Lock the server's row, set its host for a current claim, and return whether it needs a claim there."""
+    where = {'host': place.host, 'node': place.node, 'availability_zone': place.availability_zone}
+    locked = connection.execute(instances.update().where(
         instances.c.uuid == spec.instance_uuid, *claimable([spec])).values(
-        host=place.host, node=place.node, availability_zone=place.availability_zone, updated_at=now()))
-    if settled.rowcount != 1:
+        updated_at=now(), **(where if spec.purpose == CURRENT else {})))
+    if locked.rowcount != 1:
         raise _not_claimable(connection, spec)
-    held = of_instance(connection, spec.instance_uuid)
-    if any(host_id != place.id for host_id in held):
-        other = connection.execute(sa.select(hosts.c.host).where(hosts.c.id.in_(held))).scalars().first()
-        raise exception.Conflict(f'Server {spec.instance_uuid} has its claim on host {other or held[0]} already; it is '
-                                 f'not placed on {place.host} as well', code='already_claimed',
-                                 details={'host': other})
-    return not held
+    held = by_purpose(connection, spec.instance_uuid).get(spec.purpose)
+    if held is not None and held.host_id != place.id:
+        other = connection.execute(sa.select(hosts.c.host).where(hosts.c.id == held.host_id)).scalar()
+        raise exception.Conflict(f'Server {spec.instance_uuid} has its {spec.purpose} claim on host '
+                                 f'{other or held.host_id} already; it is not placed on {place.host} as well',
+                                 code='already_claimed', details={'host': other})
+    return held is None
 
 
 def claimable(specs: Sequence[RequestSpec]) -> list[sa.ColumnElement[bool]]:
@@ -189,17 +262,19 @@ def _lock_group(connection: Connection, group: ServerGroup) -> None:
     connection.execute(query.with_for_update()).first()
 
 
-def _check_members(connection: Connection, group: ServerGroup, host: str, before: Mapping[str, int]) -> None:
+def _check_members(connection: Connection, spec: RequestSpec, host: str, before: Mapping[str, int]) -> None:
     """Return if a soft policy still prefers ``host`` as it did with the members of ``before``; the group is locked.
 
     :raises MembersMoved: soft-affinity: a host that had no more members than this one has more now. soft-anti-affinity:
         this host has more members than before.
     """
-    if group.policy not in (SOFT_AFFINITY, SOFT_ANTI_AFFINITY):
+    group = spec.group
+    if group is None or group.policy not in (SOFT_AFFINITY, SOFT_ANTI_AFFINITY):
         return
     query = sa.select(hosts.c.host, sa.func.count().label('members')).select_from(
         group_seats.join(hosts, hosts.c.id == group_seats.c.host_id)).where(
-        group_seats.c.group_uuid == group.uuid).group_by(hosts.c.host)
+        group_seats.c.group_uuid == group.uuid, group_seats.c.instance_uuid != spec.instance_uuid).group_by(
+        hosts.c.host)
     there = {row.host: row.members for row in connection.execute(query)}
     here = there.get(host, 0)
     if group.policy == SOFT_ANTI_AFFINITY:
@@ -211,11 +286,18 @@ def _check_members(connection: Connection, group: ServerGroup, host: str, before
 
 
 def _sit(connection: Connection, group: ServerGroup, host_id: int, instance_uuid: str) -> None:
-    """Take a seat. Hard anti-affinity has so many on each host, affinity only where the group is; others any number."""
+    """Take a seat, unless the server has one on this host.
+
+    Hard anti-affinity has so many on each host, affinity only where the other members are; other policies any number.
+    """
+    mine = sa.and_(group_seats.c.instance_uuid == instance_uuid, group_seats.c.group_uuid == group.uuid)
+    if connection.execute(sa.select(group_seats.c.id).where(mine, group_seats.c.host_id == host_id)).first():
+        return
     limit = int(group.rules.get('max_server_per_host', 1)) if group.policy == ANTI_AFFINITY else None
     for _ in range(10):
         rows = connection.execute(_seats_that_matter(group, host_id)).all()
-        if group.policy == AFFINITY and any(row.host_id != host_id for row in rows):
+        if group.policy == AFFINITY and any(
+                row.host_id != host_id and row.instance_uuid != instance_uuid for row in rows):
             raise Refused
         taken = {row.seat for row in rows if row.host_id == host_id}
         seat = next(number for number in range(len(taken) + 1) if number not in taken)
@@ -232,6 +314,7 @@ def _sit(connection: Connection, group: ServerGroup, host_id: int, instance_uuid
 
 
 def _seats_that_matter(group: ServerGroup, host_id: int) -> sa.sql.Select[Any]:
-    query = sa.select(group_seats.c.host_id, group_seats.c.seat).where(group_seats.c.group_uuid == group.uuid)
+    query = sa.select(group_seats.c.host_id, group_seats.c.seat, group_seats.c.instance_uuid).where(
+        group_seats.c.group_uuid == group.uuid)
     # Those elsewhere matter to affinity alone; leaving them out keeps anti-affinity's cost independent of group size.
     return query if group.policy == AFFINITY else query.where(group_seats.c.host_id == host_id)

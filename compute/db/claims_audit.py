@@ -12,17 +12,23 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from compute import states
 from compute.db.claims import RESOURCES, charge, release
 from compute.db.tables import claims as table
 from compute.db.tables import group_seats, hosts, instances, server_groups
+from compute.objects.request_spec import CURRENT, INCOMING, OUTGOING
 from compute.objects.value import now
 
 _COUNTED = {**{name: f'{name}_used' for name in RESOURCES}, 'running_vms': 'running_vms'}
+_SERVERS = sa.func.sum(sa.case((table.c.purpose == CURRENT, 1), else_=0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Discrepancy:
-    """Something that is not even. ``kind``: usage, no_host, no_instance, wrong_host, no_claim, seat, no_group, no_seat.
+    """Something that is not even.
+
+    :ivar kind: usage, no_host, no_instance, wrong_host, unexplained, no_claim, seat, no_group, no_seat.
+    :ivar purpose: of the claim that is meant.
 
     ``busy``: an operation goes on with the server, which may be what moves it.
     """
@@ -33,6 +39,7 @@ class Discrepancy:
     host_id: int | None = None
     instance_uuid: str | None = None
     group_uuid: str | None = None
+    purpose: str | None = None
     resource: str | None = None
     recorded: int | None = None
     counted: int | None = None
@@ -51,7 +58,7 @@ def missing(connection: Connection) -> list[Discrepancy]:
 
 def usage(connection: Connection) -> list[Discrepancy]:
     """Compare what hosts record as used with the claims on them."""
-    sums = sa.select(table.c.host_id, sa.func.count().label('running_vms'), *(
+    sums = sa.select(table.c.host_id, _SERVERS.label('running_vms'), *(
         sa.func.sum(table.c[name]).label(name) for name in RESOURCES)).group_by(table.c.host_id).subquery()
     columns = {name: hosts.c[column] for name, column in _COUNTED.items()}
     counted = {name: sa.func.coalesce(sums.c[name], 0) for name in columns}
@@ -71,14 +78,24 @@ def usage(connection: Connection) -> list[Discrepancy]:
 
 
 def owners(connection: Connection, instance_uuid: str | None = None) -> list[Discrepancy]:
-    """Return claims, of one server or of all, that are on no host, for no server, or elsewhere than their server."""
-    query = sa.select(table.c.instance_uuid, table.c.host_id, hosts.c.host, instances.c.id.label('instance_id'),
-                      instances.c.host.label('instance_host'), instances.c.deleted,
-                      instances.c.operation_id).select_from(
+    """Return claims, of one server or of all, that nothing explains.
+
+    A current claim is explained by the server on that host, an incoming one by the open operation that it was taken
+    for, an outgoing one by a resize that waits for confirmation or an open operation on the server.
+    """
+    open_operation = sa.and_(instances.c.operation_id.is_not(None),
+                             instances.c.operation_id == table.c.operation_id)
+    waits = sa.or_(instances.c.vm_state == states.RESIZED, instances.c.operation_id.is_not(None))
+    query = sa.select(table.c.instance_uuid, table.c.host_id, table.c.purpose, hosts.c.host,
+                      instances.c.id.label('instance_id'), instances.c.host.label('instance_host'),
+                      instances.c.deleted, instances.c.operation_id).select_from(
         table.outerjoin(hosts, hosts.c.id == table.c.host_id).outerjoin(
             instances, instances.c.uuid == table.c.instance_uuid)).where(sa.or_(
                 hosts.c.id.is_(None), instances.c.id.is_(None), instances.c.deleted == sa.true(),
-                instances.c.host.is_(None), instances.c.host != hosts.c.host)).order_by(table.c.id)
+                sa.and_(table.c.purpose == CURRENT,
+                        sa.or_(instances.c.host.is_(None), instances.c.host != hosts.c.host)),
+                sa.and_(table.c.purpose == INCOMING, sa.not_(sa.func.coalesce(open_operation, sa.false()))),
+                sa.and_(table.c.purpose == OUTGOING, sa.not_(waits)))).order_by(table.c.id)
     if instance_uuid is not None:
         query = query.where(table.c.instance_uuid == instance_uuid)
     return [_owner(row) for row in connection.execute(query)]
@@ -86,20 +103,25 @@ def owners(connection: Connection, instance_uuid: str | None = None) -> list[Dis
 
 def _owner(row: Any) -> Discrepancy:
     place = row.host or f'id {row.host_id}'
+    busy = row.operation_id is not None
     if row.host is None:
         kind, why = 'no_host', 'which does not exist'
     elif row.instance_id is None or row.deleted:
         kind, why = 'no_instance', 'but there is no such server'
-    else:
+    elif row.purpose == CURRENT:
         kind, why = 'wrong_host', f'but the server\'s host is {row.instance_host}'
-    return Discrepancy(kind=kind, host=row.host, host_id=row.host_id, instance_uuid=row.instance_uuid,
-                       busy=row.operation_id is not None,
-                       message=f'server {row.instance_uuid} has a claim on host {place}, {why}')
+    else:
+        # The claim names the operation that it was taken for: another one does not explain it.
+        kind, why, busy = 'unexplained', 'which no operation and no resize explains', False
+    return Discrepancy(kind=kind, host=row.host, host_id=row.host_id, instance_uuid=row.instance_uuid, busy=busy,
+                       purpose=row.purpose,
+                       message=f'server {row.instance_uuid} has its {row.purpose} claim on host {place}, {why}')
 
 
 def unclaimed(connection: Connection, instance_uuid: str | None = None) -> list[Discrepancy]:
     """Return servers, one or all, that are on a host and claim nothing there."""
-    mine = sa.and_(table.c.instance_uuid == instances.c.uuid, table.c.host_id == hosts.c.id)
+    mine = sa.and_(table.c.instance_uuid == instances.c.uuid, table.c.host_id == hosts.c.id,
+                   table.c.purpose == CURRENT)
     query = sa.select(instances.c.uuid, instances.c.host, instances.c.operation_id, hosts.c.id).select_from(
         instances.outerjoin(hosts, hosts.c.host == instances.c.host).outerjoin(table, mine)).where(
         instances.c.deleted == sa.false(), instances.c.host.is_not(None), table.c.id.is_(None)).order_by(instances.c.id)
@@ -146,7 +168,7 @@ def recount(connection: Connection, host: str) -> dict[str, list[int]]:
     row = connection.execute(sa.select(hosts).where(hosts.c.host == host).with_for_update()).first()
     if row is None:
         return {}
-    sums = connection.execute(sa.select(sa.func.count().label('running_vms'), *(
+    sums = connection.execute(sa.select(sa.func.coalesce(_SERVERS, 0).label('running_vms'), *(
         sa.func.coalesce(sa.func.sum(table.c[name]), 0).label(name) for name in RESOURCES)).where(
         table.c.host_id == row.id)).one()
     changed = {column: [int(row._mapping[column]), int(sums._mapping[name])] for name, column in _COUNTED.items()
@@ -158,11 +180,11 @@ def recount(connection: Connection, host: str) -> dict[str, list[int]]:
     return changed
 
 
-def free(connection: Connection, instance_uuid: str, host_id: int) -> bool:
-    """Free a claim that ``owners`` names; tell whether it still was such a one."""
+def free(connection: Connection, instance_uuid: str, purpose: str) -> bool:
+    """Release a claim that ``owners`` names; return whether it still was such a one."""
     _lock(connection, instance_uuid)
-    wrong = any(each.host_id == host_id and not each.busy for each in owners(connection, instance_uuid))
-    return wrong and release(connection, instance_uuid, host_id)
+    wrong = any(each.purpose == purpose and not each.busy for each in owners(connection, instance_uuid))
+    return wrong and release(connection, instance_uuid, purpose)
 
 
 def claim_anew(connection: Connection, instance_uuid: str) -> bool:
@@ -174,7 +196,7 @@ def claim_anew(connection: Connection, instance_uuid: str) -> bool:
     amounts = {name: int(getattr(server, name)) for name in RESOURCES}
     charge(connection, missing.host_id, amounts, vms=1)
     connection.execute(table.insert().values(
-        instance_uuid=instance_uuid, host_id=missing.host_id, created_at=now(), **amounts))
+        instance_uuid=instance_uuid, host_id=missing.host_id, purpose=CURRENT, created_at=now(), **amounts))
     return True
 
 

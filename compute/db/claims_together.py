@@ -16,19 +16,19 @@ from compute.db import claims
 from compute.db.claims import RESOURCES, Claimed, Refused
 from compute.db.tables import claims as table
 from compute.db.tables import hosts, instances
-from compute.objects.request_spec import RequestSpec
+from compute.objects.request_spec import CURRENT, RequestSpec
 from compute.objects.value import now
 
 
 def take_together(connection: Connection, wanted: Sequence[tuple[RequestSpec, int]]) -> dict[int, Claimed]:
     """Claim hosts (by id) for servers, all or nothing, as all that a transaction does; return what was claimed by host.
 
-    The servers have no claim yet and are in no group.
+    The servers have no claim yet and are in no group; the claims are their current ones.
 
     :raises Refused: one of them is deleted, no longer shows the operation that asks, has a claim or is in a group, or a
         host has no room, is disabled or deleted.
     """
-    if any(spec.group is not None for spec, _ in wanted):
+    if any(spec.group is not None or spec.purpose != CURRENT for spec, _ in wanted):
         raise Refused
     by_host: dict[int, list[RequestSpec]] = defaultdict(list)
     for spec, host_id in wanted:
@@ -63,5 +63,6 @@ def _charge(connection: Connection, specs: list[RequestSpec], host_id: int) -> N
         raise Refused
     time = now()
     connection.execute(table.insert(), [
-        {'instance_uuid': spec.instance_uuid, 'host_id': host_id, 'created_at': time,
+        {'instance_uuid': spec.instance_uuid, 'host_id': host_id, 'purpose': spec.purpose, 'created_at': time,
+         'operation_id': spec.operation_id or None,
          **{name: getattr(spec, name) for name in RESOURCES}} for spec in specs])

@@ -22,7 +22,7 @@ from compute.db.tables import hosts as table
 from compute.db.tables import operations, services
 from compute.objects.host import Host, Inventory
 from compute.objects.kinds import KINDS
-from compute.objects.operation import QUEUED, RUNNING
+from compute.objects.operation import OPEN
 from compute.objects.registration import HostReport
 from compute.objects.value import now
 
@@ -204,7 +204,7 @@ def liveness(connection: Connection, time: datetime.datetime) -> list[Heard]:
 def io_ops(connection: Connection) -> dict[str, int]:
     """Return by host name how many operations that load its disk go on there."""
     query = sa.select(operations.c.host, sa.func.count()).where(
-        operations.c.state.in_((QUEUED, RUNNING)), operations.c.host.is_not(None),
+        operations.c.state.in_(OPEN), operations.c.host.is_not(None),
         operations.c.kind.in_([kind.name for kind in KINDS.values() if kind.loads_disk]))
     query = query.group_by(operations.c.host)
     return {host: int(count) for host, count in connection.execute(query)}

@@ -40,7 +40,8 @@ def to_row(instance: Instance) -> dict[str, Any]:
            for name in COLUMNS}
     flavor = instance.flavor
     return {**row, 'flavorid': flavor.flavorid, 'vcpus': flavor.vcpus, 'memory_mb': flavor.memory_mb,
-            'disk_gb': flavor.disk_gb, 'flavor': encode(flavor), 'image': encode(instance.image),
+            'disk_gb': flavor.disk_gb, 'cores_charged': flavor.vcpus, 'ram_charged': flavor.memory_mb,
+            'flavor': encode(flavor), 'image': encode(instance.image),
             'image_id': instance.image.id if instance.image else None, 'nics': encode(instance.nics),
             'tags': list(instance.tags), 'fault': encode(instance.fault),
             'extra': {name: encode(getattr(instance, name)) for name in EXTRA}}

@@ -17,7 +17,7 @@ from compute.db.tables import operation_events as events
 from compute.objects import operation as op
 from compute.objects.value import encode, now
 
-_OPEN = (op.QUEUED, op.RUNNING)
+_OPEN = op.OPEN
 _OPERATION = (operations.c.id, operations.c.kind, operations.c.instance_uuid, operations.c.state, operations.c.stage,
               operations.c.host, operations.c.owner, operations.c.incarnation, operations.c.lease_until,
               operations.c.deadline_at, operations.c.created_at, operations.c.updated_at)

@@ -19,18 +19,20 @@ from compute.objects.kinds import without_secrets
 from compute.objects.operation import Operation, OperationError, OperationEvent, StageBegan
 from compute.objects.value import decode, encode, now
 
-_PLAIN = ('id', 'request_id', 'kind', 'instance_uuid', 'project_id', 'user_id', 'args', 'state', 'stage', 'host',
+_PLAIN = ('id', 'request_id', 'kind', 'instance_uuid', 'project_id', 'user_id', 'args', 'state', 'stage', 'leg', 'host',
           'owner', 'incarnation', 'lease_until', 'attempt', 'deadline_at', 'created_at', 'started_at', 'finished_at',
           'updated_at')
-_OPEN = (op.QUEUED, op.RUNNING)
+_OPEN = op.OPEN
+_HELD_STATES = (op.RUNNING, op.UNDOING)
 _OLDEST = 86400.0
+_BEGUN = sa.case((table.c.state == op.UNDOING, op.UNDOING), else_=op.RUNNING)
 # The statements of every report, made once: to make them costs more than to run them.
 _HELD = sa.select(table).where(
-    table.c.id == sa.bindparam('id'), table.c.state == op.RUNNING, table.c.owner == sa.bindparam('owner'),
+    table.c.id == sa.bindparam('id'), table.c.state.in_(_HELD_STATES), table.c.owner == sa.bindparam('owner'),
     table.c.incarnation == sa.bindparam('incarnation')).with_for_update()
 _GIVEN = table.update().where(table.c.id == sa.bindparam('_id')).values(
     owner=None, incarnation=None, **{name: sa.bindparam(name) for name in (
-        'host', 'plan', 'updated_at', 'lease_until')})
+        'host', 'leg', 'plan', 'updated_at', 'lease_until')})
 
 
 def from_row(row: Any) -> Operation:
@@ -102,6 +104,13 @@ def events_of(connection: Connection, operation_id: int) -> list[OperationEvent]
     return [OperationEvent(**row._mapping) for row in connection.execute(query)]
 
 
+def ran_on(connection: Connection, operation_id: int, host: str) -> bool:
+    """Return whether a stage of an operation ran on a host."""
+    query = sa.select(events_table.c.id).where(events_table.c.operation_id == operation_id,
+                                               events_table.c.host == host).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def open_of_instance(connection: Connection, uuid: str, kinds: tuple[str, ...] | None = None) -> list[Operation]:
     """Return what goes on with a server."""
     query = sa.select(table).where(table.c.instance_uuid == uuid, table.c.state.in_(_OPEN)).order_by(table.c.id)
@@ -146,14 +155,15 @@ def _take(connection: Connection, which: list[sa.ColumnElement[bool]], owner: st
     if not rows:
         return []
     values: dict[str, Any] = {
-        'owner': owner, 'incarnation': incarnation, 'state': op.RUNNING, 'updated_at': time,
+        'owner': owner, 'incarnation': incarnation, 'updated_at': time,
         'lease_until': time + datetime.timedelta(seconds=seconds)}
     # The rows are locked and were free: the same where again would find them.
     found = table.c.id == rows[0].id if len(rows) == 1 else table.c.id.in_([row.id for row in rows])
     connection.execute(table.update().where(found).values(
-        **values, started_at=sa.func.coalesce(table.c.started_at, time)))
-    return [dataclasses.replace(from_row(row), **{**values, 'started_at': row.started_at or time,
-                                                  'updated_at': row.updated_at}) for row in rows]
+        **values, state=_BEGUN, started_at=sa.func.coalesce(table.c.started_at, time)))
+    return [dataclasses.replace(from_row(row), **{
+        **values, 'started_at': row.started_at or time, 'updated_at': row.updated_at,
+        'state': op.UNDOING if row.state == op.UNDOING else op.RUNNING}) for row in rows]
 
 
 def _as_seen(expected: Operation | None) -> list[Any]:
@@ -172,7 +182,7 @@ def seize(connection: Connection, operation_id: int, owner: str, incarnation: st
     result = connection.execute(table.update().where(
         table.c.id == operation_id, table.c.state.in_(_OPEN), *_as_seen(expected)).values(
         owner=owner, incarnation=incarnation, lease_until=time + datetime.timedelta(seconds=seconds),
-        state=op.RUNNING, started_at=sa.func.coalesce(table.c.started_at, time), updated_at=time))
+        state=_BEGUN, started_at=sa.func.coalesce(table.c.started_at, time), updated_at=time))
     return result.rowcount == 1
 
 
@@ -180,7 +190,7 @@ def renew(connection: Connection, ids: tuple[int, ...], owner: str, incarnation:
     """Renew all of an owner's leases at once and return the ids that still are its."""
     if not ids:
         return set()
-    mine = sa.and_(table.c.id.in_(ids), table.c.state == op.RUNNING, table.c.owner == owner,
+    mine = sa.and_(table.c.id.in_(ids), table.c.state.in_(_HELD_STATES), table.c.owner == owner,
                    table.c.incarnation == incarnation)
     connection.execute(table.update().where(mine).values(
         lease_until=now() + datetime.timedelta(seconds=seconds)))
@@ -199,7 +209,7 @@ def hand_back(connection: Connection, ids: tuple[int, ...], owner: str, incarnat
     return int(result.rowcount)
 
 
-def hand_over(connection: Connection, operation_id: int, host: str, seconds: float,
+def hand_over(connection: Connection, operation_id: int, host: str | None, seconds: float,
               expected: Operation | None = None, **values: Any) -> bool:
     """Give an operation to a host: it has ``seconds`` to begin, then the reaper looks.
 
@@ -213,19 +223,18 @@ def hand_over(connection: Connection, operation_id: int, host: str, seconds: flo
     return result.rowcount == 1
 
 
-def hand_over_together(connection: Connection, given: Sequence[tuple[Operation, str, dict[str, Any]]],
-                       seconds: float) -> None:
-    """Give operations, whose rows are locked and held, to hosts, each with its plan; see ``hand_over``."""
+def hand_over_together(connection: Connection, given: Sequence[Operation], seconds: float) -> None:
+    """Give operations, whose rows are locked and held, to hosts, as these values say; see ``hand_over``."""
     time = now()
     until = time + datetime.timedelta(seconds=seconds)
-    connection.execute(_GIVEN, [{'_id': operation.id, 'host': host, 'plan': plan, 'updated_at': time,
-                                 'lease_until': until} for operation, host, plan in given])
+    connection.execute(_GIVEN, [{'_id': each.id, 'host': each.host, 'leg': each.leg, 'plan': each.plan,
+                                 'updated_at': time, 'lease_until': until} for each in given])
 
 
 def held_together(connection: Connection, ids: Collection[int], owner: str, incarnation: str) -> list[Operation]:
     """Return those of these operations that this owner holds, locked until the transaction ends."""
     query = sa.select(table).where(
-        table.c.id.in_(ids), table.c.state == op.RUNNING, table.c.owner == owner,
+        table.c.id.in_(ids), table.c.state.in_(_HELD_STATES), table.c.owner == owner,
         table.c.incarnation == incarnation).order_by(table.c.id).with_for_update()
     return [from_row(row) for row in connection.execute(query)]
 
@@ -241,6 +250,13 @@ def newest_of_worker(connection: Connection, uuids: Collection[str], owner: str,
     query = sa.select(table.c.instance_uuid, sa.func.max(table.c.id).label('newest')).where(
         table.c.instance_uuid.in_(uuids), table.c.owner == owner, table.c.incarnation == incarnation)
     return {row.instance_uuid: row.newest for row in connection.execute(query.group_by(table.c.instance_uuid))}
+
+
+def retry_later(connection: Connection, operation: Operation, seconds: float, error: OperationError) -> None:
+    """Release the lease of an operation that failed for now; the reaper takes it up after ``seconds``."""
+    end_events(connection, operation.id, 'Error', error.message)
+    set_values(connection, operation.id, attempt=operation.attempt + 1, owner=None, incarnation=None,
+               lease_until=now() + datetime.timedelta(seconds=seconds))
 
 
 def set_values(connection: Connection, operation_id: int, **values: Any) -> None:

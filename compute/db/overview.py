@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from compute.db.tables import hosts, operations, services
-from compute.objects.operation import QUEUED, RUNNING
+from compute.objects.operation import OPEN
 from compute.objects.value import now
 
 _SERVICE = (services.c.host, services.c.binary, services.c.zone, services.c.disabled, services.c.forced_down,
@@ -35,7 +35,7 @@ def capacity(connection: Connection) -> list[dict[str, Any]]:
 def open_operations(connection: Connection, before: datetime.datetime, limit: int) -> list[dict[str, Any]]:
     """Return operations that were opened before a time and have not ended, the oldest first."""
     return _rows(connection, sa.select(*_OPERATION).where(
-        operations.c.state.in_((QUEUED, RUNNING)), operations.c.created_at < before).order_by(
+        operations.c.state.in_(OPEN), operations.c.created_at < before).order_by(
         operations.c.id).limit(limit))
 
 
@@ -45,13 +45,13 @@ def open_by_kind(connection: Connection) -> list[dict[str, Any]]:
     return _rows(connection, sa.select(
         operations.c.kind, operations.c.state, sa.func.count().label('number'),
         sa.func.min(operations.c.created_at).label('oldest'), sa.func.sum(late).label('overdue')).where(
-        operations.c.state.in_((QUEUED, RUNNING))).group_by(operations.c.kind, operations.c.state))
+        operations.c.state.in_(OPEN)).group_by(operations.c.kind, operations.c.state))
 
 
 def most_overdue(connection: Connection) -> datetime.datetime | None:
     """Return the oldest deadline of an open operation, or None."""
     return connection.execute(sa.select(sa.func.min(operations.c.deadline_at)).where(
-        operations.c.state.in_((QUEUED, RUNNING)))).scalar()
+        operations.c.state.in_(OPEN))).scalar()
 
 
 def _rows(connection: Connection, query: sa.sql.Select[Any]) -> list[dict[str, Any]]:

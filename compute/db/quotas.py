@@ -142,6 +142,36 @@ def refund(connection: Connection, project_id: str, *, instances: int = 0, cores
         for resource, amount in back.items()}))
 
 
+def charge_server(connection: Connection, limits: dict[str, int], project_id: str, uuid: str, *, cores: int,
+                  ram: int) -> None:
+    """Charge a server with at least this much; what it is charged with less is added to its project's use.
+
+    :raises OverQuota: the difference does not fit.
+    """
+    charged = charge_of(connection, uuid)
+    wanted = {'cores': max(cores, charged['cores']), 'ram': max(ram, charged['ram'])}
+    charge(connection, limits, project_id, **{name: wanted[name] - charged[name] for name in wanted})
+    _note_charge(connection, uuid, **wanted)
+
+
+def recharge_server(connection: Connection, project_id: str, uuid: str, *, cores: int, ram: int) -> None:
+    """Charge a server with exactly this much, which is not more than it is charged with; the rest is refunded."""
+    charged = charge_of(connection, uuid)
+    refund(connection, project_id, cores=charged['cores'] - cores, ram=charged['ram'] - ram)
+    _note_charge(connection, uuid, cores=cores, ram=ram)
+
+
+def charge_of(connection: Connection, uuid: str) -> dict[str, int]:
+    """Return the cores and memory that a server is charged with; its row stays locked until the transaction ends."""
+    row = connection.execute(sa.select(servers.c.cores_charged, servers.c.ram_charged).where(
+        servers.c.uuid == uuid).with_for_update()).first()
+    return {'cores': row.cores_charged, 'ram': row.ram_charged} if row is not None else {'cores': 0, 'ram': 0}
+
+
+def _note_charge(connection: Connection, uuid: str, *, cores: int, ram: int) -> None:
+    connection.execute(servers.update().where(servers.c.uuid == uuid).values(cores_charged=cores, ram_charged=ram))
+
+
 def lock_project(connection: Connection, project_id: str) -> None:
     """Make sure that a project has a row of use and lock it: whoever counts and then adds does so alone."""
     mine = usages.c.project_id == project_id
@@ -183,9 +213,9 @@ def recount(connection: Connection, project_id: str) -> tuple[dict[str, int], di
 
 
 def _counted() -> sa.sql.Select[Any]:
-    return sa.select(servers.c.project_id, sa.func.count().label('instances'),
-                     sa.func.sum(servers.c.vcpus).label('cores'), sa.func.sum(servers.c.memory_mb).label('ram')).where(
-        servers.c.deleted == sa.false())
+    sums = {'cores': servers.c.cores_charged, 'ram': servers.c.ram_charged}
+    return sa.select(servers.c.project_id, sa.func.count().label('instances'), *(
+        sa.func.sum(column).label(name) for name, column in sums.items())).where(servers.c.deleted == sa.false())
 
 
 def _over(limits: dict[str, int], wanted: dict[str, int], used: dict[str, int]) -> OverQuota:

@@ -31,13 +31,16 @@ def insert(connection: Connection, *, project_id: str, user_id: str, name: str, 
     return uuid
 
 
-def for_scheduler(connection: Connection, uuid: str) -> ServerGroup | None:
-    """Return a group's policy and the hosts of its members, one entry for each member; None when it is gone."""
+def for_scheduler(connection: Connection, uuid: str, without: str = '') -> ServerGroup | None:
+    """Return a group's policy and the hosts of its members, one entry for each member; None when it is gone.
+
+    :param without: the member that is to be placed: where it is now does not count.
+    """
     row = connection.execute(sa.select(table.c.policy, table.c.rules).where(table.c.uuid == uuid)).first()
     if row is None:
         return None
     query = sa.select(hosts.c.host).select_from(group_seats.join(hosts, hosts.c.id == group_seats.c.host_id)).where(
-        group_seats.c.group_uuid == uuid).order_by(group_seats.c.id)
+        group_seats.c.group_uuid == uuid, group_seats.c.instance_uuid != without).order_by(group_seats.c.id)
     return ServerGroup(uuid=uuid, policy=row.policy, rules=row.rules or {},
                        member_hosts=tuple(connection.execute(query).scalars()))
 

@@ -11,7 +11,9 @@ from compute.objects.error_codes import meaning
 from compute.objects.instance import Instance
 from compute.objects.nic import Nic
 
-QUEUED, RUNNING, DONE, FAILED, CANCELLED = 'queued', 'running', 'done', 'failed', 'cancelled'
+QUEUED, RUNNING, UNDOING = 'queued', 'running', 'undoing'
+DONE, FAILED, CANCELLED = 'done', 'failed', 'cancelled'
+OPEN = (QUEUED, RUNNING, UNDOING)
 ENDED = (DONE, FAILED, CANCELLED)
 
 
@@ -68,7 +70,9 @@ class OperationRef:
 class Operation:
     """One action on one server. ``owner`` is ``binary@host``; the lease is its for as long as it renews it.
 
-    ``args`` is what the user asked, ``plan`` what the conductor decided: values of the kind's types, encoded.
+    ``args`` is what the user asked, ``plan`` what the conductor decided and earlier legs found: values of the kind's
+    types, encoded. ``leg`` counts from 0; while the operation is UNDOING it is the leg that is undone, and ``error``
+    says why.
     """
 
     id: int = 0
@@ -81,6 +85,7 @@ class Operation:
     plan: dict[str, Any] = field(default_factory=dict)
     state: str = QUEUED
     stage: str = ''
+    leg: int = 0
     host: str | None = None
     owner: str | None = None
     incarnation: str | None = None

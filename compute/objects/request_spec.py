@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from compute.objects.flavor import Flavor
 from compute.objects.image import Image
 
+CURRENT, INCOMING, OUTGOING = 'current', 'incoming', 'outgoing'
+"""Purposes of claims: the server's own; where an operation is taking it, or its new size; its old place or size while a
+resize waits for confirmation."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServerGroup:
@@ -20,7 +24,9 @@ class ServerGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestSpec:
-    """One server to place. ``excluded`` hosts were tried already; ``forced_host`` skips nothing but names the host.
+    """One server to place. ``excluded`` hosts were tried already.
+
+    :param purpose: of the claim: CURRENT for a server without a host, INCOMING for one that moves or changes its size.
 
     ``same_hosts`` and ``different_hosts`` are where the servers of these hints are; None: there is no such hint.
     """
@@ -39,6 +45,7 @@ class RequestSpec:
     group: ServerGroup | None = None
     same_hosts: tuple[str, ...] | None = None
     different_hosts: tuple[str, ...] | None = None
+    purpose: str = CURRENT
 
     @property
     def vcpus(self) -> int:

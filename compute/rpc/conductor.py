@@ -66,9 +66,11 @@ class Reports(Interface):
         raise NotImplementedError
 
     @call(timeout=15)
-    def begin(self, context: Any, *, host: str, incarnation: str, operation_id: int, stage: str | None = None) -> Work:
-        """Lease an operation, and say which stage begins with it. The answer shows the stage before, and in
-        ``noted`` the one that was said. :raises Stale: it ended, was cancelled, or is somebody else's.
+    def begin(self, context: Any, *, host: str, incarnation: str, operation_id: int) -> Work:
+        """Lease an operation, and note that the first stage of its leg begins, unless the leg is to be undone.
+
+        The answer shows the stage before, and in ``noted`` the one that begins.
+        :raises Stale: it ended, was cancelled, or is held by another.
         """
         raise NotImplementedError
 
@@ -82,9 +84,13 @@ class Reports(Interface):
         raise NotImplementedError
 
     @call(timeout=15)
-    def finish(self, context: Any, *, host: str, incarnation: str, operation_id: int,
-               update: InstanceUpdate, stages: tuple[StageBegan, ...] = ()) -> None:
-        """End an operation well."""
+    def finish(self, context: Any, *, host: str, incarnation: str, operation_id: int, leg: int,
+               update: InstanceUpdate, carry: dict[str, Any] | None = None,
+               stages: tuple[StageBegan, ...] = ()) -> None:
+        """Report that a leg succeeded, or that it is undone. The next place goes on; after the last one it is done.
+
+        ``carry``: a value of the kind's carry type, encoded. Reporting a leg again changes nothing.
+        """
         raise NotImplementedError
 
     @call(timeout=15)

@@ -181,7 +181,8 @@ class SelectEndpoint(Select):
 
     def _join_again(self, request: Request) -> None:
         if (group := request.group) is not None:
-            request.join(self._db.read(lambda connection: server_groups.for_scheduler(connection, group.uuid)))
+            request.join(self._db.read(lambda connection: server_groups.for_scheduler(
+                connection, group.uuid, without=request.spec.instance_uuid)))
 
     def _no_host(self, spec: RequestSpec, decision: Decision) -> exception.ComputeError:
         error = decision.error(self._rules.max_reasons)

@@ -18,8 +18,9 @@ from compute import exception, tracing
 from compute.context import RequestContext
 from compute.objects.instance import Instance
 from compute.objects.kinds import Stage, kind_of
-from compute.objects.operation import InstanceUpdate, OperationRef, StageBegan, Work
-from compute.objects.value import now
+from compute.objects.kinds.kind import Leg
+from compute.objects.operation import UNDOING, InstanceUpdate, OperationRef, StageBegan, Work
+from compute.objects.value import encode, now
 from compute.worker.reports import Reporter
 
 LOG = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class Job:
         self.context, self.ref, self._reporter, self._wake = context, ref, reporter, untold
         self.cancelled = threading.Event()
         self._work: Work | None = None
+        self.carry: Any = None
+        """What the leg found for the legs after it, a value of the kind's carry type."""
         self.current = ''
         self.begun = False
         self.recovering = False
@@ -77,17 +80,25 @@ class Job:
         deadline = self._work.operation.deadline_at if self._work is not None else None
         return 0.0 if deadline is None else max(0.0, (now() - deadline).total_seconds())
 
-    def begin(self, stage: str | None) -> None:
-        """Lease the operation; it begins with this stage, if its kind is known. :raises Stale: it is not ours to
-        begin."""
-        asked, self._first = Moment(), stage or ''
-        self._work = self._reporter.begin(self.context, self.ref.operation_id, stage)
+    @property
+    def undoing(self) -> bool:
+        """Whether the leg of this host is to be undone."""
+        return self.work.operation.state == UNDOING
+
+    @property
+    def leg(self) -> Leg:
+        """The leg that runs, or is undone, on this host."""
+        return kind_of(self.ref.kind).legs[self.work.operation.leg]
+
+    def begin(self) -> None:
+        """Lease the operation. :raises Stale: it is not for this host to begin."""
+        asked = Moment()
+        self._work = self._reporter.begin(self.context, self.ref.operation_id)
         operation = self.work.operation
         self._leased = Moment()
         self.begun, self.current = True, operation.stage
-        if self.work.noted == stage and operation.lease_until is not None and operation.updated_at is not None:
-            # A conductor that does not know of this wants every stage told as before.
-            self._noted = stage
+        self._noted, self._first = self.work.noted, self.work.noted or ''
+        if operation.lease_until is not None and operation.updated_at is not None:
             self._trust = (operation.lease_until - operation.updated_at).total_seconds() / 3
             self._confirmed = asked
 
@@ -108,11 +119,11 @@ class Job:
             self.current, self._seen = name, True
 
     def may_have_reached(self) -> tuple[Stage, ...]:
-        """Return the stages that may be half done: where the ledger's is all we know, it and those after it.
+        """Return the stages of the leg that may be half done: the one that the ledger knows, and those after it.
 
-        None where the ledger's is before the first of a host: that one is noted with the lease.
+        None where the ledger's is before the leg: the first stage of a leg is noted with the lease.
         """
-        stages = kind_of(self.ref.kind).stages
+        stages = self.leg.stages
         names = [each.name for each in stages]
         if self.current not in names:
             return ()
@@ -168,10 +179,12 @@ class Job:
             self._speaking.release()
 
     def finish(self, update: InstanceUpdate) -> None:
-        """End it well. :raises Stale: it is no longer ours."""
+        """Report that the leg succeeded, or is undone. :raises Stale: the lease is lost."""
         self.spans.leave()
         with self._speaking:
-            self._reporter.finish(self.context, self.ref.operation_id, self._update.then(update), self._stages)
+            self._reporter.finish(self.context, self.ref.operation_id, self.work.operation.leg,
+                                  self._update.then(update), None if self.carry is None else encode(self.carry),
+                                  self._stages)
             self._untold.clear()
 
     def fail(self, error: Any, update: InstanceUpdate | None) -> None:

@@ -77,10 +77,9 @@ class Reporter:
         """Return the servers that are on this host."""
         return self._client.instances(ctx.internal(), **self._who())
 
-    def begin(self, context: ctx.RequestContext, operation_id: int, stage: str | None) -> Work:
-        """Lease an operation that begins with a stage, None if that is not known. :raises Stale: it is another's."""
-        return self._insist(lambda: self._client.begin(context, operation_id=operation_id, stage=stage, **self._who()),
-                            'begin')
+    def begin(self, context: ctx.RequestContext, operation_id: int) -> Work:
+        """Lease an operation for this host. :raises Stale: it is not for this host to begin."""
+        return self._insist(lambda: self._client.begin(context, operation_id=operation_id, **self._who()), 'begin')
 
     def progress(self, context: ctx.RequestContext, operation_id: int, stage: str, update: InstanceUpdate | None,
                  stages: Stages, *, once: bool = False) -> None:
@@ -90,10 +89,11 @@ class Reporter:
                                   **self._who())
         say() if once else self._insist(say, 'progress')
 
-    def finish(self, context: ctx.RequestContext, operation_id: int, update: InstanceUpdate, stages: Stages) -> None:
-        """End an operation well. :raises Stale: it is no longer ours."""
-        self._insist(lambda: self._client.finish(context, operation_id=operation_id, update=update, stages=stages(),
-                                                 **self._who()), 'finish')
+    def finish(self, context: ctx.RequestContext, operation_id: int, leg: int, update: InstanceUpdate,
+               carry: dict[str, Any] | None, stages: Stages) -> None:
+        """Report that a leg succeeded or is undone. :raises Stale: the lease is lost."""
+        self._insist(lambda: self._client.finish(context, operation_id=operation_id, leg=leg, update=update,
+                                                 carry=carry, stages=stages(), **self._who()), 'finish')
 
     def fail(self, context: ctx.RequestContext, operation_id: int, error: OperationError,
              update: InstanceUpdate | None, stages: Stages) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from compute import concurrency, exception, metrics
 from compute.context import RequestContext
 from compute.objects.kinds import KINDS, Kind, kind_of
-from compute.objects.kinds.kind import ACTIONS, BUILDS, HOST, RELEASE
+from compute.objects.kinds.kind import ACTIONS, BUILDS, RELEASE
 from compute.objects.operation import InstanceUpdate, OperationError, OperationRef
 from compute.worker.job import VISIBLE, Job, Moment
 from compute.worker.reports import Reporter, Unheard
@@ -198,7 +198,10 @@ class Runner:
         if handler is None:
             self._refuse(job)
             return
-        job.begin(kind_of(ref.kind).at(HOST)[0].name)
+        job.begin()
+        if job.undoing:
+            self._undo_leg(job, handler)
+            return
         # One that comes again after somebody had begun it (a lease ran out) may have left things behind, too.
         job.recovering = recover or bool(job.may_have_reached())
         begin = time.monotonic()
@@ -224,10 +227,24 @@ class Runner:
     @staticmethod
     def _refuse(job: Job) -> None:
         """Fail an operation of a kind that this release does not know: a host of a newer one may do it."""
-        job.begin(None)
+        job.begin()
         job.fail(OperationError(
             code='kind_unknown', retryable=True, status=503, hint='upgrade the workers before the conductors',
             message=f'This host does not know operations of kind {job.ref.kind!r}'), None)
+
+    def _undo_leg(self, job: Job, handler: HostHandler) -> None:
+        """Undo what this host did of an operation that failed at a later leg, and report it."""
+        try:
+            self._undo(job, handler)
+        except exception.Stale:
+            raise
+        except Exception as error:
+            LOG.error('%s could not be undone: %s', job.ref, getattr(error, 'message', error),
+                      exc_info=not isinstance(error, exception.ComputeError))
+            job.fail(_as_value(error, job.current), None)
+            return
+        job.finish(handler.after_failure(job) or InstanceUpdate())
+        LOG.info('%s is undone', job.ref)
 
     def _persist(self, job: Job, handler: HostHandler) -> InstanceUpdate:
         """Run it, and run it again while a neighbour or the hypervisor does not answer: it may just be restarting."""

@@ -11,7 +11,7 @@ from compute.db.claims_audit import Discrepancy
 from compute.objects.finding import Finding
 
 _CODES = {'usage': 'host_usage_wrong', 'no_host': 'claim_without_host', 'no_instance': 'claim_without_server',
-          'wrong_host': 'claim_elsewhere', 'no_claim': 'server_without_claim', 'seat': 'seat_without_claim',
+          'wrong_host': 'claim_elsewhere', 'unexplained': 'claim_unexplained', 'no_claim': 'server_without_claim', 'seat': 'seat_without_claim',
           'no_group': 'seat_without_group', 'no_seat': 'claim_without_seat'}
 _FREE, _RISE = 'free the claim, which gives the host its room back', 'free the seat'
 
@@ -26,6 +26,8 @@ class Capacity(Check):
         'claim_without_host': Rule('A claim is on a host that does not exist', _FREE),
         'claim_without_server': Rule('A claim is for a server that does not exist', _FREE),
         'claim_elsewhere': Rule('A server has a claim on a host where it is not, and nothing moves it', _FREE),
+        'claim_unexplained': Rule('A server has an incoming or outgoing claim that no operation and no resize explains',
+                                  _FREE),
         'server_without_claim': Rule('A server is on a host and claims nothing there',
                                      'claim what its flavor says, even if the host is over its limit then'),
         'seat_without_claim': Rule('A member of a server group has a seat where it has no claim', _RISE),
@@ -42,7 +44,7 @@ class Capacity(Check):
             yield self._found(each)
 
     def _found(self, each: Discrepancy) -> Finding:
-        evidence: dict[str, object] = {'host_id': each.host_id}
+        evidence: dict[str, object] = {'host_id': each.host_id, 'purpose': each.purpose}
         steady: object = ''
         if each.kind == 'usage':
             recorded, counted = each.recorded or 0, each.counted or 0
@@ -64,6 +66,6 @@ class Capacity(Check):
             freed = look.db.transaction(lambda connection: claims_audit.free_seat(
                 connection, about['group'], about['server']))
             return 'the seat is free' if freed else ''
-        host_id = int(finding.evidence['host_id'])
-        freed = look.db.transaction(lambda connection: claims_audit.free(connection, about['server'], host_id))
+        purpose = str(finding.evidence['purpose'])
+        freed = look.db.transaction(lambda connection: claims_audit.free(connection, about['server'], purpose))
         return 'the claim is free' if freed else ''

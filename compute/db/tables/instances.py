@@ -31,6 +31,9 @@ instances = sa.Table(
     sa.Column('vcpus', sa.Integer, nullable=False),
     sa.Column('memory_mb', sa.Integer, nullable=False),
     sa.Column('disk_gb', sa.Integer, nullable=False),
+    # What the project's quota is charged with for it: more than its flavor has while a resize may become true.
+    sa.Column('cores_charged', sa.Integer, nullable=False, server_default='0'),
+    sa.Column('ram_charged', sa.Integer, nullable=False, server_default='0'),
     uuid_column('image_id'),
     sa.Column('key_name', sa.String(255)),
     sa.Column('reservation_id', sa.String(40), nullable=False, server_default=''),
@@ -76,11 +79,13 @@ claims = sa.Table(
     sa.Column('id', BigId, primary_key=True, autoincrement=True),
     uuid_column('instance_uuid', nullable=False),
     sa.Column('host_id', sa.BigInteger, nullable=False),
+    sa.Column('purpose', sa.String(16), nullable=False, server_default='current'),
+    sa.Column('operation_id', sa.BigInteger),
     sa.Column('vcpus', sa.Integer, nullable=False),
     sa.Column('memory_mb', sa.Integer, nullable=False),
     sa.Column('disk_gb', sa.Integer, nullable=False),
     sa.Column('created_at', Time, nullable=False),
-    sa.UniqueConstraint('instance_uuid', 'host_id', name='one_claim_per_host'),
+    sa.UniqueConstraint('instance_uuid', 'purpose', name='one_claim_per_purpose'),
     sa.Index('claims_of_host', 'host_id'),
 )
 

@@ -20,6 +20,7 @@ operations = sa.Table(
     sa.Column('plan', Json),
     sa.Column('state', sa.String(16), nullable=False),
     sa.Column('stage', sa.String(40), nullable=False, server_default=''),
+    sa.Column('leg', sa.Integer, nullable=False, server_default='0'),
     sa.Column('host', sa.String(255)),
     sa.Column('owner', sa.String(300)),
     sa.Column('incarnation', sa.String(36)),

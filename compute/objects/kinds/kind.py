@@ -7,6 +7,8 @@ by its name; see ``doc/architecture/ledger.rst``.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -15,8 +17,8 @@ from compute.objects.value import decode, encode
 A = TypeVar('A')
 P = TypeVar('P')
 
-# Places: where a stage runs.
-CONDUCTOR, HOST = 'conductor', 'host'
+# Places: where a stage runs. HOST is where the server is; SOURCE and DESTINATION are named by the plan of a move.
+CONDUCTOR, HOST, SOURCE, DESTINATION = 'conductor', 'host', 'source', 'destination'
 # Which pool of a worker runs it.
 BUILDS, ACTIONS = 'builds', 'actions'
 # What becomes of the server when it fails: its state is kept, it is put in ERROR, or the conductor's handler decides.
@@ -50,13 +52,28 @@ class Stage:
     """One named step.
 
     :param shows: the task_state of the server while it runs. :param redo: it is idempotent: after a crash it simply
-        runs again. A stage without ``redo`` is undone first.
+        runs again. A stage without ``redo`` is undone first. :param undo: it has an inverse, which runs when a later
+        leg fails.
     """
 
     name: str
     shows: str
     redo: bool
     at: str = HOST
+    undo: bool = False
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Consecutive stages at one place."""
+
+    place: str
+    stages: tuple[Stage, ...]
+
+    @property
+    def has_undo(self) -> bool:
+        """Whether it is undone when a later leg fails."""
+        return any(stage.undo for stage in self.stages)
 
 
 @dataclass(frozen=True)
@@ -74,7 +91,9 @@ class Kind(Generic[A, P]):
     """A declaration.
 
     :param action: its name among the instance actions of the API, where that is not the kind's.
-    :param args: what the user asked, a frozen dataclass. :param plan: what the conductor decided, likewise.
+    :param args: what the user asked, a frozen dataclass. :param plan: what the conductor decided, likewise. The plan
+        of a kind with stages at SOURCE or DESTINATION has fields of these names, host names.
+    :param carry: what a leg finds for the legs after it: a dataclass whose fields are fields of the plan, too.
     :param begins: the place that is notified first; it may hand the operation to another.
     :param supersedes: kinds of open operations on the same server that this one cancels.
     :param loads_disk: the I/O filter and weigher of the scheduler count it while it runs on a host.
@@ -88,6 +107,7 @@ class Kind(Generic[A, P]):
     action: str = ''
     args: type[A] = NoArgs  # type: ignore[assignment]
     plan: type[P] = NoArgs  # type: ignore[assignment]
+    carry: type[Any] = NoArgs
     begins: str = HOST
     supersedes: tuple[str, ...] = ()
     pool: str = ACTIONS
@@ -113,9 +133,11 @@ class Kind(Generic[A, P]):
                 return stage
         raise KeyError(f'{self.name} has no stage {name!r}')
 
-    def at(self, place: str) -> tuple[Stage, ...]:
-        """Return the stages that run at a place."""
-        return tuple(stage for stage in self.stages if stage.at == place)
+    @functools.cached_property
+    def legs(self) -> tuple[Leg, ...]:
+        """The stages by place, in order."""
+        groups = itertools.groupby(self.stages, key=lambda stage: stage.at)
+        return tuple(Leg(place, tuple(stages)) for place, stages in groups)
 
     def cancels(self, other: str) -> bool:
         """Return whether this operation cancels an open one of another kind on the same server."""
