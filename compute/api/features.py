@@ -41,6 +41,7 @@ FEATURES = (
         'from an image; on volumes: planned'),
     Feature('start, stop, reboot', SUPPORTED, (*_actions('os-start', 'os-stop', 'reboot'), *(
         f'ACTION {key} /os-volumes_boot' for key in ('os-start', 'os-stop', 'reboot')))),
+    Feature('pause, suspend', SUPPORTED, _actions('pause', 'unpause', 'suspend', 'resume')),
     Feature('lock, unlock', SUPPORTED, _actions('lock', 'unlock')),
     Feature('console log', SUPPORTED, _actions('os-getConsoleOutput')),
     Feature('metadata of servers', SUPPORTED, (
@@ -77,7 +78,6 @@ FEATURES = (
         'GET /os-hypervisors/{id}/search', 'GET /os-hypervisors/{id}/servers', 'GET /os-hypervisors/{id}/uptime')),
     Feature('availability zones', SUPPORTED, ('GET /os-availability-zone', 'GET /os-availability-zone/detail')),
     Feature('external events', SUPPORTED, ('POST /os-server-external-events',)),
-    Feature('pause, suspend', PLANNED, _actions('pause', 'unpause', 'suspend', 'resume')),
     Feature('resize, cold migration', PLANNED, (
         *_actions('resize', 'confirmResize', 'revertResize', 'migrate'), 'GET /os-migrations', *(
             f'ACTION {key} /os-volumes_boot' for key in ('resize', 'confirmResize', 'revertResize')),

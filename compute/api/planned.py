@@ -16,9 +16,9 @@ _UNTIL = {
 SERVER_ACTIONS = (
     'addFixedIp', 'addFloatingIp', 'addSecurityGroup', 'changePassword', 'confirmResize', 'createBackup', 'createImage',
     'evacuate', 'injectNetworkInfo', 'migrate', 'os-getSPICEConsole', 'os-getSerialConsole', 'os-getVNCConsole',
-    'os-migrateLive', 'os-resetState', 'pause', 'rebuild', 'removeFixedIp', 'removeFloatingIp', 'removeSecurityGroup',
-    'rescue', 'resize', 'restore', 'resume', 'revertResize', 'shelve', 'shelveOffload', 'suspend',
-    'trigger_crash_dump', 'unpause', 'unrescue', 'unshelve')
+    'os-migrateLive', 'os-resetState', 'rebuild', 'removeFixedIp', 'removeFloatingIp', 'removeSecurityGroup',
+    'rescue', 'resize', 'restore', 'revertResize', 'shelve', 'shelveOffload', 'trigger_crash_dump', 'unrescue',
+    'unshelve')
 
 # /os-volumes_boot mirrors some actions of /servers, until 2.103.
 _MIRRORED = ('confirmResize', 'createImage', 'rebuild', 'resize', 'revertResize', 'trigger_crash_dump')

@@ -110,6 +110,34 @@ class Lifecycle(Protocol):
         """Return the uuids of all guests of ours that have disks or other files here, defined or not."""
 
 
+class Power(Protocol):
+    """Stop the processors of a guest, or save its memory, and let it go on."""
+
+    def pause(self, instance: Instance) -> None:
+        """Stop the guest's processors; its memory stays. Paused already: no change.
+
+        :raises Failed: ``guest_not_running``: it is off.
+        """
+
+    def unpause(self, instance: Instance) -> None:
+        """Let a paused guest run. Running already: no change. :raises Failed: ``guest_not_running``: it is off."""
+
+    def suspend(self, instance: Instance) -> None:
+        """Save the guest's memory on this host and stop the guest. Saved already: no change.
+
+        The saved memory survives restarts of the hypervisor's daemon and of the host. It is dropped by ``destroy``,
+        ``power_on`` and ``reboot_hard``.
+        :raises Failed: ``guest_not_running``: it is off, and nothing is saved.
+        """
+
+    def resume(self, guest: Guest) -> None:
+        """Let a suspended guest go on from its saved memory; start it anew where that is lost. Running: no change.
+
+        What is known to keep it from starting is raised before.
+        :raises Failed: ``guest_resume``: the saved memory cannot be used; it is kept.
+        """
+
+
 class Consoles(Protocol):
     """What a guest shows."""
 
@@ -152,6 +180,7 @@ class Driver(Lifecycle, Consoles, Images, HostInventory, Protocol):
     """A whole driver."""
 
     name: str
+    power: Power
 
     def start(self, on_event: Callable[[GuestEvent], None]) -> None:
         """Connect and begin to deliver events. ``on_event`` is called in a worker thread and must not block long."""

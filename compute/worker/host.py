@@ -21,9 +21,13 @@ from compute.health import DOWN, Health, Probe, timed, writable
 from compute.objects.host import Inventory
 from compute.objects.kinds.create import CREATE
 from compute.objects.kinds.delete import DELETE
+from compute.objects.kinds.pause import PAUSE
 from compute.objects.kinds.reboot import HARD_REBOOT, REBOOT
+from compute.objects.kinds.resume import RESUME
 from compute.objects.kinds.start import START
 from compute.objects.kinds.stop import STOP
+from compute.objects.kinds.suspend import SUSPEND
+from compute.objects.kinds.unpause import UNPAUSE
 from compute.objects.registration import HostReport, Registration
 from compute.rpc.interface import Interface
 from compute.rpc.probe import broker
@@ -38,14 +42,18 @@ from compute.worker.events import EventBook, EventsEndpoint
 from compute.worker.inspection import InspectionEndpoint
 from compute.worker.job import Moment
 from compute.worker.nics import Nics
+from compute.worker.pause import Pause
 from compute.worker.periodic.image_cache import ImageCacheTask
 from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.reboot import Reboot
 from compute.worker.recovery import Recovery
 from compute.worker.reports import Reporter
+from compute.worker.resume import Resume
 from compute.worker.runner import HostHandler, Runner
 from compute.worker.start import Start
 from compute.worker.stop import Stop
+from compute.worker.suspend import Suspend
+from compute.worker.unpause import Unpause
 
 LOG = logging.getLogger(__name__)
 
@@ -68,7 +76,9 @@ class HostWorker:
         handlers: dict[str, HostHandler] = {
             CREATE.name: Create(conf, host, driver, images, networks, self.events),
             DELETE.name: Delete(driver, networks), START.name: Start(conf, driver, nics, names),
-            STOP.name: Stop(conf, driver), REBOOT.name: reboot, HARD_REBOOT.name: reboot}
+            STOP.name: Stop(conf, driver), REBOOT.name: reboot, HARD_REBOOT.name: reboot,
+            PAUSE.name: Pause(conf, driver), UNPAUSE.name: Unpause(conf, driver), SUSPEND.name: Suspend(conf, driver),
+            RESUME.name: Resume(conf, driver, nics, names)}
         self.runner = Runner(self.reporter, handlers, options.max_concurrent_builds, options.max_concurrent_actions,
                              options.patience)
         self.power_sync = PowerSync(self.reporter, driver, self.runner)

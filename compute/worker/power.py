@@ -1,4 +1,4 @@
-"""What start, stop and reboot share: how a guest is after they failed, and how long it has to shut down."""
+"""What operations on the power of a guest share: its state after a failure, and how long it has to shut down."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from compute.worker.job import Job
 
 LONGEST_SHUTDOWN = 480.0
 """Seconds that an image may ask for, less than the deadline: who waits keeps one of the host's threads from others."""
-_VM_STATES = {states.RUNNING: states.ACTIVE, states.SHUTDOWN: states.STOPPED, states.CRASHED: states.STOPPED}
 
 
 def changed(instance: Instance, nics: tuple[Nic, ...]) -> tuple[Nic, ...] | None:
@@ -24,7 +23,10 @@ def changed(instance: Instance, nics: tuple[Nic, ...]) -> tuple[Nic, ...] | None
 
 
 class PowerHandler:
-    """Base of the three. None of them leaves anything to undo: the guest is on, or it is off."""
+    """Base of these handlers. None of them leaves anything to undo: a guest runs, is paused, or is off."""
+
+    off_means = states.STOPPED
+    """The vm_state of a server whose guest is off after a failure."""
 
     def __init__(self, conf: Any, driver: Driver, group_names: GroupNames = unnamed) -> None:
         self._options, self._driver, self._group_names = conf.worker, driver, group_names
@@ -42,7 +44,9 @@ class PowerHandler:
             power = self._driver.guest_info(instance.uuid).power_state
         except exception.NotFound:
             return None
-        return InstanceUpdate(power_state=power, vm_state=_VM_STATES.get(power))
+        seen = {states.RUNNING: states.ACTIVE, states.PAUSED: states.PAUSED_VM, states.SHUTDOWN: self.off_means,
+                states.CRASHED: states.STOPPED}
+        return InstanceUpdate(power_state=power, vm_state=seen.get(power))
 
     def shutdown_timeout(self, instance: Instance) -> float:
         """Return how long the guest has to obey: its image's word, within bounds, else the host's option."""

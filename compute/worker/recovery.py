@@ -17,7 +17,7 @@ from compute.virt.driver import Driver, GuestInfo
 from compute.worker.guest import GroupNames, unnamed
 from compute.worker.nics import Nics
 from compute.worker.periodic.power_sync import PowerSync
-from compute.worker.resume import Resume
+from compute.worker.resume_guests import ResumeGuests
 from compute.worker.runner import Runner
 
 LOG = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Recovery:
     def __init__(self, conf: Any, driver: Driver, nics: Nics, runner: Runner, power_sync: PowerSync,
                  group_names: GroupNames = unnamed) -> None:
         self._driver, self._runner, self._power_sync = driver, runner, power_sync
-        self._resume = Resume(conf, driver, nics, runner, power_sync.look, group_names)
+        self._resume = ResumeGuests(conf, driver, nics, runner, power_sync.look, group_names)
 
     def run(self, registration: Registration) -> None:
         """Take over operations, remove what the ledger says is gone, start what should run, report the rest."""

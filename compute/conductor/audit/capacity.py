@@ -11,7 +11,8 @@ from compute.db.claims_audit import Discrepancy
 from compute.objects.finding import Finding
 
 _CODES = {'usage': 'host_usage_wrong', 'no_host': 'claim_without_host', 'no_instance': 'claim_without_server',
-          'wrong_host': 'claim_elsewhere', 'unexplained': 'claim_unexplained', 'no_claim': 'server_without_claim', 'seat': 'seat_without_claim',
+          'wrong_host': 'claim_elsewhere', 'unexplained': 'claim_unexplained', 'no_claim': 'server_without_claim',
+          'seat': 'seat_without_claim',
           'no_group': 'seat_without_group', 'no_seat': 'claim_without_seat'}
 _FREE, _RISE = 'free the claim, which gives the host its room back', 'free the seat'
 

@@ -10,11 +10,16 @@ from typing import Any
 from compute.objects.kinds.create import CREATE
 from compute.objects.kinds.delete import DELETE
 from compute.objects.kinds.kind import Guard, Kind, Stage
+from compute.objects.kinds.pause import PAUSE
 from compute.objects.kinds.reboot import HARD_REBOOT, REBOOT
+from compute.objects.kinds.resume import RESUME
 from compute.objects.kinds.start import START
 from compute.objects.kinds.stop import STOP
+from compute.objects.kinds.suspend import SUSPEND
+from compute.objects.kinds.unpause import UNPAUSE
 
-KINDS: dict[str, Kind[Any, Any]] = {kind.name: kind for kind in (CREATE, DELETE, START, STOP, REBOOT, HARD_REBOOT)}
+KINDS: dict[str, Kind[Any, Any]] = {kind.name: kind for kind in (
+    CREATE, DELETE, START, STOP, REBOOT, HARD_REBOOT, PAUSE, UNPAUSE, SUSPEND, RESUME)}
 
 
 def kind_of(name: str) -> Kind[Any, Any]:

@@ -16,5 +16,6 @@ REBOOT = PlainKind(
             Stage('reboot_started', states.REBOOT_STARTED, redo=True), *_HARD))
 
 HARD_REBOOT = PlainKind(
-    name='reboot_hard', action='reboot', deadline=600, supersedes=('reboot', 'reboot_hard'),
+    name='reboot_hard', action='reboot', deadline=600,
+    supersedes=('reboot', 'reboot_hard', 'pause', 'unpause', 'suspend', 'resume'),
     guard=Guard(vm_states=states.ALLOW_HARD_REBOOT, task_states=states.ALLOW_REBOOT_TASKS), stages=_HARD)

@@ -22,6 +22,7 @@ from compute.virt.driver import ConsoleAddress, Guest, GuestEvent, GuestInfo, Im
 from compute.virt.fake import console
 from compute.virt.fake.faults import Faults
 from compute.virt.fake.images import ImageCache
+from compute.virt.fake.power import FakePower
 from compute.virt.fake.store import FakeGuest, Store
 
 _STOPPED = (states.SHUTDOWN, states.CRASHED, states.NOSTATE)
@@ -44,6 +45,7 @@ class FakeDriver:
         self._on_event: Callable[[GuestEvent], None] | None = None
         self._started_at = time.time()
         self._left: set[str] = set()
+        self.power = FakePower(self._get, self._boot, self._set_state, self._lock)
 
     # -- Driver --
 
@@ -239,6 +241,7 @@ class FakeDriver:
 
     def _boot(self, fake: FakeGuest) -> None:
         fake.boots += 1
+        fake.saved = False
         self._set_state(fake, states.RUNNING)
 
     def _set_state(self, fake: FakeGuest, power_state: int) -> None:

@@ -18,7 +18,11 @@ from compute import states
 
 @dataclass(slots=True)
 class FakeGuest:
-    """One guest. ``boots`` counts starts; ``listens`` is False for a guest that ignores a request to shut down."""
+    """One guest.
+
+    ``boots`` counts starts; ``listens`` is False for a guest that ignores a request to shut down; ``saved``: its memory
+    is saved.
+    """
 
     uuid: str
     name: str
@@ -32,6 +36,7 @@ class FakeGuest:
     mac: str = ''
     port: int = 0
     listens: bool = True
+    saved: bool = False
 
 
 class Store:

@@ -19,6 +19,7 @@ from compute.virt.libvirt.images import ImageCache
 from compute.virt.libvirt.inventory import inventory
 from compute.virt.libvirt.lifecycle import Lifecycle
 from compute.virt.libvirt.paths import Paths
+from compute.virt.libvirt.power import LibvirtPower
 
 
 class LibvirtDriver:
@@ -35,6 +36,7 @@ class LibvirtDriver:
         disks = Disks(conf.libvirt.disk_cachemode, self._paths, self._images)
         self._lifecycle = Lifecycle(conf, self._host, self._capabilities, self._paths, disks)
         self._consoles = Consoles(self._host, self._paths)
+        self.power = LibvirtPower(self._host, self._lifecycle)
 
     def start(self, on_event: Callable[[GuestEvent], None]) -> None:
         """Make the folders, connect, deliver events. A libvirtd that is down is waited for in the background.

@@ -73,6 +73,26 @@ class Domain:
         self.run(lambda domain: None if domain.isActive() else domain.createWithFlags(
             libvirt.VIR_DOMAIN_START_FORCE_BOOT))
 
+    def pause(self) -> None:
+        """Stop its processors; paused already is fine."""
+        self.run(lambda domain: None if _power_state(domain) == states.PAUSED else domain.suspend())
+
+    def unpause(self) -> None:
+        """Let its processors run; running already is fine."""
+        self.run(lambda domain: domain.resume() if _power_state(domain) == states.PAUSED else None)
+
+    def has_saved_memory(self) -> bool:
+        """Return whether a managed save left its memory."""
+        return self.run(lambda domain: bool(domain.hasManagedSaveImage(0)))
+
+    def save_memory(self) -> None:
+        """Save its memory and stop it; saved already is fine."""
+        self.run(lambda domain: domain.managedSave(0) if domain.isActive() else None)
+
+    def start_from_memory(self) -> None:
+        """Start it from its saved memory."""
+        self.run(lambda domain: None if domain.isActive() else domain.createWithFlags(0))
+
     def ask_to_shut_down(self) -> None:
         """Press the power button.
 

@@ -130,6 +130,10 @@ class Lifecycle:
         self._kill(domain)
         self._start_again(guest, domain, plan)
 
+    def check_startable(self, guest: Guest) -> None:
+        """Return if nothing is known that keeps a guest from starting. :raises ComputeError: it would fail."""
+        self._plan_start(guest)
+
     def _plan_start(self, guest: Guest) -> hardware.Plan:
         """Look at all that a start needs, and change nothing. :raises ComputeError: it would fail."""
         plan = hardware.plan(guest.instance)

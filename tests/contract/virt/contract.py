@@ -186,6 +186,70 @@ class LifecycleContract:
         assert bed.state(guest) == states.RUNNING
 
 
+class PowerContract:
+    """Stop the processors of a guest, or save its memory, and let it go on."""
+
+    def test_pause_and_unpause(self, bed: Bed) -> None:
+        guest = bed.spawned()
+        for _ in range(2):
+            bed.driver.power.pause(guest.instance)
+            assert bed.state(guest) == states.PAUSED
+        for _ in range(2):
+            bed.driver.power.unpause(guest.instance)
+            assert bed.state(guest) == states.RUNNING
+
+    def test_suspend_and_resume(self, bed: Bed) -> None:
+        guest = bed.spawned()
+        for _ in range(2):
+            bed.driver.power.suspend(guest.instance)
+            assert bed.state(guest) == states.SHUTDOWN
+        for _ in range(2):
+            bed.driver.power.resume(guest)
+            assert bed.state(guest) == states.RUNNING
+
+    def test_a_guest_whose_memory_is_lost_starts_anew(self, bed: Bed) -> None:
+        guest = bed.spawned()
+        bed.driver.power_off(guest.instance, 0)
+        bed.driver.power.resume(guest)
+        assert bed.state(guest) == states.RUNNING
+
+    def test_a_resume_that_cannot_start_keeps_the_memory(self, bed: Bed) -> None:
+        guest = bed.spawned()
+        bed.driver.power.suspend(guest.instance)
+        nic = Nic(port_id='p-1', network_id='n-1', mac='52:54:00:00:00:01', vif_type='unbound')
+        with pytest.raises(exception.Failed) as caught:
+            bed.driver.power.resume(dataclasses.replace(guest, nics=(nic,)))
+        assert caught.value.code == 'port_binding_failed' and bed.state(guest) == states.SHUTDOWN
+        bed.driver.power.suspend(guest.instance)  # still saved: no change
+        bed.driver.power.resume(guest)
+        assert bed.state(guest) == states.RUNNING
+
+    @pytest.mark.parametrize('leave', ['pause', 'suspend'])
+    def test_any_of_them_can_be_rebooted_hard_and_destroyed(self, bed: Bed, leave: str) -> None:
+        guest = bed.spawned()
+        getattr(bed.driver.power, leave)(guest.instance)
+        bed.driver.reboot_hard(guest)
+        assert bed.state(guest) == states.RUNNING
+        getattr(bed.driver.power, leave)(guest.instance)
+        bed.driver.destroy(guest.instance)
+        assert guest.instance.uuid not in {each.uuid for each in bed.driver.guests()}
+
+    @pytest.mark.parametrize('method', ['pause', 'unpause', 'suspend'])
+    def test_a_guest_that_is_off_is_refused(self, bed: Bed, method: str) -> None:
+        guest = bed.spawned()
+        bed.driver.power_off(guest.instance, 0)
+        with pytest.raises(exception.Failed) as caught:
+            getattr(bed.driver.power, method)(guest.instance)
+        assert caught.value.code == 'guest_not_running' and bed.state(guest) == states.SHUTDOWN
+
+    @pytest.mark.parametrize('method', ['pause', 'unpause', 'suspend', 'resume'])
+    def test_one_that_does_not_exist_is_not_found(self, bed: Bed, method: str) -> None:
+        guest = make_guest()
+        with pytest.raises(exception.NotFound) as caught:
+            getattr(bed.driver.power, method)(guest if method == 'resume' else guest.instance)
+        assert guest.instance.uuid in caught.value.message
+
+
 class ConsoleContract:
     """What a guest shows."""
 
@@ -331,5 +395,6 @@ class HostContract:
         assert str(uuid.uuid4()) not in [info.uuid for info in bed.driver.guests()]
 
 
-class DriverContract(LifecycleContract, ConsoleContract, ImageContract, ExpiryContract, HostContract):
+class DriverContract(LifecycleContract, PowerContract, ConsoleContract, ImageContract, ExpiryContract,
+                     HostContract):
     """All of it."""

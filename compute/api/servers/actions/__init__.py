@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from compute.api.servers.actions import console_output, force_delete, lock, reboot, start, stop, unlock
+from compute.api.servers.actions import (
+    console_output,
+    force_delete,
+    lock,
+    pause,
+    reboot,
+    resume,
+    start,
+    stop,
+    suspend,
+    unlock,
+    unpause,
+)
 from compute.rest.op import Op
 
-ACTIONS: tuple[Op, ...] = (start.OP, stop.OP, reboot.OP, force_delete.OP, lock.OP, unlock.OP, console_output.OP)
+ACTIONS: tuple[Op, ...] = (
+    start.OP, stop.OP, reboot.OP, pause.OP, unpause.OP, suspend.OP, resume.OP, force_delete.OP, lock.OP, unlock.OP,
+    console_output.OP)
