@@ -43,6 +43,9 @@ REBOOT_PENDING_HARD = 'reboot_pending_hard'
 REBOOT_STARTED_HARD = 'reboot_started_hard'
 PAUSING, UNPAUSING = 'pausing', 'unpausing'
 SUSPENDING, RESUMING = 'suspending', 'resuming'
+RESIZE_PREP, RESIZE_MIGRATING = 'resize_prep', 'resize_migrating'
+RESIZE_MIGRATED, RESIZE_FINISH = 'resize_migrated', 'resize_finish'
+RESIZE_CONFIRMING, RESIZE_REVERTING = 'resize_confirming', 'resize_reverting'
 
 ALLOW_SOFT_REBOOT = (ACTIVE,)
 ALLOW_HARD_REBOOT = (ACTIVE, STOPPED, PAUSED_VM, SUSPENDED_VM, ERROR)
@@ -55,7 +58,7 @@ _STATUS = {
     SHELVED: 'SHELVED', SHELVED_OFFLOADED: 'SHELVED_OFFLOADED',
 }
 _REBUILD = ('rebuilding', 'rebuild_block_device_mapping', 'rebuild_spawning')
-_RESIZE = ('resize_prep', 'resize_migrating', 'resize_migrated', 'resize_finish')
+_RESIZE = (RESIZE_PREP, RESIZE_MIGRATING, RESIZE_MIGRATED, RESIZE_FINISH)
 _TASK_STATUS = {
     ACTIVE: {
         **dict.fromkeys((REBOOTING, REBOOT_PENDING, REBOOT_STARTED), 'REBOOT'),
@@ -64,7 +67,7 @@ _TASK_STATUS = {
         'updating_password': 'PASSWORD', 'migrating': 'MIGRATING',
     },
     STOPPED: {**dict.fromkeys(_RESIZE, 'RESIZE'), **dict.fromkeys(_REBUILD, 'REBUILD')},
-    RESIZED: {'resize_reverting': 'REVERT_RESIZE'},
+    RESIZED: {RESIZE_REVERTING: 'REVERT_RESIZE'},
     PAUSED_VM: {'migrating': 'MIGRATING'},
     ERROR: dict.fromkeys(_REBUILD, 'REBUILD'),
 }

@@ -42,6 +42,9 @@ FEATURES = (
     Feature('start, stop, reboot', SUPPORTED, (*_actions('os-start', 'os-stop', 'reboot'), *(
         f'ACTION {key} /os-volumes_boot' for key in ('os-start', 'os-stop', 'reboot')))),
     Feature('pause, suspend', SUPPORTED, _actions('pause', 'unpause', 'suspend', 'resume')),
+    Feature('resize, cold migration', SUPPORTED, (
+        *_actions('resize', 'confirmResize', 'revertResize', 'migrate'), *(
+            f'ACTION {key} /os-volumes_boot' for key in ('resize', 'confirmResize', 'revertResize')))),
     Feature('lock, unlock', SUPPORTED, _actions('lock', 'unlock')),
     Feature('console log', SUPPORTED, _actions('os-getConsoleOutput')),
     Feature('metadata of servers', SUPPORTED, (
@@ -78,10 +81,8 @@ FEATURES = (
         'GET /os-hypervisors/{id}/search', 'GET /os-hypervisors/{id}/servers', 'GET /os-hypervisors/{id}/uptime')),
     Feature('availability zones', SUPPORTED, ('GET /os-availability-zone', 'GET /os-availability-zone/detail')),
     Feature('external events', SUPPORTED, ('POST /os-server-external-events',)),
-    Feature('resize, cold migration', PLANNED, (
-        *_actions('resize', 'confirmResize', 'revertResize', 'migrate'), 'GET /os-migrations', *(
-            f'ACTION {key} /os-volumes_boot' for key in ('resize', 'confirmResize', 'revertResize')),
-        *_crud(f'{_S}/migrations', 'LIST', 'GET', 'DELETE'))),
+    Feature('lists of migrations', PLANNED, (
+        'GET /os-migrations', *_crud(f'{_S}/migrations', 'LIST', 'GET', 'DELETE'))),
     Feature('rebuild', PLANNED, (*_actions('rebuild'), 'ACTION rebuild /os-volumes_boot')),
     Feature('live migration, evacuation', PLANNED, (
         *_actions('os-migrateLive', 'evacuate'), f'ACTION force_complete {_S}/migrations')),

@@ -14,14 +14,14 @@ _UNTIL = {
 }
 
 SERVER_ACTIONS = (
-    'addFixedIp', 'addFloatingIp', 'addSecurityGroup', 'changePassword', 'confirmResize', 'createBackup', 'createImage',
-    'evacuate', 'injectNetworkInfo', 'migrate', 'os-getSPICEConsole', 'os-getSerialConsole', 'os-getVNCConsole',
+    'addFixedIp', 'addFloatingIp', 'addSecurityGroup', 'changePassword', 'createBackup', 'createImage',
+    'evacuate', 'injectNetworkInfo', 'os-getSPICEConsole', 'os-getSerialConsole', 'os-getVNCConsole',
     'os-migrateLive', 'os-resetState', 'rebuild', 'removeFixedIp', 'removeFloatingIp', 'removeSecurityGroup',
-    'rescue', 'resize', 'restore', 'revertResize', 'shelve', 'shelveOffload', 'trigger_crash_dump', 'unrescue',
+    'rescue', 'restore', 'shelve', 'shelveOffload', 'trigger_crash_dump', 'unrescue',
     'unshelve')
 
 # /os-volumes_boot mirrors some actions of /servers, until 2.103.
-_MIRRORED = ('confirmResize', 'createImage', 'rebuild', 'resize', 'revertResize', 'trigger_crash_dump')
+_MIRRORED = ('createImage', 'rebuild', 'trigger_crash_dump')
 
 RESOURCES = (
     Resource('planned-server-actions', tuple(

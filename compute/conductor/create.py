@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from compute import context as ctx
 from compute import exception
+from compute.conductor import placing
 from compute.conductor.conductor import Conductor
 from compute.conductor.ending import end_failed, error_of, fail
 from compute.conductor.handler import ConductorHandler
@@ -49,10 +50,11 @@ class ConductorCreate(ConductorHandler):
         failed(conductor, context, work, error)
 
     def finish(self, connection: Connection, operation: Operation, update: InstanceUpdate,
-               stages: tuple[StageBegan, ...]) -> None:
+               stages: tuple[StageBegan, ...]) -> Operation | None:
         super().finish(connection, operation, update, stages)
         if operation.host:
             hosts.note_success(connection, operation.host)
+        return None
 
 
 def _place_soon(conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
@@ -75,25 +77,19 @@ def place(conductor: Conductor, context: ctx.RequestContext, operation_id: int) 
 
 def choose(conductor: Conductor, context: ctx.RequestContext, work: Work, spec: RequestSpec | None) -> None:
     """Find a leased ``create`` a host, unless it has one (no ``spec``), and go on as ``place`` says."""
-    operation_id = work.operation.id
+    if spec is None:  # an earlier attempt claimed it and was cut off before the hand-over
+        alternates = CREATE.plan_of(work.operation.plan).alternates
+        hand_over(conductor, context, work.operation, work.instance.host or '', alternates)
+        return
     try:
-        host, alternates = _claimed(work) if spec is None else _select(conductor, context, work, spec)
-    except exception.NotFound:
-        return  # deleted meanwhile
+        selection = placing.select(conductor, context, work, spec)
     except exception.Stale:
         raise  # another conductor's
-    except (exception.Unavailable, exception.Conflict) as error:
-        LOG.warning('operation %s: scheduling waits: %s', operation_id, error.message)
-        conductor.release(work.operation, retry_in=conductor.conf.conductor.reaper_interval)
-        return
     except exception.ComputeError as error:
-        if _all_silent(error) and not conductor.hearing.can_judge():
-            LOG.warning('operation %s: scheduling waits until hosts are heard again: %s', operation_id, error.message)
-            conductor.release(work.operation, retry_in=conductor.conf.conductor.reaper_interval)
-            return
         end_failed(conductor, work, _final(work.operation, error))
         return
-    hand_over(conductor, context, work.operation, host, alternates)
+    if selection is not None:
+        hand_over(conductor, context, work.operation, selection.host, selection.alternates)
 
 
 def place_together(conductor: Conductor, context: ctx.RequestContext, numbers: tuple[int, ...]) -> None:
@@ -141,12 +137,6 @@ def _select_together(conductor: Conductor, context: ctx.RequestContext, works: l
         return None
 
 
-def _all_silent(error: exception.ComputeError) -> bool:
-    """Tell whether no host fits because hosts are down, as they seem to be after an outage of broker or database."""
-    rejections = error.details.get('rejections') or ()
-    return any(each['filter'] == 'ComputeFilter' and each['reason'].startswith('is down') for each in rejections)
-
-
 def _final(operation: Operation, error: exception.ComputeError) -> OperationError:
     """Return why it is not tried again. What went wrong on the last host says more than that no other is left."""
     plan = CREATE.plan_of(operation.plan)
@@ -156,18 +146,6 @@ def _final(operation: Operation, error: exception.ComputeError) -> OperationErro
     tried = ', '.join(plan.tried)
     return dataclasses.replace(last, message=f'{last.message} (tried on {tried}; then: {error.message})',
                                details={**last.details, **error.details})
-
-
-def _claimed(work: Work) -> tuple[str, tuple[str, ...]]:
-    """Return the host that an earlier attempt, cut off before the hand-over, claimed."""
-    return work.instance.host or '', CREATE.plan_of(work.operation.plan).alternates
-
-
-def _select(conductor: Conductor, context: ctx.RequestContext, work: Work,
-            spec: RequestSpec) -> tuple[str, tuple[str, ...]]:
-    with conductor.stage(context, work.operation, 'scheduling'):
-        selection: Selection = conductor.rpc.client(Select).select(context, spec=spec)
-    return selection.host, selection.alternates
 
 
 def spec_of(connection: Connection, instance: Instance, operation: Operation) -> RequestSpec:
@@ -180,17 +158,8 @@ def spec_of(connection: Connection, instance: Instance, operation: Operation) ->
         user_id=instance.user_id, flavor=instance.flavor, image=instance.image,
         availability_zone=args.zone, host=args.host, node=args.node,
         excluded=CREATE.plan_of(operation.plan).tried, hints=instance.scheduler_hints, group=group,
-        same_hosts=_hosts_of(connection, instance, 'same_host'),
-        different_hosts=_hosts_of(connection, instance, 'different_host'))
-
-
-def _hosts_of(connection: Connection, instance: Instance, hint: str) -> tuple[str, ...] | None:
-    """Return the hosts of the servers of the same project that a hint names; None where there is no such hint."""
-    named = instance.named_by(hint)
-    if named is None:
-        return None
-    found = instances.of_uuids(connection, named).values()
-    return tuple(sorted({each.host for each in found if each.host and each.project_id == instance.project_id}))
+        same_hosts=placing.hosts_of_hint(connection, instance, 'same_host'),
+        different_hosts=placing.hosts_of_hint(connection, instance, 'different_host'))
 
 
 def hand_over(conductor: Conductor, context: ctx.RequestContext, operation: Operation, host: str,

@@ -18,12 +18,14 @@ from compute.conductor.ending import end_failed
 from compute.conductor.handler import ConductorHandler
 from compute.db import claims, instances, operations, quotas, services
 from compute.objects.instance import Instance
-from compute.objects.kinds.delete import DELETE
+from compute.objects.kinds.delete import DELETE, DeletePlan
 from compute.objects.operation import DONE, InstanceUpdate, Operation, OperationError, StageBegan, Work
-from compute.objects.value import now
+from compute.objects.value import encode, now
 
 LOG = logging.getLogger(__name__)
 RETRY_IN = 5.0
+_BEGIN_WITHIN = 15.0
+"""Seconds in which the next host of a delete has to begin."""
 
 
 class ConductorDelete(ConductorHandler):
@@ -42,27 +44,37 @@ class ConductorDelete(ConductorHandler):
         failed(conductor, context, work, error)
 
     def finish(self, connection: Connection, operation: Operation, update: InstanceUpdate,
-               stages: tuple[StageBegan, ...]) -> None:
-        """Release the claim, the seat and the quota of the server, and mark it deleted."""
+               stages: tuple[StageBegan, ...]) -> Operation | None:
+        """Go on at the next host that the server has a claim on; after the last one release all that it holds."""
         instance = instances.find(connection, operation.instance_uuid)
         if instance is None:
             raise exception.Stale(f'server {operation.instance_uuid} is gone')
+        plan = DELETE.plan_of(operation.plan)
+        if plan.hosts:
+            rest = encode(DeletePlan(hosts=plan.hosts[1:]))
+            operations.end_events(connection, operation.id, 'Success')
+            operations.hand_over(connection, operation.id, plan.hosts[0], _BEGIN_WITHIN, plan=rest)
+            return dataclasses.replace(operation, host=plan.hosts[0], plan=rest)
         release(connection, operation, instance, stages)
+        return None
 
 
 def remove(conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
     """Lease a ``delete`` and let the server's host do it, or do here what can be done without the host."""
-    given: list[bool] = []
+    given: list[Operation] = []
 
     def decide(connection: Connection, work: Work) -> None:
-        host = work.instance.host
-        given[:] = [host is not None and _is_up(conductor, connection, host) and operations.hand_over(
-            connection, operation_id, host, conductor.conf.conductor.begin_timeout)]
+        given.clear()
+        up = [host for host in _hosts_of(connection, work.instance) if _is_up(conductor, connection, host)]
+        if up:
+            plan = encode(DeletePlan(hosts=tuple(up[1:])))
+            operations.hand_over(connection, operation_id, up[0], conductor.conf.conductor.begin_timeout, plan=plan)
+            given.append(dataclasses.replace(work.operation, host=up[0], plan=plan))
     work = conductor.lease(operation_id, decide)
     if work is None:
         return
-    if given[0]:
-        conductor.notify(context, dataclasses.replace(work.operation, host=work.instance.host))
+    if given:
+        conductor.notify(context, given[0])
         return
     try:
         with conductor.stage(context, work.operation, 'releasing'):
@@ -72,6 +84,12 @@ def remove(conductor: Conductor, context: ctx.RequestContext, operation_id: int)
     except exception.ComputeError as error:
         LOG.warning('delete of %s is tried again: %s', work.instance.uuid, error.message)
         conductor.release(work.operation, retry_in=RETRY_IN)
+
+
+def _hosts_of(connection: Connection, instance: Instance) -> list[str]:
+    """Return the hosts on which something of a server may be: its own first, then those of a move."""
+    return list(dict.fromkeys([*([instance.host] if instance.host else []),
+                               *claims.hosts_of(connection, instance.uuid)]))
 
 
 def host_is_up(conductor: Conductor, host: str) -> bool:

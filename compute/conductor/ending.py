@@ -62,18 +62,18 @@ def fault_of(error: OperationError) -> Fault:
 
 
 def fail(connection: Connection, operation: Operation, instance: Instance, error: OperationError,
-         update: InstanceUpdate | None = None, *, broken: bool = False) -> None:
+         update: InstanceUpdate | None = None, *, vm_state: str | None = None) -> None:
     """End an operation that failed. The server gets a fault, and keeps its state unless the kind declares ERROR.
 
     A kind that asks the conductor's handler what becomes of the server has come to its end here: ERROR.
 
-    :param broken: what was done of it could not be undone; the server is in ERROR, whatever the kind declares.
+    :param vm_state: of the server from now on, instead of what the kind declares.
     """
     if not operations.end(connection, operation, FAILED, error):
         return
     values = changes(update, instance.host)
-    if broken or kind_of(operation.kind).on_failure != KEEP:
-        values['vm_state'] = states.ERROR
+    if vm_state is not None or kind_of(operation.kind).on_failure != KEEP:
+        values['vm_state'] = vm_state or states.ERROR
     instances.update(connection, instance.uuid, task_state=None, operation_id=None, fault=encode(fault_of(error)),
                      **values)
 

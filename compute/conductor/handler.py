@@ -7,11 +7,12 @@ import dataclasses
 from sqlalchemy.engine import Connection
 
 from compute import context as ctx
-from compute import exception
+from compute import exception, states
 from compute.conductor import ending, legs
 from compute.conductor.conductor import Conductor
 from compute.db import instances, operations
 from compute.objects.instance import Instance
+from compute.objects.kinds.kind import DESTINATION
 from compute.objects.operation import UNDOING, InstanceUpdate, Operation, OperationError, StageBegan, Work
 
 NOT_UNDONE = 'undo_failed'
@@ -35,9 +36,13 @@ class ConductorHandler:
             instances.update(connection, instance.uuid, **values)
 
     def finish(self, connection: Connection, operation: Operation, update: InstanceUpdate,
-               stages: tuple[StageBegan, ...]) -> None:
-        """Complete an operation whose last leg succeeded. :raises Stale: it ended before."""
+               stages: tuple[StageBegan, ...]) -> Operation | None:
+        """Complete an operation whose last leg succeeded. Return it if another host has to go on with it first.
+
+        :raises Stale: it ended before.
+        """
         ending.finish(connection, operation, update, stages)
+        return None
 
     def failed(self, conductor: Conductor, context: ctx.RequestContext, work: Work, error: OperationError) -> None:
         """Decide after a failure on a host, past the deadline, or of a host without heartbeat.
@@ -59,7 +64,8 @@ class ConductorHandler:
             # A host that reports a failure has undone its own leg. One that is cut off by the deadline may not have.
             last = held.leg if error.code == 'deadline' else held.leg - 1
             return self._undo_or_end(connection, held, instance, error, last, within)
-        if error.code == 'host_down':  # what is left there is removed when that host comes back
+        if error.code == 'host_down' and legs.place_of(held) == DESTINATION:
+            # What is left there is removed when that host returns. A source holds the server itself.
             return self.undone(connection, held, instance, within)
         if conductor.is_past_deadline(held):
             self._end(connection, held, instance, _not_undone(held.error or error, error))
@@ -82,7 +88,11 @@ class ConductorHandler:
 
     def _end(self, connection: Connection, operation: Operation, instance: Instance, error: OperationError) -> None:
         self.released(connection, operation, instance)
-        ending.fail(connection, operation, instance, error, broken=error.code == NOT_UNDONE)
+        ending.fail(connection, operation, instance, error, vm_state=self.state_after(operation, error))
+
+    def state_after(self, operation: Operation, error: OperationError) -> str | None:
+        """Return the vm_state of a server whose operation failed; None for the one that the kind declares."""
+        return states.ERROR if error.code == NOT_UNDONE else None
 
     def released(self, connection: Connection, operation: Operation, instance: Instance) -> None:
         """Release what the operation claimed and charged: its legs are undone, and it is about to end as failed."""

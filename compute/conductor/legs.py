@@ -38,6 +38,11 @@ def host_of(kind: Kind[Any, Any], place: str, plan: dict[str, Any], instance: In
     return host
 
 
+def place_of(operation: Operation) -> str:
+    """Return the place of the leg that runs, or is undone, now."""
+    return kind_of(operation.kind).legs[operation.leg].place
+
+
 def advance(connection: Connection, operation: Operation, instance: Instance, carry: dict[str, Any] | None,
             stages: tuple[StageBegan, ...], within: float) -> Operation:
     """Give an operation whose leg succeeded to the place of its next leg, and return it as it is then.

@@ -8,16 +8,26 @@ from typing import Any
 from compute import context as ctx
 from compute import exception
 from compute.conductor.conductor import Conductor
+from compute.conductor.confirm_resize import ConductorConfirm
 from compute.conductor.create import ConductorCreate
 from compute.conductor.delete import ConductorDelete
 from compute.conductor.handler import ConductorHandler
+from compute.conductor.migrate import ConductorMigrate
+from compute.conductor.resize import ConductorResize
+from compute.conductor.revert_resize import ConductorRevert
 from compute.objects.kinds import KINDS, Kind
+from compute.objects.kinds.confirm_resize import CONFIRM_RESIZE
 from compute.objects.kinds.create import CREATE
 from compute.objects.kinds.delete import DELETE
+from compute.objects.kinds.migrate import MIGRATE
+from compute.objects.kinds.resize import RESIZE
+from compute.objects.kinds.revert_resize import REVERT_RESIZE
 from compute.rpc.conductor import Operations
 
 LOG = logging.getLogger(__name__)
-HANDLERS: dict[str, ConductorHandler] = {CREATE.name: ConductorCreate(), DELETE.name: ConductorDelete()}
+HANDLERS: dict[str, ConductorHandler] = {
+    CREATE.name: ConductorCreate(), DELETE.name: ConductorDelete(), RESIZE.name: ConductorResize(),
+    MIGRATE.name: ConductorMigrate(), CONFIRM_RESIZE.name: ConductorConfirm(), REVERT_RESIZE.name: ConductorRevert()}
 """The kinds of which the conductor decides something."""
 _DEFAULT = ConductorHandler()
 

@@ -145,11 +145,12 @@ class ReportsEndpoint(Reports):
             handler = handler_of(operation.kind)
             last = operation.state != UNDOING and operation.leg + 1 == len(kind_of(operation.kind).legs)
             if last:
-                handler.finish(connection, operation, update, stages)
-                return None
+                return handler.finish(connection, operation, update, stages)
             instance = instances.get(connection, operation.instance_uuid)
             within = self._options.begin_timeout
             if operation.state == UNDOING:
+                if values := ending.changes(update, host):
+                    instances.update(connection, instance.uuid, **values)
                 return handler.undone(connection, operation, instance, within)
             given = legs.advance(connection, operation, instance, carry, stages, within)
             handler.advanced(connection, operation, instance, update)

@@ -50,6 +50,13 @@ OPTS = [
                help='Servers in one batch of this refresh. With the defaults 12000 servers are read in an hour.'),
     cfg.BoolOpt('enable_new_hosts', default=True,
                 help='Whether a host that reports for the first time may be given servers at once.'),
+    cfg.BoolOpt('allow_resize_to_same_host', default=True,
+                help='Whether a resize may keep the server on its host. On: a cloud of one host can resize.'),
+    cfg.IntOpt('resize_confirm_window', default=86400, min=0,
+               help='Seconds after which a resize or a cold migration that nobody confirmed or reverted is confirmed; '
+                    '0 disables this.'),
+    cfg.FloatOpt('resize_confirm_interval', default=60.0, min=1,
+                 help='Seconds between two looks for resizes that are to be confirmed. One conductor at a time looks.'),
     cfg.IntOpt('pool_size', default=32, min=1,
                help='Operations that one conductor works on at the same time, but for those that want a host.'),
     cfg.IntOpt('placing_pool_size', default=16, min=1,

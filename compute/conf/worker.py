@@ -30,6 +30,8 @@ OPTS = [
                  help='Seconds after its last use when an unused cached image is removed.'),
     cfg.IntOpt('max_concurrent_builds', default=10, min=1, help='Servers that are built here at the same time.'),
     cfg.IntOpt('max_concurrent_actions', default=20, min=1, help='Other operations that run here at the same time.'),
+    cfg.IntOpt('max_concurrent_moves', default=2, min=1,
+               help='Legs of resizes and migrations that run here at the same time: they copy disks.'),
     cfg.FloatOpt('patience', default=60.0, min=0,
                  help='Seconds for which an operation goes on trying while the network or image service or the '
                       'hypervisor does not answer, as when one of them restarts. Then it fails, or is tried on '

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -15,7 +16,7 @@ from sqlalchemy.engine import Connection
 from compute import exception
 from compute.context import RequestContext
 from compute.control.cloud import Cloud
-from compute.db import instances, operations
+from compute.db import instances, operations, services
 from compute.objects.instance import Instance
 from compute.objects.kinds import Kind, kind_of
 from compute.objects.kinds.kind import CONDUCTOR, NoArgs
@@ -53,18 +54,27 @@ def state_conflict(verb: str, instance: Instance, attribute: str, value: str | N
                               f'(allowed: {wanted})', code='wrong_state')
 
 
-def run(cloud: Cloud, context: RequestContext, instance: Instance, kind: Kind[Any, Any], args: Any = None) -> Operation:
+Opened = Callable[[Connection, Operation, Instance], None]
+
+
+def run(cloud: Cloud, context: RequestContext, instance: Instance, kind: Kind[Any, Any],
+        args: Callable[[Connection, Instance], Any] = lambda connection, current: None,
+        opened: Opened = lambda connection, operation, current: None) -> Operation:
     """Open an operation on a server and send its hint.
 
-    :param args: a value of ``kind.args``; None for a kind without arguments.
+    :param args: returns the arguments, a value of ``kind.args``, for the server as it is in the transaction.
+    :param opened: writes more in the same transaction, while the row of the server is locked.
     :raises Conflict: the state does not allow it. :raises NotFound: the server is gone.
     """
     def start(connection: Connection) -> Work:
         current = instances.get(connection, instance.uuid)
         check(kind, current, context)
+        if kind.guard.needs_host_up:
+            _check_host_up(cloud, connection, kind, current)
         for running in _superseded(connection, kind, current.uuid):
             operations.end(connection, running, CANCELLED, _SUPERSEDED)
-        operation = operations.insert(connection, new(context, current, kind, args, host=current.host,
+        operation = operations.insert(connection, new(context, current, kind, args(connection, current),
+                                                      host=None if kind.begins == CONDUCTOR else current.host,
                                                       begin_within=cloud.conf.conductor.begin_timeout))
         swapped = instances.swap(connection, current.uuid, vm_states=kind.guard.vm_states,
                                  task_states=kind.guard.task_states, task_state=kind.first.shows,
@@ -73,10 +83,19 @@ def run(cloud: Cloud, context: RequestContext, instance: Instance, kind: Kind[An
         if not swapped or any(each.id != operation.id for each in _superseded(connection, kind, current.uuid)):
             raise exception.Conflict(f'Cannot {kind.verb} server {current.uuid}: another operation was faster',
                                      code='wrong_state')
+        opened(connection, operation, current)
         return Work(operation=operation, instance=current)
     work = cloud.db.transaction(start)
     hint(cloud, context, [work])
     return work.operation
+
+
+def _check_host_up(cloud: Cloud, connection: Connection, kind: Kind[Any, Any], instance: Instance) -> None:
+    """Return if the host of a server has a heartbeat. :raises Conflict: it has none."""
+    service = services.find(connection, instance.host or '', 'nova-compute')
+    if service is None or service.forced_down or not service.is_up(now(), cloud.conf.conductor.service_down_time):
+        raise exception.Conflict(f'Cannot {kind.verb} server {instance.uuid}: its host is down', code='host_down',
+                                 hint='see GET /os-services for its state')
 
 
 def _superseded(connection: Connection, kind: Kind[Any, Any], uuid: str) -> list[Operation]:

@@ -178,6 +178,13 @@ def of_instance(connection: Connection, instance_uuid: str) -> list[int]:
     return [row.host_id for row in connection.execute(query)]
 
 
+def hosts_of(connection: Connection, instance_uuid: str) -> list[str]:
+    """Return the names of the hosts on which a server has a claim."""
+    query = sa.select(hosts.c.host).select_from(table.join(hosts, hosts.c.id == table.c.host_id)).where(
+        table.c.instance_uuid == instance_uuid).order_by(table.c.id)
+    return list(connection.execute(query).scalars())
+
+
 def places(which: sa.ColumnElement[bool]) -> sa.sql.Select[Any]:
     """Return the query for what a claim needs to know of hosts."""
     query = sa.select(hosts.c.id, hosts.c.host, hosts.c.node, hosts.c.availability_zone, services.c.disabled,

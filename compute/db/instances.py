@@ -156,6 +156,12 @@ def swap(connection: Connection, uuid: str, *, vm_states: tuple[str, ...] | None
     return result.rowcount == 1
 
 
+def set_flavor(connection: Connection, uuid: str, flavor: Flavor) -> None:
+    """Give a server another flavor."""
+    update(connection, uuid, flavorid=flavor.flavorid, vcpus=flavor.vcpus, memory_mb=flavor.memory_mb,
+           disk_gb=flavor.disk_gb, flavor=encode(flavor))
+
+
 def merge_extra(connection: Connection, uuid: str, **values: Any) -> None:
     """Set members of ``extra``."""
     row = connection.execute(sa.select(table.c.extra).where(table.c.uuid == uuid).with_for_update()).first()

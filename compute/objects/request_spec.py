@@ -26,7 +26,8 @@ class ServerGroup:
 class RequestSpec:
     """One server to place. ``excluded`` hosts were tried already.
 
-    :param purpose: of the claim: CURRENT for a server without a host, INCOMING for one that moves or changes its size.
+    :param leaves: a host that the server must leave. :param purpose: of the claim: CURRENT for a server without a
+        host, INCOMING for one that moves or changes its size.
 
     ``same_hosts`` and ``different_hosts`` are where the servers of these hints are; None: there is no such hint.
     """
@@ -46,6 +47,7 @@ class RequestSpec:
     same_hosts: tuple[str, ...] | None = None
     different_hosts: tuple[str, ...] | None = None
     purpose: str = CURRENT
+    leaves: str | None = None
 
     @property
     def vcpus(self) -> int:

@@ -10,6 +10,7 @@ A driver knows nothing of SQL, of RPC or of the neighbours.
 
 from __future__ import annotations
 
+import pathlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -138,6 +139,43 @@ class Power(Protocol):
         """
 
 
+class Moves(Protocol):
+    """Take a guest that is off from one host to another, or give it another size, and back.
+
+    The old host sets the guest aside: it has no definition any more and cannot start, its files stay. The new host
+    adopts the files. What was set aside is dropped once the move is confirmed, or restored.
+    """
+
+    def set_aside(self, instance: Instance) -> dict[str, pathlib.Path]:
+        """Set a stopped guest aside and return its files by name; an empty dict where a guest has none.
+
+        Set aside already: no change. :raises Failed: ``guest_running``: it is not off.
+        """
+
+    def adopt(self, guest: Guest, files: dict[str, pathlib.Path]) -> None:
+        """Make a guest, stopped, from files that were set aside here or fetched from another host.
+
+        Files are copied or moved; those that were set aside here stay as they are. Disks grow to the sizes of the
+        guest's flavor. The image was made ready by ``Images.prepare``. A guest of that uuid left by an attempt that was
+        cut off is replaced. On an error all that this call made is removed again.
+        """
+
+    def incoming(self, instance: Instance) -> pathlib.Path | None:
+        """Return the folder into which files of a guest from another host are fetched; None where there are none.
+
+        It exists afterwards. ``adopt`` and ``destroy`` remove it.
+        """
+
+    def restore(self, guest: Guest) -> None:
+        """Make a guest that was set aside what it was before, stopped. Not set aside: no change."""
+
+    def drop_aside(self, instance: Instance) -> None:
+        """Remove what was set aside of a guest. Nothing set aside: no change."""
+
+    def is_aside(self, instance: Instance) -> bool:
+        """Return whether a guest is set aside here."""
+
+
 class Consoles(Protocol):
     """What a guest shows."""
 
@@ -181,6 +219,7 @@ class Driver(Lifecycle, Consoles, Images, HostInventory, Protocol):
 
     name: str
     power: Power
+    moves: Moves
 
     def start(self, on_event: Callable[[GuestEvent], None]) -> None:
         """Connect and begin to deliver events. ``on_event`` is called in a worker thread and must not block long."""

@@ -19,11 +19,15 @@ from compute.clients.probe import neighbour
 from compute.concurrency import Periodic
 from compute.health import DOWN, Health, Probe, timed, writable
 from compute.objects.host import Inventory
+from compute.objects.kinds.confirm_resize import CONFIRM_RESIZE
 from compute.objects.kinds.create import CREATE
 from compute.objects.kinds.delete import DELETE
+from compute.objects.kinds.migrate import MIGRATE
 from compute.objects.kinds.pause import PAUSE
 from compute.objects.kinds.reboot import HARD_REBOOT, REBOOT
+from compute.objects.kinds.resize import RESIZE
 from compute.objects.kinds.resume import RESUME
+from compute.objects.kinds.revert_resize import REVERT_RESIZE
 from compute.objects.kinds.start import START
 from compute.objects.kinds.stop import STOP
 from compute.objects.kinds.suspend import SUSPEND
@@ -34,6 +38,7 @@ from compute.rpc.probe import broker
 from compute.rpc.transport import Rpc
 from compute.virt.driver import Driver, GuestEvent
 from compute.worker import node
+from compute.worker.confirm_resize import ConfirmResize
 from compute.worker.console import ConsolesEndpoint
 from compute.worker.create import Create
 from compute.worker.delete import Delete
@@ -41,6 +46,7 @@ from compute.worker.endpoints import HostOperations
 from compute.worker.events import EventBook, EventsEndpoint
 from compute.worker.inspection import InspectionEndpoint
 from compute.worker.job import Moment
+from compute.worker.migrate import Migrate
 from compute.worker.nics import Nics
 from compute.worker.pause import Pause
 from compute.worker.periodic.image_cache import ImageCacheTask
@@ -48,7 +54,9 @@ from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.reboot import Reboot
 from compute.worker.recovery import Recovery
 from compute.worker.reports import Reporter
+from compute.worker.resize import Resize
 from compute.worker.resume import Resume
+from compute.worker.revert_resize import RevertResize
 from compute.worker.runner import HostHandler, Runner
 from compute.worker.start import Start
 from compute.worker.stop import Stop
@@ -78,9 +86,11 @@ class HostWorker:
             DELETE.name: Delete(driver, networks), START.name: Start(conf, driver, nics, names),
             STOP.name: Stop(conf, driver), REBOOT.name: reboot, HARD_REBOOT.name: reboot,
             PAUSE.name: Pause(conf, driver), UNPAUSE.name: Unpause(conf, driver), SUSPEND.name: Suspend(conf, driver),
-            RESUME.name: Resume(conf, driver, nics, names)}
+            RESUME.name: Resume(conf, driver, nics, names), RESIZE.name: Resize(conf, driver, images, nics, names),
+            MIGRATE.name: Migrate(conf, driver, images, nics, names), CONFIRM_RESIZE.name: ConfirmResize(driver),
+            REVERT_RESIZE.name: RevertResize(conf, driver, nics, names)}
         self.runner = Runner(self.reporter, handlers, options.max_concurrent_builds, options.max_concurrent_actions,
-                             options.patience)
+                             options.max_concurrent_moves, options.patience)
         self.power_sync = PowerSync(self.reporter, driver, self.runner)
         self._recovery = Recovery(conf, driver, nics, self.runner, self.power_sync, names)
         self.watch = Health(self._probes(rpc), conf.health.interval)

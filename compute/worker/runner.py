@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from compute import concurrency, exception, metrics
 from compute.context import RequestContext
 from compute.objects.kinds import KINDS, Kind, kind_of
-from compute.objects.kinds.kind import ACTIONS, BUILDS, RELEASE
+from compute.objects.kinds.kind import ACTIONS, BUILDS, MOVES, RELEASE
 from compute.objects.operation import InstanceUpdate, OperationError, OperationRef
 from compute.worker.job import VISIBLE, Job, Moment
 from compute.worker.reports import Reporter, Unheard
@@ -48,9 +48,10 @@ class Runner:
     """
 
     def __init__(self, reporter: Reporter, handlers: Mapping[str, HostHandler], builds: int, actions: int,
-                 patience: float = 0.0) -> None:
+                 moves: int = 2, patience: float = 0.0) -> None:
         self._reporter, self._handlers, self._patience = reporter, handlers, patience
-        self._pools = {BUILDS: concurrency.Pool(BUILDS, builds), ACTIONS: concurrency.Pool(ACTIONS, actions)}
+        self._pools = {BUILDS: concurrency.Pool(BUILDS, builds), ACTIONS: concurrency.Pool(ACTIONS, actions),
+                       MOVES: concurrency.Pool(MOVES, moves)}
         self._lock = threading.Lock()
         self._server_locks: dict[str, list[Any]] = {}
         self._jobs: dict[int, Job] = {}

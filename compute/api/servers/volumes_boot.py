@@ -8,7 +8,7 @@ from compute.api.servers import ops
 from compute.rest.op import Op, Resource
 
 _PATH = '/os-volumes_boot'
-_ACTIONS = ('reboot', 'os-start', 'os-stop')
+_ACTIONS = ('reboot', 'os-start', 'os-stop', 'resize', 'confirmResize', 'revertResize')
 
 
 def _mirrored(op: Op) -> Op:

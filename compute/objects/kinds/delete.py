@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compute import states
-from compute.objects.kinds.kind import ALL, ANY, ASK, CONDUCTOR, GO_ON, RELEASE, Guard, Kind, NoArgs, Stage
+from compute.objects.kinds.kind import ALL, ANY, ASK, CONDUCTOR, GO_ON, RELEASE, Guard, Kind, Stage
 from compute.objects.nic import NicRequest
 
 
@@ -19,8 +19,15 @@ class DeleteArgs:
     nics: tuple[NicRequest, ...] = ()
 
 
-DELETE = Kind[DeleteArgs, NoArgs](
-    name='delete', args=DeleteArgs,
+@dataclass(frozen=True, kw_only=True)
+class DeletePlan:
+    """Hosts that are still to remove what they have of the server: it may be on the way between two."""
+
+    hosts: tuple[str, ...] = ()
+
+
+DELETE = Kind[DeleteArgs, DeletePlan](
+    name='delete', args=DeleteArgs, plan=DeletePlan,
     guard=Guard(vm_states=ANY, task_states=ANY, needs_host=False),
     begins=CONDUCTOR, supersedes=ALL, claim=RELEASE,
     stages=(Stage('deleting', states.DELETING, redo=True), Stage('releasing', states.DELETING, redo=True)),

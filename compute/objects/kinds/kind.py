@@ -20,7 +20,7 @@ P = TypeVar('P')
 # Places: where a stage runs. HOST is where the server is; SOURCE and DESTINATION are named by the plan of a move.
 CONDUCTOR, HOST, SOURCE, DESTINATION = 'conductor', 'host', 'source', 'destination'
 # Which pool of a worker runs it.
-BUILDS, ACTIONS = 'builds', 'actions'
+BUILDS, ACTIONS, MOVES = 'builds', 'actions', 'moves'
 # What becomes of the server when it fails: its state is kept, it is put in ERROR, or the conductor's handler decides.
 KEEP, ERROR, ASK = 'keep', 'error', 'ask'
 # What the reaper does when the host has no heartbeat: it fails the operation, or lets the conductor's handler go on.
@@ -38,11 +38,13 @@ class Guard:
     """When an operation is allowed. ``task_states`` holds None for an idle server.
 
     A guard that looks at vm_state also requires that the server was launched once, unless ``needs_launch`` is False.
+    ``needs_host_up``: the server's host has a heartbeat.
     """
 
     vm_states: tuple[str, ...] | None = ANY
     task_states: tuple[str | None, ...] | None = (None,)
     needs_host: bool = True
+    needs_host_up: bool = False
     needs_launch: bool = True
     obeys_lock: bool = True
 

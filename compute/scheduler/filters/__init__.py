@@ -10,6 +10,7 @@ from compute import exception
 from compute.scheduler.filters.availability_zone import AvailabilityZoneFilter
 from compute.scheduler.filters.compute import ComputeFilter
 from compute.scheduler.filters.core import CoreFilter
+from compute.scheduler.filters.current_host import CurrentHostFilter
 from compute.scheduler.filters.different_host import DifferentHostFilter
 from compute.scheduler.filters.disk import DiskFilter
 from compute.scheduler.filters.filter import Filter
@@ -43,7 +44,8 @@ FILTERS: dict[str, type[Filter]] = {
 
 def load(conf: cfg.ConfigOpts) -> list[Filter]:
     """Return the enabled filters in their order. :raises Invalid: one of the names is unknown."""
-    return [*(_find(name)(conf) for name in conf.scheduler.enabled_filters), LostClaimFilter(conf)]
+    return [CurrentHostFilter(conf), *(_find(name)(conf) for name in conf.scheduler.enabled_filters),
+            LostClaimFilter(conf)]
 
 
 def _find(name: str) -> type[Filter]:

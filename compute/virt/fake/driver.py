@@ -22,6 +22,7 @@ from compute.virt.driver import ConsoleAddress, Guest, GuestEvent, GuestInfo, Im
 from compute.virt.fake import console
 from compute.virt.fake.faults import Faults
 from compute.virt.fake.images import ImageCache
+from compute.virt.fake.moves import FakeMoves
 from compute.virt.fake.power import FakePower
 from compute.virt.fake.store import FakeGuest, Store
 
@@ -46,6 +47,7 @@ class FakeDriver:
         self._started_at = time.time()
         self._left: set[str] = set()
         self.power = FakePower(self._get, self._boot, self._set_state, self._lock)
+        self.moves = FakeMoves(self._store, self._faults, _fake_guest, self._lock)
 
     # -- Driver --
 

@@ -45,12 +45,15 @@ class Store:
     def __init__(self, directory: str = '') -> None:
         self.guests: dict[str, FakeGuest] = {}
         self.images: dict[str, float] = {}
+        self.aside: set[str] = set()
         self._directory = pathlib.Path(directory) if directory else None
         if self._directory is not None:
             self._load(self._directory)
 
     def _load(self, directory: pathlib.Path) -> None:
-        (directory / 'images').mkdir(parents=True, exist_ok=True)
+        for folder in ('images', 'aside'):
+            (directory / folder).mkdir(parents=True, exist_ok=True)
+        self.aside = {path.name for path in (directory / 'aside').iterdir()}
         for path in directory.glob('*.json'):
             guest = FakeGuest(**json.loads(path.read_text()))
             self.guests[guest.uuid] = guest
@@ -70,6 +73,19 @@ class Store:
         if self._directory is not None:
             (self._directory / f'{uuid}.json').unlink(missing_ok=True)
         return self.guests.pop(uuid, None)
+
+    def set_aside(self, uuid: str) -> None:
+        """Note that a guest is set aside, and forget it."""
+        if self._directory is not None:
+            (self._directory / 'aside' / uuid).touch()
+        self.aside.add(uuid)
+        self.remove(uuid)
+
+    def drop_aside(self, uuid: str) -> None:
+        """Forget that a guest is set aside."""
+        if self._directory is not None:
+            (self._directory / 'aside' / uuid).unlink(missing_ok=True)
+        self.aside.discard(uuid)
 
     def use_image(self, image_id: str) -> None:
         """Note that an image is cached and was used now."""

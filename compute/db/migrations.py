@@ -1,0 +1,72 @@
+"""Moves of servers: each is written in the transactions of the operations that make, confirm or revert it."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from compute.db.tables import hosts
+from compute.db.tables import migrations as table
+from compute.objects.flavor import Flavor
+from compute.objects.migration import FINISHED, Migration
+from compute.objects.value import decode, encode, now
+
+_FLAVORS = ('old_flavor', 'new_flavor')
+
+
+def from_row(row: Any) -> Migration:
+    """Return the migration of a row."""
+    values = dict(row._mapping)
+    return Migration(**{**values, **{name: decode(Flavor, values[name]) for name in _FLAVORS}})
+
+
+def insert(connection: Connection, migration: Migration) -> int:
+    """Add a migration and return its id."""
+    time = now()
+    values = {name: encode(value) if name in _FLAVORS else value for name, value in vars(migration).items()}
+    values.update(created_at=time, updated_at=time)
+    del values['id']
+    return int((connection.execute(table.insert().values(values)).inserted_primary_key or (0,))[0])
+
+
+def of_operation(connection: Connection, operation_id: int) -> Migration | None:
+    """Return the migration that an operation changes, or changed last."""
+    row = connection.execute(sa.select(table).where(table.c.operation_id == operation_id)).first()
+    return from_row(row) if row is not None else None
+
+
+def waiting(connection: Connection, instance_uuid: str) -> Migration | None:
+    """Return the migration of a server that waits to be confirmed or reverted; locked until the transaction ends."""
+    row = connection.execute(sa.select(table).where(
+        table.c.instance_uuid == instance_uuid, table.c.status == FINISHED).order_by(
+        table.c.id.desc()).limit(1).with_for_update()).first()
+    return from_row(row) if row is not None else None
+
+
+def waiting_since(connection: Connection, before: datetime.datetime, limit: int) -> list[Migration]:
+    """Return migrations that wait to be confirmed since before a time, oldest first, ``limit`` at most."""
+    query = sa.select(table).where(table.c.status == FINISHED, table.c.updated_at < before)
+    return [from_row(row) for row in connection.execute(query.order_by(table.c.updated_at, table.c.id).limit(limit))]
+
+
+def set_status(connection: Connection, operation_id: int, status: str, **values: Any) -> None:
+    """Set the status, and other columns, of the migration that an operation changes."""
+    connection.execute(table.update().where(table.c.operation_id == operation_id).values(
+        status=status, updated_at=now(), **values))
+
+
+def take_over(connection: Connection, migration: Migration, operation_id: int, status: str) -> None:
+    """Let another operation change a migration from now on: its confirmation or its reversal."""
+    connection.execute(table.update().where(table.c.id == migration.id).values(
+        operation_id=operation_id, status=status, updated_at=now()))
+
+
+def set_destination(connection: Connection, operation_id: int, host: str) -> None:
+    """Note the host that was chosen."""
+    place = connection.execute(sa.select(hosts.c.node, hosts.c.host_ip).where(hosts.c.host == host)).first()
+    connection.execute(table.update().where(table.c.operation_id == operation_id).values(
+        dest_host=host, dest_node=place.node if place else None, dest_ip=(place.host_ip or None) if place else None,
+        updated_at=now()))

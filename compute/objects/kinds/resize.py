@@ -1,0 +1,8 @@
+"""Give a server another flavor, on its host or on another one; it waits for confirmation afterwards."""
+
+from compute.objects.kinds.kind import CONDUCTOR, MOVES, Kind
+from compute.objects.kinds.moving import MOVE_DEADLINE, MOVE_GUARD, MOVE_STAGES, MoveArgs, MoveCarry, MovePlan
+
+RESIZE = Kind[MoveArgs, MovePlan](
+    name='resize', args=MoveArgs, plan=MovePlan, carry=MoveCarry, guard=MOVE_GUARD, stages=MOVE_STAGES,
+    deadline=MOVE_DEADLINE, begins=CONDUCTOR, pool=MOVES, loads_disk=True)

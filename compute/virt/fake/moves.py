@@ -1,0 +1,72 @@
+"""Set guests of the fake hypervisor aside, adopt and restore them. They have no files."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from compute import exception, states
+from compute.objects.instance import Instance
+from compute.virt import hardware
+from compute.virt.driver import Guest
+from compute.virt.fake.faults import Faults
+from compute.virt.fake.store import FakeGuest, Store
+
+_OFF = (states.SHUTDOWN, states.CRASHED, states.NOSTATE)
+
+
+class FakeMoves:
+    """``driver.Moves`` of the fake, on the store of its driver."""
+
+    def __init__(self, store: Store, faults: Faults, make: Callable[[Guest, FakeGuest], FakeGuest],
+                 lock: AbstractContextManager[object]) -> None:
+        self._store, self._faults, self._make, self._lock = store, faults, make, lock
+
+    def set_aside(self, instance: Instance) -> dict[str, pathlib.Path]:
+        """See the contract."""
+        self._faults.check('set_aside')
+        with self._lock:
+            if instance.uuid not in self._store.aside:
+                fake = self._store.guests.get(instance.uuid)
+                if fake is None:
+                    raise exception.NotFound(f'no guest {instance.uuid} on this host', code='guest_not_found')
+                if fake.power_state not in _OFF:
+                    raise exception.Failed(f'guest {instance.uuid} runs', code='guest_running')
+                self._store.set_aside(instance.uuid)
+        return {}
+
+    def adopt(self, guest: Guest, files: dict[str, pathlib.Path]) -> None:
+        """See the contract."""
+        self._faults.check('adopt')
+        for nic in guest.nics:
+            hardware.check_bound(nic)
+        hardware.plan(guest.instance)
+        with self._lock:
+            self._put(guest)
+
+    def incoming(self, instance: Instance) -> pathlib.Path | None:
+        """See the contract."""
+        return None
+
+    def restore(self, guest: Guest) -> None:
+        """See the contract."""
+        self._faults.check('restore')
+        with self._lock:
+            if guest.instance.uuid in self._store.aside:
+                self._put(guest)
+                self._store.drop_aside(guest.instance.uuid)
+
+    def drop_aside(self, instance: Instance) -> None:
+        """See the contract."""
+        self._faults.check('drop_aside')
+        with self._lock:
+            self._store.drop_aside(instance.uuid)
+
+    def is_aside(self, instance: Instance) -> bool:
+        """See the contract."""
+        return instance.uuid in self._store.aside
+
+    def _put(self, guest: Guest) -> None:
+        fake = FakeGuest(uuid=guest.instance.uuid, name=guest.instance.guest_name, power_state=states.SHUTDOWN)
+        self._store.put(self._make(guest, fake))

@@ -1,0 +1,108 @@
+"""Resizes and cold migrations on their hosts: the source sets the guest aside, the destination adopts and starts it.
+
+Both ends may be one host, and then nothing is transferred. What was set aside stays until the move is confirmed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from compute import exception, states
+from compute.clients.image import Images
+from compute.objects.instance import Instance
+from compute.objects.kinds import kind_of
+from compute.objects.kinds.kind import SOURCE
+from compute.objects.kinds.moving import MoveArgs
+from compute.objects.nic import Nic
+from compute.objects.operation import InstanceUpdate
+from compute.virt.driver import Driver, Guest
+from compute.worker.guest import GroupNames, guest_of
+from compute.worker.job import Job
+from compute.worker.nics import Nics
+from compute.worker.power import PowerHandler
+
+
+class Move(PowerHandler):
+    """The ``resize`` and the ``migrate`` of one host."""
+
+    def __init__(self, conf: Any, driver: Driver, images: Images, nics: Nics, group_names: GroupNames) -> None:
+        super().__init__(conf, driver, group_names)
+        self._images, self._nics = images, nics
+
+    def run(self, job: Job) -> InstanceUpdate:
+        """Run the leg of this host."""
+        return self._leave(job) if job.leg.place == SOURCE else self._arrive(job)
+
+    def undo(self, job: Job) -> None:
+        """Undo the leg of this host: the source has the guest again, the destination has nothing of it."""
+        if job.leg.place == SOURCE:
+            self._come_back(job)
+        elif not self._is_source(job):
+            self._driver.destroy(job.instance)
+        else:  # here it waits, set aside, for the undo of the first leg
+            self._forget_new_size(job)
+
+    def after_failure(self, job: Job) -> InstanceUpdate | None:
+        """Say how the guest is at its source; a destination has none of it."""
+        return self.observe(job.instance) if job.leg.place == SOURCE else None
+
+    # -- source --
+
+    def _leave(self, job: Job) -> InstanceUpdate:
+        job.stage('resize_migrating')
+        job.sure()
+        if not self._driver.moves.is_aside(job.instance):
+            self._driver.power_off(job.instance, self.shutdown_timeout(job.instance), job.cancelled)
+            job.sure()
+        self._driver.moves.set_aside(job.instance)
+        return InstanceUpdate(power_state=states.SHUTDOWN)
+
+    def _come_back(self, job: Job) -> None:
+        """Restore the guest with its ports, and start it if it ran."""
+        nics = self._nics.current(job)
+        job.sure()
+        guest = self._guest(job, job.instance, nics)
+        self._driver.moves.restore(guest)
+        if _args(job).vm_state == states.ACTIVE:
+            self._driver.power_on(guest)
+
+    # -- destination --
+
+    def _arrive(self, job: Job) -> InstanceUpdate:
+        instance = dataclasses.replace(job.instance, flavor=_args(job).flavor)
+        job.stage('resize_migrated')
+        job.sure()
+        if instance.image is not None:
+            self._driver.prepare(instance, lambda image_id: self._images.download(None, image_id), job.cancelled)
+        files = self._driver.moves.set_aside(job.instance) if self._is_source(job) else {}
+        job.stage('resize_finish')
+        nics = self._nics.current(job)
+        job.sure()
+        guest = self._guest(job, instance, nics)
+        self._driver.moves.adopt(guest, files)
+        power = states.SHUTDOWN
+        if _args(job).vm_state == states.ACTIVE:
+            self._driver.power_on(guest)
+            power = states.RUNNING
+        return InstanceUpdate(power_state=power, launched=True, clear_fault=True, nics=nics)
+
+    def _is_source(self, job: Job) -> bool:
+        plan = kind_of(job.ref.kind).plan_of(job.work.operation.plan)
+        return bool(plan.source == plan.destination)
+
+    def _forget_new_size(self, job: Job) -> None:
+        """Remove the guest of the new size on the host where the old one is set aside."""
+        try:
+            self._driver.guest_info(job.ref.instance_uuid)
+        except exception.NotFound:
+            return
+        self._driver.destroy(job.instance)
+
+    def _guest(self, job: Job, instance: Instance, nics: tuple[Nic, ...]) -> Guest:
+        return guest_of(self._options, instance, nics, self._group_names, files=job.work.files)
+
+
+def _args(job: Job) -> MoveArgs:
+    args: MoveArgs = kind_of(job.ref.kind).args_of(job.work.operation.args)
+    return args

@@ -1,0 +1,50 @@
+"""Revert a move: the new place removes the guest, the old one restores and starts it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from compute import states
+from compute.objects.kinds.kind import DESTINATION
+from compute.objects.kinds.revert_resize import REVERT_RESIZE, RevertArgs
+from compute.objects.operation import InstanceUpdate
+from compute.virt.driver import Driver
+from compute.worker.guest import GroupNames, guest_of
+from compute.worker.job import Job
+from compute.worker.nics import Nics
+from compute.worker.power import PowerHandler
+
+
+class RevertResize(PowerHandler):
+    """The ``revert_resize`` of one host."""
+
+    def __init__(self, conf: Any, driver: Driver, nics: Nics, group_names: GroupNames) -> None:
+        super().__init__(conf, driver, group_names)
+        self._nics = nics
+
+    def run(self, job: Job) -> InstanceUpdate:
+        """Run the leg of this host."""
+        return self._leave(job) if job.leg.place == DESTINATION else self._come_back(job)
+
+    def _leave(self, job: Job) -> InstanceUpdate:
+        """Remove the guest from its new place; what is set aside on the same host stays."""
+        job.stage('resize_reverting')
+        job.sure()
+        self._driver.destroy(job.instance)
+        return InstanceUpdate(power_state=states.SHUTDOWN)
+
+    def _come_back(self, job: Job) -> InstanceUpdate:
+        """Restore the guest as it was, with its ports, and start it if it ran."""
+        job.stage('resize_restoring')
+        args: RevertArgs = REVERT_RESIZE.args_of(job.work.operation.args)
+        nics = self._nics.current(job)
+        job.sure()
+        guest = guest_of(self._options, dataclasses.replace(job.instance, flavor=args.flavor), nics, self._group_names,
+                         files=job.work.files)
+        self._driver.moves.restore(guest)
+        power = states.SHUTDOWN
+        if args.vm_state == states.ACTIVE:
+            self._driver.power_on(guest)
+            power = states.RUNNING
+        return InstanceUpdate(vm_state=args.vm_state, power_state=power, launched=True, clear_fault=True, nics=nics)
