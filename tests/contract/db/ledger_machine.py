@@ -273,7 +273,7 @@ class Ledger(RuleBasedStateMachine):
                                                            table.c.host.is_not(None))):
                 who = {'host': row.host, 'incarnation': self.model.current[row.host], 'operation_id': row.id}
                 self._reports(0).begin(USER, **who)
-                self._reports(0).finish(USER, update=InstanceUpdate(), **who)
+                self._reports(0).finish(USER, leg=0, update=InstanceUpdate(), **who)
         left = self.db.rows(sa.select(table.c.id, table.c.state).where(table.c.state.in_(('queued', 'running'))))
         busy = [key for key in self.servers if self._instance(key).task_state is not None]
         assert not left and not busy

@@ -132,7 +132,7 @@ class Controller:
 
     def finish(self, number: int, host: str, update: InstanceUpdate | None = None) -> None:
         """Let a host end an operation well."""
-        self.reports.finish(USER, operation_id=number, update=update or InstanceUpdate(
+        self.reports.finish(USER, operation_id=number, leg=self.operation(number).leg, update=update or InstanceUpdate(
             vm_state='active', power_state=1, launched=True, clear_fault=True), **self.who(host))
 
     def fail(self, number: int, host: str, *, retryable: bool = True) -> None:

@@ -71,13 +71,13 @@ def test_stages_are_written_with_the_lease_and_with_the_end(controller: Controll
     operation = controller.create()
     place(controller, operation.id)
     who = controller.who('b')
-    work = controller.reports.begin(USER, operation_id=operation.id, stage='networking', **who)
+    work = controller.reports.begin(USER, operation_id=operation.id, **who)
     assert (work.operation.stage, work.noted, work.operation.state) == ('scheduling', 'networking', RUNNING)
     assert controller.operation(operation.id).stage == 'networking'
     assert controller.instance(operation.instance_uuid).task_state == 'networking'
     untold = (StageBegan(name='block_device_mapping', ago=2.0), StageBegan(name='spawning', ago=0.5))
     for _ in range(2):  # said twice, its answer was lost
-        controller.reports.finish(USER, operation_id=operation.id, update=InstanceUpdate(vm_state='active'),
+        controller.reports.finish(USER, operation_id=operation.id, leg=1, update=InstanceUpdate(vm_state='active'),
                                   stages=untold, **who)
     ended = controller.operation(operation.id)
     events = controller.db.read(lambda connection: operations.events_of(connection, operation.id))
@@ -94,7 +94,7 @@ def test_a_failure_closes_the_stages_that_it_tells(controller: Controller) -> No
     operation = controller.create()
     place(controller, operation.id)
     who = controller.who(controller.builds()[-1] or '')
-    controller.reports.begin(USER, operation_id=operation.id, stage='networking', **who)
+    controller.reports.begin(USER, operation_id=operation.id, **who)
     controller.reports.fail(USER, operation_id=operation.id, error=OperationError(message='no', stage='spawning'),
                             stages=(StageBegan(name='spawning', ago=-5.0),), **who)
     events = controller.db.read(lambda connection: operations.events_of(connection, operation.id))

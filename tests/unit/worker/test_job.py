@@ -26,23 +26,23 @@ NIC = Nic(port_id='p', network_id='n', mac='fa:16:3e:00:00:01')
 
 
 class Ledger:
-    """Stands for the reporter: notes what is told. ``old``: a conductor of before, which takes no stage with begin."""
+    """Stands for the reporter: notes what is reported."""
 
     host = 'h1'
 
-    def __init__(self, lease: float = 30.0, *, old: bool = False) -> None:
-        self._lease, self._old = lease, old
+    def __init__(self, lease: float = 30.0) -> None:
+        self._lease = lease
         self.said: list[tuple[str, Any, tuple[str, ...]]] = []
         self.stale = False
         self.told = threading.Event()
 
-    def begin(self, context: Any, operation_id: int, stage: str | None) -> Work:
-        self.said.append(('begin', stage, ()))
-        operation = Operation(id=1, request_id='r', kind='create', instance_uuid='u', stage='scheduling',
+    def begin(self, context: Any, operation_id: int) -> Work:
+        self.said.append(('begin', None, ()))
+        operation = Operation(id=1, request_id='r', kind='create', instance_uuid='u', stage='scheduling', leg=1,
                               updated_at=NOW, lease_until=NOW + datetime.timedelta(seconds=self._lease))
         instance = Instance(uuid='u', project_id='p', user_id='x', name='n',
                             flavor=Flavor(flavorid='1', name='f', vcpus=1, memory_mb=64))
-        return Work(operation=operation, instance=instance, noted=None if self._old else stage)
+        return Work(operation=operation, instance=instance, noted='networking')
 
     def progress(self, context: Any, operation_id: int, stage: str, update: Any, stages: Any, *,
                  once: bool = False) -> None:
@@ -51,7 +51,8 @@ class Ledger:
         self._note('progress', update, stages())
         self.told.set()
 
-    def finish(self, context: Any, operation_id: int, update: Any, stages: Any) -> None:
+    def finish(self, context: Any, operation_id: int, leg: int, update: Any, carry: Any,
+               stages: Any) -> None:
         self._note('finish', update, stages())
 
     def fail(self, context: Any, operation_id: int, error: Any, update: Any, stages: Any) -> None:
@@ -72,7 +73,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def begun(ledger: Ledger) -> Job:
     job = Job(ctx.internal(), REF, ledger)  # type: ignore[arg-type]
-    job.begin('networking')
+    job.begin()
     return job
 
 
@@ -82,8 +83,8 @@ def test_what_the_ledger_answers_is_there_once_it_has_begun() -> None:
     with pytest.raises(RuntimeError, match='operation 1 has not begun'):
         job.work  # noqa: B018
     assert (job.ref, job.overdue()) == (REF, 0.0)
-    job.begin('networking')
-    assert (job.work.operation.id, job.instance.uuid) == (1, 'u') and ledger.said == [('begin', 'networking', ())]
+    job.begin()
+    assert (job.work.operation.id, job.instance.uuid) == (1, 'u') and ledger.said == [('begin', None, ())]
 
 
 def test_stages_travel_with_the_end() -> None:
@@ -93,7 +94,7 @@ def test_stages_travel_with_the_end() -> None:
     job.stage('block_device_mapping', InstanceUpdate(nics=(NIC,)))
     job.stage('spawning')
     job.finish(InstanceUpdate(vm_state='active'))
-    assert ledger.said == [('begin', 'networking', ()), (
+    assert ledger.said == [('begin', None, ()), (
         'finish', InstanceUpdate(vm_state='active', nics=(NIC,)), ('block_device_mapping', 'spawning'))]
 
 
@@ -132,14 +133,6 @@ def test_a_heartbeat_makes_it_sure_again(clock: Clock) -> None:
     job.confirm(Moment())
     job.stage('spawning')
     assert [said[0] for said in ledger.said] == ['begin']
-
-
-def test_a_conductor_of_before_is_told_each_stage() -> None:
-    ledger = Ledger(old=True)
-    job = begun(ledger)
-    for name in ('networking', 'block_device_mapping', 'spawning'):
-        job.stage(name)
-    assert [said[0] for said in ledger.said] == ['begin', 'progress', 'progress', 'progress']
 
 
 def test_what_is_done_again_is_told_at_once() -> None:

@@ -50,7 +50,7 @@ class Conductor:
         self.stale = False
         self.at: dict[str, Callable[[], None]] = {}
 
-    def begin(self, context: Any, operation_id: int, stage: str | None) -> Work:
+    def begin(self, context: Any, operation_id: int) -> Work:
         return self.works[operation_id]
 
     def progress(self, context: Any, operation_id: int, stage: str, update: Any, stages: Any, *,
@@ -59,7 +59,8 @@ class Conductor:
         self.at.get(stage, lambda: None)()
         self._check()
 
-    def finish(self, context: Any, operation_id: int, update: InstanceUpdate, stages: Any) -> None:
+    def finish(self, context: Any, operation_id: int, leg: int, update: InstanceUpdate, carry: Any,
+               stages: Any) -> None:
         self._check()
         self.ended.append(('finish', update))
 
@@ -110,6 +111,7 @@ class Host:
              **values: Any) -> Work:
         asked = nics if nics is not None else (NicRequest(network_id=self.network), NicRequest(network_id=self.network))
         operation = Operation(**{'id': len(self.conductor.works) + 1, 'request_id': 'req-1', 'kind': kind,
+                                 'leg': int(kind == 'create'),
                                  'instance_uuid': UUID, 'args': {'nics': encode(asked)}, **values})
         work = Work(operation=operation, instance=instance or self.instance())
         self.conductor.works[operation.id] = work

@@ -29,7 +29,7 @@ class Recorder:
         self.stale: set[int] = set()
         self.ended = threading.Condition()
 
-    def begin(self, context: Any, operation_id: int, stage: str | None) -> Work:
+    def begin(self, context: Any, operation_id: int) -> Work:
         self._refuse(operation_id)
         self.said.append(('begin', operation_id))
         return self.works[operation_id]
@@ -41,7 +41,8 @@ class Recorder:
         self._refuse(operation_id)
         self.said.append(('progress', operation_id, stage))
 
-    def finish(self, context: Any, operation_id: int, update: InstanceUpdate, stages: Any) -> None:
+    def finish(self, context: Any, operation_id: int, leg: int, update: InstanceUpdate, carry: Any,
+               stages: Any) -> None:
         self._refuse(operation_id)
         self._say(('finish', operation_id))
 
@@ -88,7 +89,8 @@ class Handler:
 def work(number: int, kind: str = 'create', uuid: str = 'u', stage: str = '') -> Work:
     instance = Instance(uuid=uuid, project_id='p', user_id='x', name='n',
                         flavor=Flavor(flavorid='1', name='f', vcpus=1, memory_mb=64))
-    made = Work(operation=Operation(id=number, request_id='r', kind=kind, instance_uuid=uuid, stage=stage),
+    made = Work(operation=Operation(id=number, request_id='r', kind=kind, instance_uuid=uuid, stage=stage,
+                                    leg=int(kind == 'create')),
                 instance=instance)
     Recorder.works[number] = made
     return made
