@@ -94,7 +94,7 @@ class Nics:
         return each.port.host == self._host and each.nic.vif_type not in UNPLUGGABLE
 
     def _bind(self, instance: Instance, nic: Nic) -> Nic:
-        LOG.warning('port %s of server %s is bound to this host again', nic.port_id, instance.uuid)
+        LOG.info('port %s of server %s is bound to this host', nic.port_id, instance.uuid)
         return self._networks.bind_port(
             None, nic.port_id, host=self._host, device_id=instance.uuid, project_id=instance.project_id,
             hostname=instance.hostname, zone=self._options.availability_zone, again=True)

@@ -18,7 +18,7 @@ from compute.worker import nics, resume
 from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.recovery import Recovery
 from tests.unit.worker.test_operations import UUID, Host
-from tests.unit.worker.test_resume import Observing, eventually
+from tests.unit.worker.test_resume_guests import Observing, eventually
 
 # Kinds that start a guest, each with the driver's method for it.
 HOW = {'start': 'power_on', 'reboot_hard': 'reboot_hard', 'reboot': 'reboot_soft'}

@@ -13,4 +13,4 @@ def confirm_resize(call: Call) -> None:
     control.confirm_resize(call.app, call.context, call.target)
 
 
-OP = plain('confirmResize', confirm_resize, policy.CONFIRM_RESIZE)
+OP = plain('confirmResize', confirm_resize, policy.CONFIRM_RESIZE, status=204)

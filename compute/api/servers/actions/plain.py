@@ -15,9 +15,9 @@ ANYTHING: dict[str, Any] = {}
 """The schema of the value, for an action that takes parameters from a later version on."""
 
 
-def plain(key: str, handler: Callable[[Call], None], policy: str, **more: Any) -> Op:
-    """Return the row of action ``key``: any value is accepted at every version, and the answer is 202 without body."""
-    return Op('ACTION', key, handler, policy=policy, loads=load, status=202, again=nothing, **more)
+def plain(key: str, handler: Callable[[Call], None], policy: str, status: int = 202, **more: Any) -> Op:
+    """Return the row of action ``key``: any value is accepted at every version, and the answer has no body."""
+    return Op('ACTION', key, handler, policy=policy, loads=load, status=status, again=nothing, **more)
 
 
 def operation_of(key: str, kind: Kind[Any, Any], policy: str, **more: Any) -> Op:

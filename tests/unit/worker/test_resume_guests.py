@@ -10,7 +10,7 @@ import pytest
 from compute import concurrency, exception, states
 from compute import context as ctx
 from compute.objects.registration import Registration
-from compute.worker import resume
+from compute.worker import resume_guests as resume
 from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.recovery import Recovery
 from tests.unit.worker.test_operations import UUID, Host
