@@ -43,7 +43,8 @@ def server(client: Client, cloud: Cloud) -> Iterator[str]:
 def flavor_of(client: Client, **values: int) -> str:
     """Create a flavor and return its id."""
     wanted = {'ram': 512, 'vcpus': 2, 'disk': 2, **values}
-    return str(client.ok('POST', 'compute', '/flavors', {'flavor': {'name': str(uuids.uuid4()), **wanted}})['flavor']['id'])
+    made = client.ok('POST', 'compute', '/flavors', {'flavor': {'name': str(uuids.uuid4()), **wanted}})
+    return str(made['flavor']['id'])
 
 
 def host_of(client: Client, uuid: str) -> str:
