@@ -45,6 +45,8 @@ FEATURES = (
     Feature('resize, cold migration', SUPPORTED, (
         *_actions('resize', 'confirmResize', 'revertResize', 'migrate'), *(
             f'ACTION {key} /os-volumes_boot' for key in ('resize', 'confirmResize', 'revertResize')))),
+    Feature('lists of migrations', SUPPORTED, ('GET /os-migrations', *_crud(
+        f'{_S}/migrations', 'LIST', 'GET', item='{migration_id}'))),
     Feature('lock, unlock', SUPPORTED, _actions('lock', 'unlock')),
     Feature('console log', SUPPORTED, _actions('os-getConsoleOutput')),
     Feature('metadata of servers', SUPPORTED, (
@@ -81,11 +83,10 @@ FEATURES = (
         'GET /os-hypervisors/{id}/search', 'GET /os-hypervisors/{id}/servers', 'GET /os-hypervisors/{id}/uptime')),
     Feature('availability zones', SUPPORTED, ('GET /os-availability-zone', 'GET /os-availability-zone/detail')),
     Feature('external events', SUPPORTED, ('POST /os-server-external-events',)),
-    Feature('lists of migrations', PLANNED, (
-        'GET /os-migrations', *_crud(f'{_S}/migrations', 'LIST', 'GET', 'DELETE'))),
     Feature('rebuild', PLANNED, (*_actions('rebuild'), 'ACTION rebuild /os-volumes_boot')),
     Feature('live migration, evacuation', PLANNED, (
-        *_actions('os-migrateLive', 'evacuate'), f'ACTION force_complete {_S}/migrations')),
+        *_actions('os-migrateLive', 'evacuate'), f'DELETE {_S}/migrations/{{migration_id}}',
+        f'ACTION force_complete {_S}/migrations')),
     Feature('snapshots and backups of servers', PLANNED, (
         *_actions('createImage', 'createBackup'), 'ACTION createImage /os-volumes_boot')),
     Feature('shelve, rescue, restore', PLANNED, _actions(

@@ -19,6 +19,7 @@ from compute.conductor.network_refresh import NetworkInfoEndpoint, NetworkRefres
 from compute.conductor.operations import OperationsEndpoint
 from compute.conductor.reaper import Reaper
 from compute.conductor.reports import ReportsEndpoint
+from compute.conductor.unconfirmed import Unconfirmed
 from compute.control.cloud import Cloud
 from compute.db import exporter, operations, services
 from compute.health import Health
@@ -49,6 +50,9 @@ class ConductorDaemon:
             Periodic(DataMigrations(self._conductor).run, options.data_migration_interval, name='data-migrations',
                      immediately=False),
         ]
+        if options.resize_confirm_window:
+            self._periodics.append(Periodic(Unconfirmed(self._conductor).run, options.resize_confirm_interval,
+                                            name='unconfirmed', immediately=False))
         self._network_refresh = NetworkRefresh(self._conductor)
         self._periodics.append(Periodic(self._network_refresh.run, 1.0, name='network-refresh'))
         if options.network_refresh_interval:

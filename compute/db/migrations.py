@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from compute import exception
 from compute.db.tables import hosts
 from compute.db.tables import migrations as table
 from compute.objects.flavor import Flavor
@@ -30,6 +32,59 @@ def insert(connection: Connection, migration: Migration) -> int:
     values.update(created_at=time, updated_at=time)
     del values['id']
     return int((connection.execute(table.insert().values(values)).inserted_primary_key or (0,))[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedMigrations:
+    """What to list; None is any. ``host``: as source or as destination. Times are of the last change."""
+
+    project_id: str | None = None
+    user_id: str | None = None
+    instance_uuid: str | None = None
+    host: str | None = None
+    source_host: str | None = None
+    type: str | None = None
+    statuses: tuple[str, ...] | None = None
+    since: datetime.datetime | None = None
+    before: datetime.datetime | None = None
+
+
+def page(connection: Connection, wanted: WantedMigrations, limit: int, marker: str | None = None) -> list[Migration]:
+    """Return at most ``limit`` migrations, the newest first, after the one with the uuid ``marker``.
+
+    :raises Invalid: ``marker_not_found``: the marker is none of these migrations.
+    """
+    conditions = _conditions(wanted)
+    if marker is not None:
+        at = connection.execute(sa.select(table.c.id).where(table.c.uuid == marker, *conditions)).scalar()
+        if at is None:
+            raise exception.Invalid(f'marker {marker} could not be found.', code='marker_not_found')
+        conditions.append(table.c.id < at)
+    query = sa.select(table).where(*conditions).order_by(table.c.id.desc()).limit(limit)
+    return [from_row(row) for row in connection.execute(query)]
+
+
+def find(connection: Connection, instance_uuid: str, number: int) -> Migration | None:
+    """Return a migration of a server by its number, or None."""
+    row = connection.execute(sa.select(table).where(
+        table.c.id == number, table.c.instance_uuid == instance_uuid)).first()
+    return from_row(row) if row is not None else None
+
+
+def _conditions(wanted: WantedMigrations) -> list[sa.ColumnElement[bool]]:
+    equal = {table.c.project_id: wanted.project_id, table.c.user_id: wanted.user_id,
+             table.c.instance_uuid: wanted.instance_uuid, table.c.source_host: wanted.source_host,
+             table.c.type: wanted.type}
+    found = [column == value for column, value in equal.items() if value is not None]
+    if wanted.host is not None:
+        found.append(sa.or_(table.c.source_host == wanted.host, table.c.dest_host == wanted.host))
+    if wanted.statuses is not None:
+        found.append(table.c.status.in_(wanted.statuses))
+    if wanted.since is not None:
+        found.append(table.c.updated_at >= wanted.since)
+    if wanted.before is not None:
+        found.append(table.c.updated_at <= wanted.before)
+    return found
 
 
 def of_operation(connection: Connection, operation_id: int) -> Migration | None:

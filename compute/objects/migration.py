@@ -13,6 +13,9 @@ MIGRATION, RESIZE, LIVE_MIGRATION, EVACUATION = 'migration', 'resize', 'live-mig
 PRE_MIGRATING, MIGRATING, POST_MIGRATING, FINISHED = 'pre-migrating', 'migrating', 'post-migrating', 'finished'
 CONFIRMING, CONFIRMED, REVERTING, REVERTED, ERROR = 'confirming', 'confirmed', 'reverting', 'reverted', 'error'
 
+LIVE_IN_PROGRESS = ('queued', 'preparing', 'running', POST_MIGRATING)
+"""Statuses of a live migration that is in progress."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Migration:

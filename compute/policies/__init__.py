@@ -9,9 +9,9 @@ COMPUTE = (
     'rules', 'aggregates', 'attach_interfaces', 'audit', 'availability_zones', 'confirm_resize', 'console_output',
     'create', 'delete', 'extensions', 'external_events', 'flavor_access', 'flavor_extra_specs', 'flavors',
     'force_delete', 'hypervisors', 'instance_actions', 'ips', 'keypairs', 'limits', 'lock', 'migrate_server',
-    'operations', 'pause', 'quota_class_sets', 'quota_sets', 'reboot', 'resize', 'resume', 'revert_resize',
-    'server_groups', 'server_metadata', 'server_security_groups', 'server_tags', 'servers', 'service_health',
-    'services', 'start', 'stop', 'suspend', 'unlock', 'unpause', 'volumes_attachments')
+    'migrations', 'operations', 'pause', 'quota_class_sets', 'quota_sets', 'reboot', 'resize', 'resume',
+    'revert_resize', 'server_groups', 'server_metadata', 'server_security_groups', 'server_tags', 'servers',
+    'service_health', 'services', 'start', 'stop', 'suspend', 'unlock', 'unpause', 'volumes_attachments')
 
 
 def list_rules() -> list[Any]:
