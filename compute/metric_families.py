@@ -108,6 +108,11 @@ OWN = (
     # The worker
     gauge('compute_worker_guests', 'Guests on a host, by power state', 'host', 'power_state'),
     gauge('compute_worker_operations', 'Operations that run or wait on a host', 'host'),
+    counter('compute_transfer_bytes_total', 'Bytes of disks that moved between hosts; direction is sent or received',
+            'direction'),
+    counter('compute_transfer_refused_total', 'Connections that were refused while disks were offered to another host, '
+            'by reason: peer (another address than expected), crowd (too many at once), tls, hello (no TLS 1.3 or no '
+            'message in time), token (wrong, or of another client), file (not offered)', 'reason'),
     # Tracing
     counter('compute_trace_spans_total', 'Spans by what became of them: ended, and of these sent to the collector, or '
             'failed to be; what is neither waits, or was dropped from a full queue', 'result'),

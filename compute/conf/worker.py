@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from oslo_config import cfg
+from oslo_config import cfg, types
 
 GROUP = cfg.OptGroup('worker', title='Worker')
+
+
+class PortRange(types.Range):
+    """A port, or FIRST-LAST; its value is a ``range``."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 65535, type_name='port range')
+
+    def __repr__(self) -> str:
+        return 'port range'
+
 
 OPTS = [
     cfg.StrOpt('state_path', default='/var/lib/compute/worker',
@@ -44,5 +55,16 @@ OPTS = [
     cfg.BoolOpt('force_config_drive', default=False, help='Give every server a config drive.'),
     cfg.BoolOpt('resume_guests', default=True,
                 help='Start guests that should run and do not when the worker starts: after a reboot of the host.'),
+    cfg.IPOpt('transfer_address',
+              help='Address of this host for the disks of servers that move: other workers fetch them at this address, '
+                   'and this worker connects from it. Without it, the address from which this host reaches the other '
+                   'one.'),
+    cfg.Opt('transfer_ports', type=PortRange(), default='0',
+            help='Port, or range of ports (FIRST-LAST), of which one is open while the disks of a server are fetched '
+                 'from this host; 0 means any free port. Each server that moves needs a port of its own. Only the '
+                 'host to which it moves is let in.'),
+    cfg.IntOpt('transfer_rate', default=0, min=0,
+               help='Bytes per second that this host sends at most while disks move to other hosts, all transfers '
+                    'together; 0 means no limit.'),
     cfg.IntOpt('console_log_bytes', default=102400, min=1024, help='How much of a console\'s end is read at most.'),
 ]
