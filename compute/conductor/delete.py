@@ -16,7 +16,7 @@ from compute.clients import ports
 from compute.conductor.conductor import Conductor
 from compute.conductor.ending import end_failed
 from compute.conductor.handler import ConductorHandler
-from compute.db import claims, instances, operations, quotas, services
+from compute.db import claims, instances, migrations, operations, quotas, services
 from compute.objects.instance import Instance
 from compute.objects.kinds.delete import DELETE, DeletePlan
 from compute.objects.operation import DONE, InstanceUpdate, Operation, OperationError, StageBegan, Work
@@ -138,6 +138,7 @@ def forget(connection: Connection, instance: Instance) -> None:
     """
     marked = instances.mark_deleted(connection, instance.uuid)
     claims.release(connection, instance.uuid)
+    migrations.close(connection, instance.uuid)
     if marked:
         quotas.refund(connection, instance.project_id, instances=1, **quotas.charge_of(connection, instance.uuid))
 

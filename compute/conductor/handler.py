@@ -60,6 +60,14 @@ class ConductorHandler:
                 error: OperationError) -> Operation | None:
         """Write what follows from a failure. Return the operation if a host is to undo a leg of it now."""
         within = conductor.conf.conductor.begin_timeout
+        late = conductor.is_past_deadline(held)
+        if error.code == 'host_down' and legs.may_have_started(held):
+            # Started at its source again it might run twice: that host decides when it returns.
+            if late:
+                self._end(connection, held, instance, _not_undone(held.error or error, error))
+            else:
+                operations.retry_later(connection, held, legs.WAIT_FOR_HOST, error)
+            return None
         if held.state != UNDOING:
             # A host that reports a failure has undone its own leg. One that is cut off by the deadline may not have.
             last = held.leg if error.code == 'deadline' else held.leg - 1
@@ -67,7 +75,7 @@ class ConductorHandler:
         if error.code == 'host_down' and legs.place_of(held) == DESTINATION:
             # What is left there is removed when that host returns. A source holds the server itself.
             return self.undone(connection, held, instance, within)
-        if conductor.is_past_deadline(held):
+        if late:
             self._end(connection, held, instance, _not_undone(held.error or error, error))
         else:
             operations.retry_later(connection, held, legs.RETRY_IN, error)

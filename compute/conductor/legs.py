@@ -16,11 +16,13 @@ from compute import exception
 from compute.db import operations
 from compute.objects.instance import Instance
 from compute.objects.kinds import Kind, kind_of
-from compute.objects.kinds.kind import CONDUCTOR, HOST
+from compute.objects.kinds.kind import CONDUCTOR, DESTINATION, HOST
 from compute.objects.operation import UNDOING, Operation, OperationError, StageBegan
 from compute.objects.value import decode, encode, now
 
 RETRY_IN = 5.0
+WAIT_FOR_HOST = 30.0
+"""Seconds until an operation is looked at again whose host has no heartbeat and may run the guest."""
 UNDO_WITHIN = 600.0
 """Seconds that the undo of an operation has at least, also when its own deadline is past."""
 
@@ -41,6 +43,13 @@ def host_of(kind: Kind[Any, Any], place: str, plan: dict[str, Any], instance: In
 def place_of(operation: Operation) -> str:
     """Return the place of the leg that runs, or is undone, now."""
     return kind_of(operation.kind).legs[operation.leg].place
+
+
+def may_have_started(operation: Operation) -> bool:
+    """Return whether the destination may have started the guest already: it was in a stage that is not idempotent."""
+    leg = kind_of(operation.kind).legs[operation.leg]
+    return leg.place == DESTINATION and any(
+        stage.name == operation.stage and not stage.redo for stage in leg.stages)
 
 
 def advance(connection: Connection, operation: Operation, instance: Instance, carry: dict[str, Any] | None,

@@ -16,7 +16,7 @@ from compute import exception, metrics, states
 from compute.conductor import ending, legs
 from compute.conductor.conductor import Conductor
 from compute.conductor.operations import handler_of, known
-from compute.db import hosts, injected_files, instances, operations, services
+from compute.db import claims, hosts, injected_files, instances, operations, services
 from compute.objects.host import Inventory
 from compute.objects.instance import Instance
 from compute.objects.kinds import KINDS, kind_of
@@ -60,7 +60,8 @@ class ReportsEndpoint(Reports):
             held = [self._seize(connection, operation, report)
                     for operation in operations.held_on_host(connection, report.host)]
             return Registration(service_uuid=service.uuid, held=tuple(each for each in held if each),
-                                instances=tuple(instances.of_host(connection, report.host)))
+                                instances=tuple(instances.of_host(connection, report.host)),
+                                left_aside=tuple(claims.unclaimed_on(connection, report.host, report.aside)))
         registration = self._db.transaction(write)
         LOG.info('host %s registered (incarnation %s): %d servers, %d operations of its predecessor', report.host,
                  report.incarnation, len(registration.instances), len(registration.held))
@@ -242,7 +243,7 @@ class ReportsEndpoint(Reports):
 
 
 def _went_off(instance: Instance, power_state: int) -> bool:
-    return power_state in (states.SHUTDOWN, states.CRASHED) and instance.vm_state == states.ACTIVE
+    return power_state in (states.SHUTDOWN, states.CRASHED) and instance.vm_state in (states.ACTIVE, states.PAUSED_VM)
 
 
 def _should_be_off(instance: Instance, power_state: int) -> bool:

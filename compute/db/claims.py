@@ -12,7 +12,7 @@ being taken at that moment is waited for and released as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,6 +183,18 @@ def hosts_of(connection: Connection, instance_uuid: str) -> list[str]:
     query = sa.select(hosts.c.host).select_from(table.join(hosts, hosts.c.id == table.c.host_id)).where(
         table.c.instance_uuid == instance_uuid).order_by(table.c.id)
     return list(connection.execute(query).scalars())
+
+
+def unclaimed_on(connection: Connection, host: str, uuids: Collection[str]) -> list[str]:
+    """Return those of these servers that have no claim on a host and no open operation: nothing of them is to be there.
+    """
+    if not uuids:
+        return []
+    claimed = sa.select(table.c.instance_uuid).select_from(
+        table.join(hosts, hosts.c.id == table.c.host_id)).where(hosts.c.host == host, table.c.instance_uuid.in_(uuids))
+    busy = sa.select(instances.c.uuid).where(instances.c.uuid.in_(uuids), instances.c.operation_id.is_not(None))
+    keep = {*connection.execute(claimed).scalars(), *connection.execute(busy).scalars()}
+    return sorted(set(uuids) - keep)
 
 
 def places(which: sa.ColumnElement[bool]) -> sa.sql.Select[Any]:

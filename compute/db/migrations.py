@@ -13,7 +13,17 @@ from compute import exception
 from compute.db.tables import hosts
 from compute.db.tables import migrations as table
 from compute.objects.flavor import Flavor
-from compute.objects.migration import FINISHED, Migration
+from compute.objects.migration import (
+    CONFIRMED,
+    CONFIRMING,
+    ERROR,
+    FINISHED,
+    MIGRATING,
+    POST_MIGRATING,
+    PRE_MIGRATING,
+    REVERTING,
+    Migration,
+)
 from compute.objects.value import decode, encode, now
 
 _FLAVORS = ('old_flavor', 'new_flavor')
@@ -117,6 +127,15 @@ def take_over(connection: Connection, migration: Migration, operation_id: int, s
     """Let another operation change a migration from now on: its confirmation or its reversal."""
     connection.execute(table.update().where(table.c.id == migration.id).values(
         operation_id=operation_id, status=status, updated_at=now()))
+
+
+def close(connection: Connection, instance_uuid: str) -> None:
+    """End what is open of a server that is deleted: a finished move counts as confirmed, others as failed."""
+    mine = table.c.instance_uuid == instance_uuid
+    for status, statuses in ((CONFIRMED, (FINISHED, CONFIRMING)), (ERROR, (
+            PRE_MIGRATING, MIGRATING, POST_MIGRATING, REVERTING))):
+        connection.execute(table.update().where(mine, table.c.status.in_(statuses)).values(
+            status=status, updated_at=now()))
 
 
 def set_destination(connection: Connection, operation_id: int, host: str) -> None:

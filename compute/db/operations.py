@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from compute import exception, metrics
 from compute.db.session import after_commit
+from compute.db.tables import claims, hosts
 from compute.db.tables import operation_events as events_table
 from compute.db.tables import operations as table
 from compute.objects import operation as op
@@ -383,12 +384,10 @@ def purge(connection: Connection, before: datetime.datetime, limit: int) -> int:
 
 
 def left_behind(connection: Connection, host: str, uuids: Collection[str]) -> list[str]:
-    """Return those of these servers whose creation failed on a host, and which are deleted or elsewhere now."""
-    from compute.db.tables import instances
+    """Return those of these servers on which an operation failed on a host, and which claim nothing there any more."""
+    claimed = sa.select(claims.c.id).select_from(claims.join(hosts, hosts.c.id == claims.c.host_id)).where(
+        claims.c.instance_uuid == table.c.instance_uuid, hosts.c.host == host).exists()
     query = sa.select(table.c.instance_uuid).distinct().select_from(
-        table.join(events_table, events_table.c.operation_id == table.c.id)
-        .join(instances, instances.c.uuid == table.c.instance_uuid)).where(
-        table.c.instance_uuid.in_(uuids), table.c.kind == 'create', events_table.c.host == host,
-        events_table.c.result == 'Error',
-        sa.or_(instances.c.deleted == sa.true(), instances.c.host.is_(None), instances.c.host != host))
+        table.join(events_table, events_table.c.operation_id == table.c.id)).where(
+        table.c.instance_uuid.in_(uuids), events_table.c.host == host, events_table.c.result == 'Error', ~claimed)
     return [row.instance_uuid for row in connection.execute(query)]

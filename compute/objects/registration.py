@@ -10,7 +10,10 @@ from compute.objects.operation import OperationRef
 
 @dataclass(frozen=True, kw_only=True)
 class HostReport:
-    """Who starts. ``node_uuid`` is the host's identity, kept in a file on it; the name is only a label."""
+    """Who starts. ``node_uuid`` is the host's identity, kept in a file on it; the name is only a label.
+
+    ``aside``: servers whose guests are set aside here.
+    """
 
     host: str
     incarnation: str
@@ -23,12 +26,18 @@ class HostReport:
     reserved_vcpus: int = 0
     reserved_memory_mb: int = 512
     reserved_disk_gb: int = 0
+    aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """What the predecessor left: operations it held, and servers that are here."""
+    """What the predecessor left: operations it held, and servers that are here.
+
+    ``left_aside``: servers whose guests are set aside here although nothing of them is to be here any more: their moves
+    were confirmed, or they were deleted, while this host had no heartbeat.
+    """
 
     service_uuid: str
     held: tuple[OperationRef, ...] = ()
     instances: tuple[Instance, ...] = ()
+    left_aside: tuple[str, ...] = ()

@@ -169,11 +169,14 @@ class Moves(Protocol):
     def restore(self, guest: Guest) -> None:
         """Make a guest that was set aside what it was before, stopped. Not set aside: no change."""
 
-    def drop_aside(self, instance: Instance) -> None:
+    def drop_aside(self, uuid: str) -> None:
         """Remove what was set aside of a guest. Nothing set aside: no change."""
 
     def is_aside(self, instance: Instance) -> bool:
         """Return whether a guest is set aside here."""
+
+    def aside(self) -> list[str]:
+        """Return the uuids of all guests that are set aside here."""
 
 
 class Consoles(Protocol):

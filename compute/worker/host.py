@@ -127,7 +127,7 @@ class HostWorker:
             availability_zone=options.availability_zone, cpu_allocation_ratio=options.cpu_allocation_ratio,
             ram_allocation_ratio=options.ram_allocation_ratio, disk_allocation_ratio=options.disk_allocation_ratio,
             reserved_vcpus=options.reserved_vcpus, reserved_memory_mb=options.reserved_memory_mb,
-            reserved_disk_gb=options.reserved_disk_gb)
+            reserved_disk_gb=options.reserved_disk_gb, aside=tuple(self.driver.moves.aside()))
         self.watch.start()
         self._unwatch = metrics.source('worker', self._samples)
         registration: Registration = self.reporter.register(report, self._first_inventory())

@@ -36,6 +36,7 @@ class Recovery:
         for ref in registration.held:
             LOG.info('%s of the worker before is taken over', ref)
             self._runner.submit(ctx.internal(ref.request_id), ref, recover=True)
+        self._drop_left_aside(registration)
         known = {instance.uuid: instance for instance in registration.instances}
         self._resume.begin(registration.instances)
         try:
@@ -48,6 +49,15 @@ class Recovery:
     def stop(self) -> None:
         """Start no more guests."""
         self._resume.stop()
+
+    def _drop_left_aside(self, registration: Registration) -> None:
+        """Remove what is set aside of servers that left this host for good while it had no heartbeat."""
+        for uuid in registration.left_aside:
+            LOG.warning('guest %s is set aside here, and its server is elsewhere or deleted; it is removed', uuid)
+            try:
+                self._driver.moves.drop_aside(uuid)
+            except exception.ComputeError as error:
+                LOG.error('what is set aside of guest %s could not be removed: %s', uuid, error.message)
 
     def _ours(self) -> dict[str, GuestInfo]:
         return {guest.uuid: guest for guest in self._driver.guests() if guest.ours}

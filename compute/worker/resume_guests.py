@@ -49,8 +49,7 @@ class ResumeGuests:
         """Start, in the background, the guests of those of these servers that should run and are off."""
         if not self._options.resume_guests:
             return
-        should = {each.uuid: each for each in instances
-                  if each.vm_state == states.ACTIVE and not self._runner.busy(each.uuid)}
+        should = {each.uuid: each for each in instances if _should_run(each) and not self._runner.busy(each.uuid)}
         self._runner.keep(should)
         try:
             off = {guest.uuid for guest in self._driver.guests() if guest.ours and guest.power_state in _OFF}
@@ -138,3 +137,9 @@ class ResumeGuests:
         """Return if this still is to start the guest. :raises _Superseded: it is not."""
         if self._stopped.is_set() or self._runner.has_operation(uuid):
             raise _Superseded(f'the start of server {uuid} was superseded')
+
+
+def _should_run(instance: Instance) -> bool:
+    """Return whether the guest of a server should run: it is active, or was before a resize that waits."""
+    return instance.vm_state == states.ACTIVE or (
+        instance.vm_state == states.RESIZED and instance.power_state == states.RUNNING)

@@ -57,15 +57,19 @@ class FakeMoves:
                 self._put(guest)
                 self._store.drop_aside(guest.instance.uuid)
 
-    def drop_aside(self, instance: Instance) -> None:
+    def drop_aside(self, uuid: str) -> None:
         """See the contract."""
         self._faults.check('drop_aside')
         with self._lock:
-            self._store.drop_aside(instance.uuid)
+            self._store.drop_aside(uuid)
 
     def is_aside(self, instance: Instance) -> bool:
         """See the contract."""
         return instance.uuid in self._store.aside
+
+    def aside(self) -> list[str]:
+        """See the contract."""
+        return sorted(self._store.aside)
 
     def _put(self, guest: Guest) -> None:
         fake = FakeGuest(uuid=guest.instance.uuid, name=guest.instance.guest_name, power_state=states.SHUTDOWN)
