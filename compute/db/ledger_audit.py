@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from compute import states
-from compute.db.tables import instances, operations
+from compute.db.tables import instances, migrations, operations
 from compute.db.tables import operation_events as events
 from compute.objects import operation as op
+from compute.objects.migration import FINISHED
 from compute.objects.value import encode, now
 
 _OPEN = op.OPEN
@@ -63,6 +64,12 @@ def servers(connection: Connection, uuid: str | None = None) -> list[Any]:
                       instances.c.power_state, instances.c.operation_id, instances.c.nics,
                       instances.c.updated_at).where(instances.c.deleted == sa.false())
     return list(connection.execute(query if uuid is None else query.where(instances.c.uuid == uuid)))
+
+
+def sources_of_moves(connection: Connection) -> set[tuple[str, str]]:
+    """Return server and old host of all moves that wait to be confirmed or reverted."""
+    return {(row.instance_uuid, row.source_host) for row in connection.execute(sa.select(
+        migrations.c.instance_uuid, migrations.c.source_host).where(migrations.c.status == FINISHED))}
 
 
 def open_events(connection: Connection) -> list[Any]:

@@ -16,11 +16,15 @@ class FoundGuest:
 
 @dataclass(frozen=True, kw_only=True)
 class Residue:
-    """``stored`` are uuids of guests that have files on the host, whether the hypervisor knows them or not."""
+    """``stored`` are uuids of guests that have files on the host, whether the hypervisor knows them or not.
+
+    ``aside`` are those of guests that were set aside by a move, until it is confirmed or reverted.
+    """
 
     host: str
     guests: tuple[FoundGuest, ...] = ()
     stored: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,7 +108,10 @@ class Lifecycle(Protocol):
         """Return every guest of this host, those of others included (``ours`` tells)."""
 
     def stored(self) -> list[str]:
-        """Return the uuids of all guests of ours that have disks or other files here, defined or not."""
+        """Return the uuids of all guests of ours that have disks or other files here, defined or not.
+
+        What is set aside does not count: see ``Moves.all_aside``.
+        """
 
 
 class Power(Protocol):
@@ -149,7 +152,7 @@ class Moves(Protocol):
     def set_aside(self, instance: Instance) -> dict[str, pathlib.Path]:
         """Set a stopped guest aside and return its files by name; an empty dict where a guest has none.
 
-        Set aside already: no change. :raises Failed: ``guest_running``: it is not off.
+        Set aside already: no change; what was adopted since stays. :raises Failed: ``guest_running``: it is not off.
         """
 
     def adopt(self, guest: Guest, files: dict[str, pathlib.Path]) -> None:
@@ -175,7 +178,7 @@ class Moves(Protocol):
     def is_aside(self, instance: Instance) -> bool:
         """Return whether a guest is set aside here."""
 
-    def aside(self) -> list[str]:
+    def all_aside(self) -> list[str]:
         """Return the uuids of all guests that are set aside here."""
 
 

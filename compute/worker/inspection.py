@@ -16,7 +16,7 @@ class InspectionEndpoint(Inspection):
 
     def residue(self, context: ctx.RequestContext) -> Residue:
         # Files first: they are made before the guest and removed after it.
-        stored = tuple(self._driver.stored())
-        return Residue(host=self._host, stored=stored, guests=tuple(
+        stored, aside = tuple(self._driver.stored()), tuple(self._driver.moves.all_aside())
+        return Residue(host=self._host, stored=stored, aside=aside, guests=tuple(
             FoundGuest(uuid=guest.uuid, name=guest.name, power_state=guest.power_state)
             for guest in self._driver.guests() if guest.ours))

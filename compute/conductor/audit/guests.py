@@ -36,6 +36,10 @@ class Guests(Check):
                               'see the log of its worker and of the hypervisor; delete the server if the guest is lost',
                               fixable=False),
         'disk_unknown': Rule('Files of a guest are on a host where that server is not', _BY_HAND, fixable=False),
+        'aside_unknown': Rule('A host keeps files for the reversal of a move that does not wait for it', _BY_HAND,
+                              fixable=False),
+        'aside_missing': Rule('A server waits for the confirmation of a move, and its old host has nothing of it',
+                              'confirm the move: it cannot be reverted', fixable=False),
     }
 
     def find(self, look: Look) -> Iterable[Finding]:
@@ -59,6 +63,22 @@ class Guests(Check):
                     yield self.finding('disk_unknown', f'files of a guest {uuid} are on host {host}, where no such '
                                        'server is', about={'guest': uuid, 'host': host},
                                        server_host=server.host if server is not None else None)
+
+        yield from self._aside(look, servers)
+
+    def _aside(self, look: Look, servers: dict[str, Any]) -> Iterator[Finding]:
+        expected = look.read(ledger_audit.sources_of_moves)
+        kept = {(uuid, host) for host, residue in look.residue.items() for uuid in residue.aside}
+        for uuid, host in sorted(kept - expected):
+            if not _busy(server := servers.get(uuid)):
+                yield self.finding('aside_unknown', f'files of guest {uuid} are set aside on host {host}, and no move '
+                                   'from there waits for a decision', about={'guest': uuid, 'host': host},
+                                   server_host=server.host if server is not None else None)
+        for uuid, host in sorted(expected - kept):
+            if host in look.residue and uuid in servers and not _busy(servers[uuid]):
+                yield self.finding('aside_missing', f'server {uuid} waits for the confirmation of its move, and '
+                                   f'nothing of it is set aside on its old host {host}',
+                                   about={'server': uuid, 'host': host}, server_host=servers[uuid].host)
 
     def _placed(self, uuid: str, found: dict[str, FoundGuest], server: Any) -> Iterator[Finding]:
         if _busy(server):

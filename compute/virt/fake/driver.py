@@ -47,7 +47,7 @@ class FakeDriver:
         self._started_at = time.time()
         self._left: set[str] = set()
         self.power = FakePower(self._get, self._boot, self._set_state, self._lock)
-        self.moves = FakeMoves(self._store, self._faults, _fake_guest, self._lock)
+        self.moves = FakeMoves(self._store, self._faults, self._make, self._own, self._lock)
 
     # -- Driver --
 
@@ -98,8 +98,7 @@ class FakeDriver:
                 raise exception.Retry(f'image {image.id} is not in the cache of {self._host}', code='image_missing')
         _pause(self._conf.fake.spawn_delay)
         with self._lock:
-            port = self._free_port()
-            self._boot(_fake_guest(guest, FakeGuest(uuid=instance.uuid, name=instance.guest_name, port=port)))
+            self._boot(self._make(guest))
 
     def destroy(self, instance: Instance) -> None:
         """Forget the guest."""
@@ -184,7 +183,7 @@ class FakeDriver:
     def expire_images(self, older_than: float) -> list[str]:
         """Forget images that nobody uses."""
         self._faults.check('expire_images')
-        return self._images.expire(older_than, lambda: {fake.image for fake in list(self._store.guests.values())})
+        return self._images.expire(older_than, self._store.used_images)
 
     # -- hooks for tests; not part of the contract --
 
@@ -240,6 +239,10 @@ class FakeDriver:
         if fake is not None and not fake.ours:
             raise exception.Failed(f'guest {uuid} on {self._host} was not made by this controller',
                                    code='foreign_guest')
+
+    def _make(self, guest: Guest) -> FakeGuest:
+        uuid, name = guest.instance.uuid, guest.instance.guest_name
+        return _fake_guest(guest, FakeGuest(uuid=uuid, name=name, port=self._free_port()))
 
     def _boot(self, fake: FakeGuest) -> None:
         fake.boots += 1

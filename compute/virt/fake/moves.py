@@ -19,9 +19,9 @@ _OFF = (states.SHUTDOWN, states.CRASHED, states.NOSTATE)
 class FakeMoves:
     """``driver.Moves`` of the fake, on the store of its driver."""
 
-    def __init__(self, store: Store, faults: Faults, make: Callable[[Guest, FakeGuest], FakeGuest],
+    def __init__(self, store: Store, faults: Faults, make: Callable[[Guest], FakeGuest], own: Callable[[str], None],
                  lock: AbstractContextManager[object]) -> None:
-        self._store, self._faults, self._make, self._lock = store, faults, make, lock
+        self._store, self._faults, self._make, self._own, self._lock = store, faults, make, own, lock
 
     def set_aside(self, instance: Instance) -> dict[str, pathlib.Path]:
         """See the contract."""
@@ -31,9 +31,10 @@ class FakeMoves:
                 fake = self._store.guests.get(instance.uuid)
                 if fake is None:
                     raise exception.NotFound(f'no guest {instance.uuid} on this host', code='guest_not_found')
+                self._own(instance.uuid)
                 if fake.power_state not in _OFF:
                     raise exception.Failed(f'guest {instance.uuid} runs', code='guest_running')
-                self._store.set_aside(instance.uuid)
+                self._store.set_aside(fake)
         return {}
 
     def adopt(self, guest: Guest, files: dict[str, pathlib.Path]) -> None:
@@ -67,10 +68,14 @@ class FakeMoves:
         """See the contract."""
         return instance.uuid in self._store.aside
 
-    def aside(self) -> list[str]:
+    def all_aside(self) -> list[str]:
         """See the contract."""
-        return sorted(self._store.aside)
+        self._faults.check('all_aside')
+        with self._lock:
+            return sorted(self._store.aside)
 
     def _put(self, guest: Guest) -> None:
-        fake = FakeGuest(uuid=guest.instance.uuid, name=guest.instance.guest_name, power_state=states.SHUTDOWN)
-        self._store.put(self._make(guest, fake))
+        self._own(guest.instance.uuid)
+        fake = self._make(guest)
+        fake.power_state = states.SHUTDOWN
+        self._store.put(fake)

@@ -40,12 +40,13 @@ class FakeGuest:
 
 
 class Store:
-    """The guests by uuid and the images by id. Not locked: the driver does that."""
+    """The guests by uuid, the images by id, and the images of guests that are set aside. Not locked: the driver does.
+    """
 
     def __init__(self, directory: str = '') -> None:
         self.guests: dict[str, FakeGuest] = {}
         self.images: dict[str, float] = {}
-        self.aside: set[str] = set()
+        self.aside: dict[str, str] = {}
         self._directory = pathlib.Path(directory) if directory else None
         if self._directory is not None:
             self._load(self._directory)
@@ -53,7 +54,7 @@ class Store:
     def _load(self, directory: pathlib.Path) -> None:
         for folder in ('images', 'aside'):
             (directory / folder).mkdir(parents=True, exist_ok=True)
-        self.aside = {path.name for path in (directory / 'aside').iterdir()}
+        self.aside = {path.name: path.read_text() for path in (directory / 'aside').iterdir()}
         for path in directory.glob('*.json'):
             guest = FakeGuest(**json.loads(path.read_text()))
             self.guests[guest.uuid] = guest
@@ -74,18 +75,22 @@ class Store:
             (self._directory / f'{uuid}.json').unlink(missing_ok=True)
         return self.guests.pop(uuid, None)
 
-    def set_aside(self, uuid: str) -> None:
+    def set_aside(self, guest: FakeGuest) -> None:
         """Note that a guest is set aside, and forget it."""
         if self._directory is not None:
-            (self._directory / 'aside' / uuid).touch()
-        self.aside.add(uuid)
-        self.remove(uuid)
+            (self._directory / 'aside' / guest.uuid).write_text(guest.image)
+        self.aside[guest.uuid] = guest.image
+        self.remove(guest.uuid)
 
     def drop_aside(self, uuid: str) -> None:
         """Forget that a guest is set aside."""
         if self._directory is not None:
             (self._directory / 'aside' / uuid).unlink(missing_ok=True)
-        self.aside.discard(uuid)
+        self.aside.pop(uuid, None)
+
+    def used_images(self) -> set[str]:
+        """Return the images of all guests, of those that are set aside as well."""
+        return {guest.image for guest in list(self.guests.values())} | set(list(self.aside.values()))
 
     def use_image(self, image_id: str) -> None:
         """Note that an image is cached and was used now."""

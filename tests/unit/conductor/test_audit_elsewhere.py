@@ -16,8 +16,9 @@ from compute.conductor import create
 from compute.conductor.audit import RULES
 from compute.conductor.audit.auditor import Auditor
 from compute.conductor.audit.look import Look
-from compute.db import instances
+from compute.db import instances, migrations
 from compute.objects.finding import AuditReport, Finding
+from compute.objects.migration import Migration
 from compute.objects.nic import NicRequest
 from compute.objects.operation import InstanceUpdate
 from compute.objects.value import now
@@ -206,6 +207,29 @@ def test_files_of_a_guest_that_is_not_there(site: Site) -> None:
     assert {finding.code for finding in found.values()} == {'disk_unknown'}
     assert (found[stray].about['host'], found[key].about['host']) == ('a', 'b')
     assert found[key].evidence['server_host'] == 'a'
+
+
+def test_files_that_are_set_aside_are_of_a_move_that_waits(site: Site) -> None:
+    moved, stray = site.server('a'), site.server('a')
+    for key in (moved, stray):
+        instance = site.controller.instance(key)
+        site.drivers['b'].prepare(instance, lambda image_id: iter(()))
+        site.drivers['b'].spawn(Guest(instance=instance))
+        site.drivers['b'].power_off(instance, 0)
+        site.drivers['b'].moves.set_aside(instance)
+    site.controller.db.transaction(lambda connection: migrations.insert(connection, Migration(
+        uuid='m', instance_uuid=moved, project_id='p1', user_id='u1', operation_id=1, type='resize', status='finished',
+        source_host='b', source_node='b', old_flavor=instance.flavor, new_flavor=instance.flavor,
+        old_vm_state='active')))
+    finding = site.only()
+    assert finding.code == 'aside_unknown' and finding.about == {'guest': stray, 'host': 'b'}
+    site.drivers['b'].moves.drop_aside(site.controller.instance(stray))
+    assert site.audit().findings == ()
+    site.drivers['b'].moves.drop_aside(site.controller.instance(moved))
+    finding = site.only()
+    assert finding.code == 'aside_missing' and finding.about == {'server': moved, 'host': 'b'}
+    site.silent = {'b'}
+    assert site.audit().findings == ()
 
 
 def test_hosts_that_are_down_are_not_asked_and_named(site: Site) -> None:
