@@ -7,6 +7,7 @@ guest image; its place is given by COMPUTE_TEST_GUEST, else it is built.
 from __future__ import annotations
 
 import json
+import operator
 import os
 import pathlib
 import shutil
@@ -27,8 +28,10 @@ from compute.virt import hardware
 from compute.virt.driver import Guest, GuestEvent
 from compute.virt.libvirt.driver import LibvirtDriver
 from compute.virt.libvirt.xml.metadata import NAMESPACE
-from tests.contract.virt.contract import Bed, DriverContract, wait_for
+from tests.contract.virt.bed import Bed, wait_for
+from tests.contract.virt.contract import DriverContract
 from tests.contract.virt.making import Source, make_conf, make_guest, make_image, make_instance, make_part
+from tests.contract.virt.moves import MovedDisksContract, with_flavor
 from tests.real.guest_file import build_guest, guest_file
 from tests.real.libvirtd import URI, Daemons, libvirtd  # noqa: F401 - a fixture
 
@@ -91,7 +94,7 @@ def signal_qemu(uuid: str, number: int) -> None:
     raise AssertionError(f'no QEMU runs {uuid}')
 
 
-class TestLibvirtDriver(DriverContract):
+class TestLibvirtDriver(DriverContract, MovedDisksContract):
     """The whole contract."""
 
 
@@ -100,6 +103,7 @@ class TestLibvirtDriver(DriverContract):
 
 def test_a_strangers_domain_is_shown_and_never_touched(bed: Bed, driver: LibvirtDriver) -> None:
     guest = make_guest()
+    no_disk = with_flavor(guest, root_gb=0)
     connection = libvirt.open(URI)
     domain = connection.createXML(
         f"<domain type='qemu'><name>stranger</name><uuid>{guest.instance.uuid}</uuid><memory unit='MiB'>16</memory>"
@@ -107,9 +111,10 @@ def test_a_strangers_domain_is_shown_and_never_touched(bed: Bed, driver: Libvirt
     try:
         assert not driver.guest_info(guest.instance.uuid).ours
         for method, arguments in (('destroy', (guest.instance,)), ('spawn', (guest,)),
-                                  ('power_off', (guest.instance, 0)), ('reboot_hard', (guest,))):
+                                  ('power_off', (guest.instance, 0)), ('reboot_hard', (guest,)),
+                                  ('moves.set_aside', (guest.instance,)), ('moves.adopt', (no_disk, {}))):
             with pytest.raises(exception.Failed) as caught:
-                getattr(driver, method)(*arguments)
+                operator.attrgetter(method)(driver)(*arguments)
             assert caught.value.code == 'foreign_guest'
         assert domain.isActive()
     finally:

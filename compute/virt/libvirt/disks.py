@@ -23,7 +23,7 @@ from compute.virt.libvirt.paths import GuestPaths, Paths
 from compute.virt.libvirt.xml.disk import Targets
 from compute.virt.libvirt.xml.spec import Disk, KernelBoot
 
-_MIB = 1024 ** 2
+MIB = 1024 ** 2
 _CONSOLES = 'console=tty0 console=ttyS0'
 
 
@@ -40,11 +40,9 @@ class Disks:
             paths.make()
             self._create_root(instance, paths)
             if instance.flavor.ephemeral_gb:
-                _sparse(paths.ephemeral, instance.flavor.ephemeral_gb * download.GIB)
-                qemu_img.run('mkfs.ext4', '-q', '-F', '-L', 'ephemeral0', str(paths.ephemeral))
+                make_ephemeral(paths.ephemeral, instance.flavor.ephemeral_gb)
             if instance.flavor.swap_mb:
-                _sparse(paths.swap, instance.flavor.swap_mb * _MIB)
-                qemu_img.run('mkswap', '-L', 'swap', str(paths.swap))
+                make_swap(paths.swap, instance.flavor.swap_mb)
             self._link_parts(instance, paths)
             if guest.config_drive is not None:
                 configdrive.write(paths.config_drive, guest.config_drive)
@@ -63,11 +61,7 @@ class Disks:
     def _link_parts(self, instance: Instance, paths: GuestPaths) -> None:
         for part, path in parts_of(instance, paths):
             with self._images.using(part) as cached:
-                path.unlink(missing_ok=True)
-                try:
-                    path.hardlink_to(cached)
-                except OSError:  # another file system, or one without links
-                    concurrency.offload(shutil.copyfile, cached, path)
+                link(cached, path)
 
     def check(self, instance: Instance) -> None:
         """Check that all files of the guest exist. :raises Failed: one is missing or cannot be read."""
@@ -133,6 +127,27 @@ def default_cdrom_bus(machine: str | None) -> str:
     if name == 'pc' or name.startswith('pc-i440fx'):
         return 'ide'
     return 'sata' if 'q35' in name else 'scsi'
+
+
+def make_ephemeral(path: pathlib.Path, size_gb: int) -> None:
+    """Make a formatted ephemeral disk."""
+    _sparse(path, size_gb * download.GIB)
+    qemu_img.run('mkfs.ext4', '-q', '-F', '-L', 'ephemeral0', str(path))
+
+
+def make_swap(path: pathlib.Path, size_mb: int) -> None:
+    """Make a formatted swap disk."""
+    _sparse(path, size_mb * MIB)
+    qemu_img.run('mkswap', '-L', 'swap', str(path))
+
+
+def link(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Give a file that does not change a second name, or copy it where that is not possible."""
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:  # another file system, or one without links
+        concurrency.offload(shutil.copyfile, source, target)
 
 
 def _sparse(path: pathlib.Path, size: int) -> None:

@@ -18,6 +18,7 @@ from compute.virt.libvirt.host import Host
 from compute.virt.libvirt.images import ImageCache
 from compute.virt.libvirt.inventory import inventory
 from compute.virt.libvirt.lifecycle import Lifecycle
+from compute.virt.libvirt.moves import LibvirtMoves
 from compute.virt.libvirt.paths import Paths
 from compute.virt.libvirt.power import LibvirtPower
 
@@ -37,6 +38,7 @@ class LibvirtDriver:
         self._lifecycle = Lifecycle(conf, self._host, self._capabilities, self._paths, disks)
         self._consoles = Consoles(self._host, self._paths)
         self.power = LibvirtPower(self._host, self._lifecycle)
+        self.moves = LibvirtMoves(conf, self._host, self._paths, self._images, disks, self._lifecycle)
 
     def start(self, on_event: Callable[[GuestEvent], None]) -> None:
         """Make the folders, connect, deliver events. A libvirtd that is down is waited for in the background.
@@ -46,6 +48,7 @@ class LibvirtDriver:
         try:
             self._paths.make()
             self._images.clean()
+            self.moves.clean()
         except OSError as error:
             raise exception.Failed(f'[libvirt] instances_path cannot be used: {error}',
                                    code='instances_path') from error

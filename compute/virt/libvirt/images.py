@@ -15,7 +15,6 @@ import logging
 import os
 import pathlib
 import re
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,13 +32,13 @@ from compute.virt.driver import ImageStream
 from compute.virt.laps import Laps
 from compute.virt.libvirt import qemu_img
 from compute.virt.libvirt.paths import Paths
+from compute.virt.libvirt.qcow2 import backing_file
 from compute.virt.turns import Turns
 
 LOG = logging.getLogger(__name__)
 _NAME = re.compile(r'[0-9a-zA-Z][0-9a-zA-Z_-]{0,63}')
 _USED = '.used'
 _BLOCK = 1024 * 1024
-_QCOW2_MAGIC = b'QFI\xfb'
 
 
 class _Known(NamedTuple):
@@ -113,6 +112,15 @@ class ImageCache:
                 raise exception.Retry(f'image {image.id} is not in the cache of {self._host}', code='image_missing')
             touch(path)
             yield path
+
+    @contextlib.contextmanager
+    def held(self, image: ImageData | None) -> Iterator[None]:
+        """Keep expiry from looking at who uses an image as long as the block lasts: a disk based on it is renamed."""
+        if image is None:
+            yield
+            return
+        with self._turns.of(image.id) as turn, turn:
+            yield
 
     # -- fetching --
 
@@ -234,20 +242,3 @@ def last_wanted(path: pathlib.Path) -> float:
     with contextlib.suppress(FileNotFoundError):
         times.append(stamp_of(path).stat().st_mtime)
     return max(times)
-
-
-def backing_file(path: pathlib.Path) -> str | None:
-    """Return the name of the file that a qcow2 of ours is based on; read from its header, since it may be in use.
-
-    None when it is based on nothing or not there. Any other error is raised: it must not look as if nothing was used.
-    """
-    try:
-        with path.open('rb') as file:
-            header = file.read(20)
-            if len(header) < 20 or not header.startswith(_QCOW2_MAGIC):
-                return None
-            offset, length = struct.unpack('>QI', header[8:20])
-            file.seek(offset)
-            return os.fsdecode(file.read(length)) if offset else None
-    except FileNotFoundError:
-        return None

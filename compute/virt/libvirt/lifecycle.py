@@ -58,18 +58,22 @@ class Lifecycle:
             with laps.lap('convert'):
                 self._disks.create(guest)
             with laps.lap('define'):
-                self._define(guest, plan)
+                self.define(guest, plan)
             with laps.lap('start'):
                 self._domain(instance).start()
         except Exception as error:
-            self._undo(instance, error)
-            raise _spawn_error(error) from error
+            self.undo(instance, error)
+            raise not_made(error, 'the guest did not start') from error
         finally:
             LOG.info('guest %s took %s', instance.uuid, laps)
 
-    def _undo(self, instance: Instance, error: Exception) -> None:
+    def undo(self, instance: Instance, error: Exception) -> None:
+        """Remove what was made of a guest until an error occurred.
+
+        :raises Unavailable: libvirtd does not answer. :raises Failed: ``guest_left_behind``.
+        """
         try:
-            self.destroy(instance)
+            self.remove(instance)
         except exception.Unavailable:
             raise  # nothing is decided yet: whoever tries again, or gives up, removes it first
         except exception.ComputeError as second:
@@ -79,6 +83,11 @@ class Lifecycle:
 
     def destroy(self, instance: Instance) -> None:
         """See the contract. :raises Failed: ``foreign_guest``: another's domain has this uuid."""
+        self.remove(instance)
+        self._paths.incoming(instance).remove()
+
+    def remove(self, instance: Instance) -> None:
+        """Remove a guest with its folder, and nothing beside it; what is gone already is no error."""
         domain = self._domain(instance)
         try:
             domain.check_ours()
@@ -144,7 +153,7 @@ class Lifecycle:
     def _start_again(self, guest: Guest, domain: Domain, plan: hardware.Plan) -> None:
         try:
             self._disks.complete(guest)
-            self._define(guest, plan)
+            self.define(guest, plan)
             domain.start()
         except OSError as error:
             raise exception.Failed(f'guest {domain.uuid} cannot be started: {error}', code='guest_start') from error
@@ -182,6 +191,10 @@ class Lifecycle:
 
     # -- inside --
 
+    def define(self, guest: Guest, plan: hardware.Plan) -> None:
+        """Let libvirt know the guest as it is now. It is not started."""
+        guests.define(self._host, domain_xml(self.spec(guest, plan)))
+
     def _domain(self, instance: Instance) -> Domain:
         return Domain(self._host, instance.uuid)
 
@@ -189,9 +202,6 @@ class Lifecycle:
         domain = self._domain(instance)
         domain.check_ours()
         return domain
-
-    def _define(self, guest: Guest, plan: hardware.Plan) -> None:
-        guests.define(self._host, domain_xml(self.spec(guest, plan)))
 
     def spec(self, guest: Guest, plan: hardware.Plan) -> DomainSpec:
         """Return all that the domain's XML says, from the guest, the host and the configuration."""
@@ -206,17 +216,20 @@ class Lifecycle:
             stats_period=conf.memory_stats_period)
 
 
-def _spawn_error(error: Exception) -> Exception:
-    """Return what to raise for a spawn that was undone: another host may do, unless the guest itself is at fault."""
+def not_made(error: Exception, what: str) -> Exception:
+    """Return what to raise for a guest that was undone: another host may do, unless the guest itself is at fault.
+
+    :param what: begins the message for what another host may do.
+    """
     if isinstance(error, exception.Failed):
         if error.code != 'libvirt':
             return error
         if error.details.get('libvirt_code') in _OUR_FAULT:
             return exception.Failed(f'the guest cannot be made: {error.message}', code='guest_config',
                                     hint='see the hardware properties of image and flavor')
-        return exception.Retry(f'the guest did not start: {error.message}', code='guest_start')
+        return exception.Retry(f'{what}: {error.message}', code='guest_start')
     if isinstance(error, exception.NotFound):
-        return exception.Retry(f'the guest did not start: {error.message}', code=error.code)
+        return exception.Retry(f'{what}: {error.message}', code=error.code)
     if isinstance(error, OSError):
         return exception.Failed(f'the guest cannot be made: {error}', code='disk_create')
     return error

@@ -2,12 +2,16 @@
 
 Folders are open to be passed through (0755) because QEMU runs as a user of its own; libvirt gives it the disks when it
 starts a guest, base images are readable for all, and a console log belongs to whoever made it first: the worker.
+
+The folder of a guest has its uuid as name. Beside it there may be ``UUID_resize``, which was set aside by a move;
+``UUID_incoming``, into which files are fetched from another host; and ``UUID_dropped``, whose removal did not finish.
 """
 
 from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 from typing import Any
 
@@ -15,6 +19,8 @@ from compute import concurrency, exception
 from compute.objects.instance import Instance
 
 BASE = '_base'
+ASIDE, INCOMING, DROPPED = '_resize', '_incoming', '_dropped'
+_FOLDER = re.compile(r'(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?P<suffix>|_[a-z]+)')
 
 
 class Paths:
@@ -32,13 +38,37 @@ class Paths:
         """Return the names of a guest's files."""
         return GuestPaths(self.root / instance.uuid)
 
+    def aside(self, instance: Instance) -> GuestPaths:
+        """Return the names of the files that were set aside."""
+        return GuestPaths(self.root / f'{instance.uuid}{ASIDE}')
+
+    def incoming(self, instance: Instance) -> GuestPaths:
+        """Return the names of the files that are fetched from another host."""
+        return GuestPaths(self.root / f'{instance.uuid}{INCOMING}')
+
+    def dropped(self, instance: Instance) -> GuestPaths:
+        """Return the names of the files that were set aside and are being removed."""
+        return GuestPaths(self.root / f'{instance.uuid}{DROPPED}')
+
     def stored(self) -> list[str]:
-        """Return the uuids of all guests that have a folder, with anything in it or not."""
-        return sorted(path.name for path in self.root.glob('*-*-*-*-*') if path.is_dir())
+        """Return the uuids of all guests that have a folder, with anything in it or not, except those set aside."""
+        return self._uuids('', INCOMING, DROPPED)
+
+    def all_aside(self) -> list[str]:
+        """Return the uuids of all guests that are set aside."""
+        return self._uuids(ASIDE)
+
+    def all_dropped(self) -> list[GuestPaths]:
+        """Return the folders whose removal did not finish."""
+        return [GuestPaths(self.root / f'{uuid}{DROPPED}') for uuid in self._uuids(DROPPED)]
 
     def disks(self) -> list[pathlib.Path]:
-        """Return the root disks of all guests that have a folder, running or not."""
+        """Return the root disks in all folders of guests: those that run or not, and those set aside or incoming."""
         return list(self.root.glob('*-*-*-*-*/disk'))
+
+    def _uuids(self, *suffixes: str) -> list[str]:
+        found = (_FOLDER.fullmatch(path.name) for path in self.root.iterdir() if path.is_dir())
+        return sorted({match['uuid'] for match in found if match and match['suffix'] in suffixes})
 
 
 class GuestPaths:
@@ -59,6 +89,11 @@ class GuestPaths:
         self.folder.mkdir(mode=0o755, exist_ok=True)
         if not self.console.exists():
             os.close(os.open(self.console, os.O_CREAT | os.O_WRONLY, 0o640))
+
+    def files(self) -> dict[str, pathlib.Path]:
+        """Return those of the files that exist, by name."""
+        known = (self.disk, self.ephemeral, self.swap, self.config_drive, self.kernel, self.ramdisk, self.console)
+        return {path.name: path for path in known if path.exists()}
 
     def remove(self) -> None:
         """Remove the folder with all in it; what is gone already is no error. :raises Failed: ``disk_remove``."""

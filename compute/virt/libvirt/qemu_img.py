@@ -15,6 +15,7 @@ from compute import exception
 
 LOG = logging.getLogger(__name__)
 _PATH = os.pathsep.join(('/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'))
+_LONGEST_COPY = 7200.0
 _FULL = ('No space left on device', 'Disk quota exceeded')
 
 
@@ -64,10 +65,28 @@ def create_empty(path: str, size: int) -> None:
     run('qemu-img', 'create', '-q', '-f', 'qcow2', '--', path, str(size))
 
 
-def run(tool: str, *arguments: str) -> None:
+def rebase(path: str, base: str, base_format: str) -> None:
+    """Let a qcow2 name another file that it is based on, of the same content. Neither is read."""
+    run('qemu-img', 'rebase', '-q', '-u', '-f', 'qcow2', '-F', base_format, '-b', base, '--', path)
+
+
+def grow(path: str, size: int) -> None:
+    """Let a qcow2 be a disk of ``size`` bytes. :raises Retry: no room."""
+    run('qemu-img', 'resize', '-q', '-f', 'qcow2', '--', path, str(size))
+
+
+def copy(source: str, target: str) -> None:
+    """Copy a file with its holes; where the file system can, the copy shares its blocks. :raises Retry: no room."""
+    run('cp', '--sparse=always', '--reflink=auto', '--', source, target, seconds=_LONGEST_COPY)
+
+
+def run(tool: str, *arguments: str, seconds: float = 600) -> None:
     """Run a tool that makes or formats a disk. :raises Retry: no room (``disk_full``). :raises Failed: all else."""
-    done = subprocess.run([_tool(tool), *arguments], capture_output=True, text=True, check=False,
-                          env={'LC_ALL': 'C', 'PATH': _PATH}, timeout=600)
+    try:
+        done = subprocess.run([_tool(tool), *arguments], capture_output=True, text=True, check=False,
+                              env={'LC_ALL': 'C', 'PATH': _PATH}, timeout=seconds)
+    except subprocess.TimeoutExpired as error:
+        raise exception.Failed(f'{tool} did not end within {seconds:.0f} seconds', code='disk_create') from error
     if done.returncode == 0:
         return
     reason = done.stderr.strip() or done.stdout.strip() or f'exit {done.returncode}'

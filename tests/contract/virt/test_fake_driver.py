@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import pathlib
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ import pytest
 from compute import exception, states
 from compute.virt.driver import GuestEvent
 from compute.virt.fake.driver import FakeDriver
-from tests.contract.virt.contract import Bed, DriverContract
+from tests.contract.virt.bed import Bed
+from tests.contract.virt.contract import DriverContract
 from tests.contract.virt.making import Source, make_conf, make_guest
 
 
@@ -92,9 +94,10 @@ def test_a_strangers_guest_is_shown_and_never_touched(bed: Bed, driver: FakeDriv
     driver.add_foreign(guest.instance.uuid, 'mine')
     assert not driver.guest_info(guest.instance.uuid).ours
     for method, arguments in (('destroy', (guest.instance,)), ('spawn', (guest,)),
-                              ('power_off', (guest.instance, 0)), ('reboot_hard', (guest,))):
+                              ('power_off', (guest.instance, 0)), ('reboot_hard', (guest,)),
+                              ('moves.set_aside', (guest.instance,)), ('moves.adopt', (guest, {}))):
         with pytest.raises(exception.Failed) as caught:
-            getattr(driver, method)(*arguments)
+            operator.attrgetter(method)(driver)(*arguments)
         assert caught.value.code == 'foreign_guest'
     assert bed.state(guest) == states.RUNNING
 
@@ -110,6 +113,11 @@ def test_guests_and_images_survive_a_restart_with_a_state_directory(tmp_path: pa
     source = Source(data)
     second.prepare(guest.instance, source)
     assert source.opened == 0
+    second.moves.set_aside(other.instance)
+    third = make_driver(state_dir=str(tmp_path))
+    assert third.moves.is_aside(other.instance) and third.moves.all_aside() == [other.instance.uuid]
+    assert other.instance.image is not None and other.instance.image.id not in third.expire_images(0)
+    third.moves.restore(other)
     second.destroy(guest.instance)
     assert [info.uuid for info in make_driver(state_dir=str(tmp_path)).guests()] == [other.instance.uuid]
 

@@ -20,10 +20,12 @@ from compute.virt.driver import Guest
 from compute.virt.libvirt import qemu_img
 from compute.virt.libvirt.disks import Disks
 from compute.virt.libvirt.driver import LibvirtDriver
-from compute.virt.libvirt.images import ImageCache, backing_file
+from compute.virt.libvirt.images import ImageCache
 from compute.virt.libvirt.paths import Paths
+from compute.virt.libvirt.qcow2 import backing_file
 from compute.virt.libvirt.xml.spec import KernelBoot
-from tests.contract.virt.contract import Bed, ImageContract
+from tests.contract.virt.bed import Bed
+from tests.contract.virt.contract import ImageContract
 from tests.contract.virt.making import Source, make_conf, make_image, make_instance, make_part
 
 pytestmark = pytest.mark.skipif(shutil.which('qemu-img') is None, reason='needs qemu-img')

@@ -87,9 +87,9 @@ def plug_timeout() -> Any:
 ERRORS: dict[str, Callable[[], Any]] = {
     'libvirt': lambda: libvirt_error(libvirt.VIR_ERR_INTERNAL_ERROR),
     'libvirt, no guest': lambda: libvirt_error(libvirt.VIR_ERR_NO_DOMAIN),
-    'guest did not start': lambda: lifecycle._spawn_error(libvirt_error(libvirt.VIR_ERR_INTERNAL_ERROR)),
-    'definition refused': lambda: lifecycle._spawn_error(libvirt_error(libvirt.VIR_ERR_XML_ERROR)),
-    'disks': lambda: lifecycle._spawn_error(OSError(errno.EIO, ALL)),
+    'guest did not start': lambda: lifecycle.not_made(libvirt_error(libvirt.VIR_ERR_INTERNAL_ERROR), ''),
+    'definition refused': lambda: lifecycle.not_made(libvirt_error(libvirt.VIR_ERR_XML_ERROR), ''),
+    'disks': lambda: lifecycle.not_made(OSError(errno.EIO, ALL), ''),
     'disk full': lambda: qemu_img.from_os_error(OSError(errno.ENOSPC, ALL)),
     'qemu-img': lambda: qemu_img.disk_full(ALL),
     'image of another format': lambda: download.bad_format(SimpleNamespace(id='i'), 'it is odd', ALL),  # type: ignore[arg-type]

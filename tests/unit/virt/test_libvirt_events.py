@@ -12,7 +12,7 @@ import pytest
 
 from compute.virt.driver import GuestEvent
 from compute.virt.libvirt.host import Host
-from tests.contract.virt.contract import wait_for
+from tests.contract.virt.bed import wait_for
 from tests.contract.virt.making import make_conf
 
 GUEST = '6695eb01-f6a4-8304-79aa-97f2502e193f'
