@@ -172,7 +172,7 @@ class Moves(Protocol):
     def restore(self, guest: Guest) -> None:
         """Make a guest that was set aside what it was before, stopped. Not set aside: no change."""
 
-    def drop_aside(self, uuid: str) -> None:
+    def drop_aside(self, instance: Instance) -> None:
         """Remove what was set aside of a guest. Nothing set aside: no change."""
 
     def is_aside(self, instance: Instance) -> bool:

@@ -17,7 +17,7 @@ class ConfirmResize:
         """Remove what was set aside; there may be nothing any more."""
         job.stage('resize_confirming')
         job.sure()
-        self._driver.moves.drop_aside(job.ref.instance_uuid)
+        self._driver.moves.drop_aside(job.instance)
         return InstanceUpdate()
 
     def undo(self, job: Job) -> None:

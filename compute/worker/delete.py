@@ -21,7 +21,7 @@ class Delete:
         job.stage('deleting')
         job.sure()
         self._driver.destroy(job.instance)
-        self._driver.moves.drop_aside(job.ref.instance_uuid)
+        self._driver.moves.drop_aside(job.instance)
         job.stage('releasing')
         job.sure()
         asked = DELETE.args_of(job.work.operation.args).nics

@@ -15,11 +15,11 @@ LOG = logging.getLogger(__name__)
 def remove(driver: Driver, guest: GuestInfo) -> None:
     """Remove a guest."""
     LOG.warning('guest %s (%s) belongs to a server that is gone; it is removed', guest.name, guest.uuid)
-    driver.destroy(_shell(guest))
-
-
-def _shell(guest: GuestInfo) -> Instance:
-    """Return as much of a server as a driver needs to remove it."""
-    flavor = Flavor(flavorid='', name='', vcpus=guest.vcpus, memory_mb=guest.memory_mb)
     number = int(guest.name.rpartition('-')[2], 16) if guest.name.startswith('instance-') else 0
-    return Instance(id=number, uuid=guest.uuid, project_id='', user_id='', name=guest.name, flavor=flavor)
+    driver.destroy(shell(guest.uuid, number, guest.name))
+
+
+def shell(uuid: str, number: int = 0, name: str = '') -> Instance:
+    """Return as much of a server as a driver needs to remove it."""
+    flavor = Flavor(flavorid='', name='', vcpus=1, memory_mb=1)
+    return Instance(id=number, uuid=uuid, project_id='', user_id='', name=name, flavor=flavor)

@@ -122,15 +122,16 @@ class HostWorker:
         """Connect to the hypervisor, register, recover, and begin the periodic tasks."""
         self.driver.start(self._on_event)
         options = self.conf.worker
+        self.watch.start()
+        self._unwatch = metrics.source('worker', self._samples)
+        inventory = self._first_inventory()
         report = HostReport(
             host=self.host, incarnation=self.incarnation, node_uuid=node.node_uuid(options.state_path, self.host),
             availability_zone=options.availability_zone, cpu_allocation_ratio=options.cpu_allocation_ratio,
             ram_allocation_ratio=options.ram_allocation_ratio, disk_allocation_ratio=options.disk_allocation_ratio,
             reserved_vcpus=options.reserved_vcpus, reserved_memory_mb=options.reserved_memory_mb,
-            reserved_disk_gb=options.reserved_disk_gb, aside=tuple(self.driver.moves.aside()))
-        self.watch.start()
-        self._unwatch = metrics.source('worker', self._samples)
-        registration: Registration = self.reporter.register(report, self._first_inventory())
+            reserved_disk_gb=options.reserved_disk_gb, aside=tuple(self.driver.moves.all_aside()))
+        registration: Registration = self.reporter.register(report, inventory)
         for periodic in self._periodics:
             periodic.start()
         self._recovery.run(registration)

@@ -14,6 +14,7 @@ from compute import exception
 from compute.objects.instance import Instance
 from compute.objects.registration import Registration
 from compute.virt.driver import Driver, GuestInfo
+from compute.worker import departed
 from compute.worker.guest import GroupNames, unnamed
 from compute.worker.nics import Nics
 from compute.worker.periodic.power_sync import PowerSync
@@ -55,7 +56,7 @@ class Recovery:
         for uuid in registration.left_aside:
             LOG.warning('guest %s is set aside here, and its server is elsewhere or deleted; it is removed', uuid)
             try:
-                self._driver.moves.drop_aside(uuid)
+                self._driver.moves.drop_aside(departed.shell(uuid))
             except exception.ComputeError as error:
                 LOG.error('what is set aside of guest %s could not be removed: %s', uuid, error.message)
 

@@ -58,11 +58,11 @@ class FakeMoves:
                 self._put(guest)
                 self._store.drop_aside(guest.instance.uuid)
 
-    def drop_aside(self, uuid: str) -> None:
+    def drop_aside(self, instance: Instance) -> None:
         """See the contract."""
         self._faults.check('drop_aside')
         with self._lock:
-            self._store.drop_aside(uuid)
+            self._store.drop_aside(instance.uuid)
 
     def is_aside(self, instance: Instance) -> bool:
         """See the contract."""
