@@ -151,7 +151,6 @@ WORK: dict[str, tuple[str, str]] = {
                         'See [worker] transfer_address and transfer_ports there.'),
     'tool_missing': ('A program is not installed on the host.', 'Install it.'),
     'guest_start': ('The hypervisor could not start the guest.', 'See the message and the log of libvirt.'),
-    'guest_running': ('The guest runs: its disks cannot be set aside.', 'Retry the operation.'),
     'guest_not_running': ('The guest is off: it cannot be paused or suspended.', 'Start the server first.'),
     'guest_running': ('The guest is not off: it cannot be moved.', 'See its power state on the host; send it again.'),
     'guest_resume': ('The guest cannot be resumed from its saved memory.',
