@@ -282,9 +282,10 @@ def _refusals(report: str, host: str, incarnation: str, operation_id: int | None
 
 def _first_stage(operation: Operation) -> str | None:
     """Return the stage with which a host begins its leg; None if it is to undo the leg, or the kind is not known."""
-    if operation.state == UNDOING or operation.kind not in KINDS:
+    declared = KINDS.get(operation.kind)
+    if operation.state == UNDOING or declared is None:
         return None
-    return kind_of(operation.kind).legs[operation.leg].stages[0].name
+    return declared.legs[operation.leg].stages[0].name
 
 
 def _whose(operation: Operation) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from compute import exception
-from compute.conductor import create
+from compute.conductor import create, placing
 from compute.conductor.operations import handler_of
 from compute.conductor.reaper import Reaper
 from compute.db import operations
@@ -39,7 +40,9 @@ def test_placed_and_built(controller: Controller) -> None:
     assert told.arguments == {'operation_id': operation.id, 'kind': 'create', 'instance_uuid': key}, 'and no more'
     work = controller.begin(operation.id, 'b')
     assert (work.instance.uuid, work.instance.host, work.operation.args['admin_pass']) == (key, 'b', 'x')
-    assert work.instance == controller.instance(key)
+    assert (work.instance.task_state, controller.instance(key).task_state) == ('scheduling', 'networking')
+    assert work.instance == dataclasses.replace(
+        controller.instance(key), task_state='scheduling', updated_at=work.instance.updated_at)
     controller.reports.progress(USER, operation_id=operation.id, stage='spawning', **controller.who('b'))
     assert controller.instance(key).task_state == 'spawning'
     controller.finish(operation.id, 'b')
@@ -159,7 +162,8 @@ def test_a_conductor_that_dies_between_claim_and_hand_over(controller: Controlle
     work = controller.conductor.lease(operation.id)
     assert work is not None
     spec = controller.db.read(lambda connection: create.spec_of(connection, work.instance, work.operation))
-    assert create._select(controller.conductor, USER, work, spec) == ('b', ('a',))
+    selection = placing.select(controller.conductor, USER, work, spec)
+    assert selection is not None and (selection.host, selection.alternates) == ('b', ('a',))
     assert controller.reaper.sweep() == 0  # it holds its lease
     controller.overdue(operation.id)
     controller.reaper.sweep()

@@ -13,7 +13,7 @@ from compute.objects.operation import InstanceUpdate, OperationError
 from tests.unit.conductor.making import USER, Controller
 
 REPORTS: dict[str, dict[str, Any]] = {
-    'begin': {}, 'progress': {'stage': 'spawning'}, 'finish': {'update': InstanceUpdate()},
+    'begin': {}, 'progress': {'stage': 'spawning'}, 'finish': {'update': InstanceUpdate(), 'leg': 1},
     'fail': {'error': OperationError(code='wrong', message='wrong')}}
 
 

@@ -105,11 +105,10 @@ def test_reports_of_a_newer_worker_are_for_a_newer_conductor(controller: Control
         with pytest.raises(exception.Unavailable) as caught:
             getattr(controller.reports, method)(USER, operation_id=made.id, **more, **who)
         assert caught.value.code == 'kind_unknown' and KIND in caught.value.message
-    refused('begin', stage='later')
-    assert controller.operation(made.id).state == QUEUED, 'no lease is taken'
-    controller.begin(made.id, 'b')
+    work = controller.begin(made.id, 'b')
+    assert (work.noted, work.operation.leg) == (None, 0), 'which stage begins is not known here'
     refused('progress', stage='later')
-    refused('finish', update=InstanceUpdate(vm_state='stopped'))
+    refused('finish', leg=0, update=InstanceUpdate(vm_state='stopped'))
     found = controller.operation(made.id)
     assert (found.state, found.owner, found.stage) == (RUNNING, 'nova-compute@b', '')
     assert controller.instance(made.instance_uuid).vm_state == 'active'
@@ -130,7 +129,7 @@ def test_a_failure_of_one_stays_with_the_ledger(controller: Controller) -> None:
 def test_a_host_that_does_not_know_a_kind_makes_way_for_the_next(controller: Controller) -> None:
     operation = controller.create()
     place(controller, operation.id)
-    controller.reports.begin(USER, operation_id=operation.id, stage=None, **controller.who('b'))
+    controller.begin(operation.id, 'b')
     controller.reports.fail(USER, operation_id=operation.id, error=OperationError(
         code='kind_unknown', message='This host does not know it', retryable=True), **controller.who('b'))
     assert controller.builds() == ['b', 'a'] and controller.claimed(operation.instance_uuid) == ['a']

@@ -28,6 +28,8 @@ TASKS = (
 IDLE = (None,)
 REBOOT = (None, 'rebooting', 'reboot_pending', 'reboot_started', 'resuming', 'rebooting_hard', 'unpausing', 'pausing',
           'suspending')
+# Kinds that are refused while the host of the server is down.
+HOST_UP = {'resize', 'migrate', 'revert_resize'}
 # kind, vm_states, task_states, has host, launched once
 TABLE: list[tuple[str, tuple[str, ...], tuple[str | None, ...], bool, bool]] = [
     ('create', states.VM_STATES, TASKS, False, False),
@@ -35,6 +37,14 @@ TABLE: list[tuple[str, tuple[str, ...], tuple[str | None, ...], bool, bool]] = [
     ('stop', ('active', 'error'), IDLE, True, True),
     ('reboot', ('active',), IDLE, True, True),
     ('reboot_hard', ('active', 'stopped', 'paused', 'suspended', 'error'), REBOOT, True, True),
+    ('pause', ('active',), IDLE, True, True),
+    ('unpause', ('paused',), IDLE, True, True),
+    ('suspend', ('active',), IDLE, True, True),
+    ('resume', ('suspended',), IDLE, True, True),
+    ('resize', ('active', 'stopped'), IDLE, True, True),
+    ('migrate', ('active', 'stopped'), IDLE, True, True),
+    ('confirm_resize', ('resized',), IDLE, False, True),
+    ('revert_resize', ('resized',), IDLE, True, True),
     ('delete', states.VM_STATES, TASKS, False, False)]
 each_kind = pytest.mark.parametrize(('kind', 'vm_states', 'task_states', 'host', 'launched'), TABLE,
                                     ids=[row[0] for row in TABLE])
@@ -81,6 +91,14 @@ def test_locks(kind: str, vm_states: tuple[str, ...], task_states: tuple[str | N
                launched: bool) -> None:
     locked = server(vm_state=vm_states[0], locked=True)
     assert not allowed(kind, locked) and allowed(kind, locked, ADMIN)
+
+
+@each_kind
+def test_which_need_a_host_with_a_heartbeat(kind: str, vm_states: tuple[str, ...],
+                                            task_states: tuple[str | None, ...], host: bool, launched: bool) -> None:
+    """Whether it has one is looked up in the transaction: see test_moving.py of the conductor."""
+    assert KINDS[kind].guard.needs_host_up is (kind in HOST_UP)
+    assert not KINDS[kind].guard.needs_host_up or KINDS[kind].guard.needs_host
 
 
 def test_a_refusal_names_attribute_value_and_what_would_do() -> None:

@@ -22,6 +22,10 @@ from compute.conf import database as options
 from compute.db import migrate, revisions
 from compute.db.session import Database
 
+# What a revision may take away all the same, by store and revision, and why.
+STRICTER = {
+    # Nothing was released before it, and no daemon of that time gave a server a second claim.
+    ('compute', '0006'): ["claims: ('instance_uuid', 'purpose') must be unique now"]}
 TABLES = {'compute': 'compute.db.tables', **{name: f'compute.builtin.{name}.db.tables'
                                              for name in ('identity', 'image', 'network')}}
 Schema = dict[str, dict[str, Any]]
@@ -108,7 +112,7 @@ def _holds_more(old: tuple[str, Any, Any], new: tuple[str, Any, Any] | None) -> 
 def test_each_revision_only_adds(store: Store, tmp_path: Path) -> None:
     before: Schema = {}
     for revision, after in steps(store, database(tmp_path / 'store')):
-        assert not taken_away(before, after), revision
+        assert taken_away(before, after) == STRICTER.get((store.name, revision), []), revision
         before = after
     assert before
 

@@ -12,13 +12,15 @@ import pytest
 import yaml
 
 from compute.objects.kinds import KINDS, Kind
-from compute.objects.kinds.kind import CONDUCTOR
+from compute.objects.kinds.kind import CONDUCTOR, DESTINATION, HOST, SOURCE
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(path for path in (ROOT / 'doc').rglob('*.rst') if '_build' not in path.parts)
 CHECKED = [*(path for path in PAGES if path.parent.name in ('add', 'architecture', 'decisions', 'operations')),
            ROOT / 'CONTRIBUTING.rst']
 TOPS = ('compute', 'tests', 'tools', 'etc', 'doc', 'releasenotes')
+# What the pages of operations call the places of stages; ", undone" follows where a stage has an inverse.
+WHERE = {CONDUCTOR: 'conductor', HOST: 'worker', SOURCE: 'source', DESTINATION: 'destination'}
 SECTIONS = {'prelude', 'features', 'issues', 'upgrade', 'deprecations', 'critical', 'security', 'fixes', 'other'}
 
 
@@ -57,10 +59,14 @@ def test_checklists_name_files() -> None:
     assert not silent
 
 
+def page_of(kind: Kind[Any, Any]) -> Path:
+    """Return the page of a kind. Kinds that users know by one verb share its page."""
+    return ROOT / 'doc' / 'operations' / f'{kind.verb if kind.verb in KINDS else kind.name}.rst'
+
+
 def stages_in_page(kind: Kind[Any, Any]) -> str:
-    """Return what the page of a kind says of its stages. Kinds that users know by one verb share its page."""
-    text = (ROOT / 'doc' / 'operations' / f'{kind.verb}.rst').read_text()
-    told = text.split('\nStages\n')[1].split('\nFiles\n')[0]
+    """Return what the page of a kind says of its stages."""
+    told = page_of(kind).read_text().split('\nStages\n')[1].split('\nFiles\n')[0]
     if sum(each.verb == kind.verb for each in KINDS.values()) == 1:
         return told
     parts = re.split(r'^Kind ``(\w+)``', told, flags=re.MULTILINE)
@@ -71,15 +77,16 @@ def stages_in_page(kind: Kind[Any, Any]) -> str:
 def test_stages_of_an_operation_are_the_declared_ones(kind: Kind[Any, Any]) -> None:
     told = stages_in_page(kind)
     rows = re.findall(r'^   \* - (.+)\n     - (.+)\n     - (.+)\n     - (.+)$', told, re.MULTILINE)[1:]
-    assert [(stage, task_state, where.startswith('conductor'), not again.startswith('no'))
+    assert [(stage, task_state, where.split(',')[0], not again.startswith('no'))
             for stage, task_state, where, again in rows] == [
-        (stage.name, stage.shows, stage.at == CONDUCTOR, stage.redo) for stage in kind.stages]
+        (stage.name, stage.shows, WHERE[stage.at], stage.redo) for stage in kind.stages]
+    assert ['undone' in where for _, _, where, _ in rows] == [stage.undo for stage in kind.stages]
     assert f'Deadline {kind.deadline} s.' in told
 
 
 @pytest.mark.parametrize('kind', KINDS.values(), ids=KINDS)
 def test_the_page_of_a_kind_names_its_declaration(kind: Kind[Any, Any]) -> None:
-    text = (ROOT / 'doc' / 'operations' / f'{kind.verb}.rst').read_text()
+    text = page_of(kind).read_text()
     path, = (f'compute/objects/kinds/{file.name}' for file in sorted((ROOT / 'compute/objects/kinds').glob('*.py'))
              if f"name='{kind.name}'" in file.read_text())
     assert path in named_paths(text)

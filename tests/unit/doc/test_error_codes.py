@@ -18,6 +18,7 @@ MADE = {
     'clients/faults.py': ('identity_unavailable', 'image_unavailable', 'network_unavailable', 'compute_unavailable',
                           'identity_not_found', 'image_not_found', 'network_not_found', 'compute_not_found',
                           'ip_address_in_use', 'ip_address_generation_failure', 'invalid_ip_for_network'),
+    'conductor/handler.py': ('undo_failed',),
     'db/faults.py': ('database_read_only', 'database_full', 'database_locked'),
     'http/stream.py': ('malformed_body', 'body_broken_off', 'body_too_slow'),
     'clients/session.py': ('identity_unavailable', 'image_unavailable', 'network_unavailable', 'compute_unavailable'),

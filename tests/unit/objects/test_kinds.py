@@ -16,26 +16,33 @@ from compute.clients.fake.image import FakeImages
 from compute.clients.fake.network import FakeNetworks
 from compute.conductor.handler import ConductorHandler
 from compute.conductor.operations import HANDLERS, handler_of
+from compute.objects.flavor import Flavor
 from compute.objects.kinds import KINDS, Kind, kind_of, verb_of, without_secrets
+from compute.objects.kinds.confirm_resize import ConfirmArgs
 from compute.objects.kinds.create import CREATE, CreateArgs, CreatePlan
-from compute.objects.kinds.delete import DELETE, DeleteArgs
+from compute.objects.kinds.delete import DELETE, DeleteArgs, DeletePlan
 from compute.objects.kinds.kind import (
     ACTIONS,
     ALL,
     ASK,
     BUILDS,
     CONDUCTOR,
+    DESTINATION,
     ERROR,
     FAIL,
     GO_ON,
     HOST,
     KEEP,
+    MOVES,
     RELEASE,
+    SOURCE,
     UNCHANGED,
     NoArgs,
     secret,
 )
+from compute.objects.kinds.moving import MoveArgs, MoveCarry, MovePlan
 from compute.objects.kinds.reboot import HARD_REBOOT, REBOOT
+from compute.objects.kinds.revert_resize import RevertArgs
 from compute.objects.kinds.start import START
 from compute.objects.kinds.stop import STOP
 from compute.objects.nic import NicRequest
@@ -44,17 +51,22 @@ from compute.objects.value import encode
 from compute.virt.fake.driver import FakeDriver
 from compute.worker.host import HostWorker
 from tests.rpc_recorder import RecordedRpc
+from tests.unit.doc.test_docs import page_of
 
 ROOT = Path(__file__).parents[3]
 TASK_STATES = {value for name, value in vars(states).items() if name.isupper() and isinstance(value, str)
                and value not in states.VM_STATES}
 each = pytest.mark.parametrize('kind', KINDS.values(), ids=KINDS)
 NIC = NicRequest(port_id='10000000-0000-4000-8000-000000000001', tag='front')
+FLAVOR = Flavor(flavorid='7', name='large', vcpus=4, memory_mb=4096, root_gb=20, extra_specs={'a': 'b'})
 # A value of each type of arguments and of plans, with everything in it.
 VALUES: dict[type, Any] = {
     CreateArgs: CreateArgs(nics=(NIC,), admin_pass='swordfish', zone='z', host='h', node='n'),
     CreatePlan: CreatePlan(alternates=('b', 'c'), tried=('a',), last_error={'code': 'disk_full'}),
-    DeleteArgs: DeleteArgs(nics=(NIC,)), NoArgs: NoArgs()}
+    DeleteArgs: DeleteArgs(nics=(NIC,)), DeletePlan: DeletePlan(hosts=('a', 'b')), NoArgs: NoArgs(),
+    MoveArgs: MoveArgs(flavor=FLAVOR, vm_state='stopped', host='h'),
+    MovePlan: MovePlan(source='a', destination='b'), MoveCarry: MoveCarry(),
+    ConfirmArgs: ConfirmArgs(vm_state='stopped'), RevertArgs: RevertArgs(flavor=FLAVOR, vm_state='stopped')}
 
 
 @pytest.fixture(scope='module')
@@ -81,16 +93,35 @@ def test_it_is_found_by_its_name(kind: Kind[Any, Any]) -> None:
 def test_stages(kind: Kind[Any, Any]) -> None:
     names = [stage.name for stage in kind.stages]
     assert names and len(set(names)) == len(names)
-    assert {stage.at for stage in kind.stages} <= {CONDUCTOR, HOST}
+    assert {stage.at for stage in kind.stages} <= {CONDUCTOR, HOST, SOURCE, DESTINATION}
     assert kind.first is kind.stages[0] and [kind.stage(name) for name in names] == list(kind.stages)
-    assert kind.at(CONDUCTOR) + kind.at(HOST) == kind.stages, 'a conductor decides first, then its host works'
     with pytest.raises(KeyError):
         kind.stage('of no kind')
 
 
 @each
+def test_legs(kind: Kind[Any, Any]) -> None:
+    assert tuple(stage for leg in kind.legs for stage in leg.stages) == kind.stages
+    assert all({stage.at for stage in leg.stages} == {leg.place} for leg in kind.legs)
+    assert all(one.place != other.place for one, other in itertools.pairwise(kind.legs)), 'they would be one leg'
+    assert [leg.has_undo for leg in kind.legs] == [any(stage.undo for stage in leg.stages) for leg in kind.legs]
+    at_conductor = [number for number, leg in enumerate(kind.legs) if leg.place == CONDUCTOR]
+    assert at_conductor in ([], [0]), 'a conductor decides first, then hosts work'
+    assert not any(kind.legs[number].has_undo for number in at_conductor), 'no host could undo it'
+    assert kind.begins == CONDUCTOR or kind.legs[0].place == HOST, 'the server\'s host is notified first'
+
+
+@each
+def test_a_plan_names_the_places(kind: Kind[Any, Any]) -> None:
+    planned = {field.name for field in dataclasses.fields(kind.plan)}
+    assert {leg.place for leg in kind.legs} - {CONDUCTOR, HOST} <= planned
+    assert {field.name for field in dataclasses.fields(kind.carry)} <= planned, 'what a leg finds goes into the plan'
+    kind.carry()  # a leg that finds nothing carries this
+
+
+@each
 def test_words_are_those_that_are_defined(kind: Kind[Any, Any]) -> None:
-    assert kind.begins in (CONDUCTOR, HOST) and kind.pool in (BUILDS, ACTIONS) and kind.claim in (UNCHANGED, RELEASE)
+    assert kind.begins in (CONDUCTOR, HOST) and kind.pool in (BUILDS, ACTIONS, MOVES) and kind.claim in (UNCHANGED, RELEASE)
     assert kind.on_failure in (KEEP, ERROR, ASK) and kind.survives_host_down in (FAIL, GO_ON)
     assert kind.deadline > 0
 
@@ -99,8 +130,7 @@ def test_words_are_those_that_are_defined(kind: Kind[Any, Any]) -> None:
 def test_states_exist(kind: Kind[Any, Any]) -> None:
     assert {stage.shows for stage in kind.stages} <= TASK_STATES
     assert set(kind.guard.vm_states or ()) <= set(states.VM_STATES)
-    # Some of Nova's task_states that no operation here shows yet are allowed by name only.
-    assert set(kind.guard.task_states or ()) <= {None, 'resuming', 'pausing', 'unpausing', 'suspending'} | TASK_STATES
+    assert set(kind.guard.task_states or ()) <= {None} | TASK_STATES
 
 
 @each
@@ -173,22 +203,23 @@ def test_handlers_are_of_kinds_that_exist(at_host: dict[str, Any]) -> None:
 
 @each
 def test_a_host_has_a_handler_for_what_runs_there(kind: Kind[Any, Any], at_host: dict[str, Any]) -> None:
-    assert (kind.name in at_host) is bool(kind.at(HOST))
-    for name in ('run', 'undo', 'after_failure') if kind.at(HOST) else ():
+    assert any(leg.place != CONDUCTOR for leg in kind.legs)
+    for name in ('run', 'undo', 'after_failure'):
         assert callable(getattr(at_host[kind.name], name))
-    assert kind.at(HOST) or kind.begins == CONDUCTOR, 'a host has nothing to begin with'
 
 
 @each
 def test_it_has_a_page(kind: Kind[Any, Any]) -> None:
-    page = ROOT / 'doc' / 'operations' / f'{kind.verb}.rst'
+    page = page_of(kind)
     assert page.is_file()
-    assert f'   {kind.verb}\n' in page.with_name('index.rst').read_text()
-    assert kind.name == kind.verb or f'``{kind.name}``' in page.read_text()
+    assert f'   {page.stem}\n' in page.with_name('index.rst').read_text()
+    for name in {kind.name, kind.verb} - {page.stem}:
+        assert f'``{name}``' in page.read_text()
 
 
 def test_users_know_both_reboots_by_one_verb() -> None:
-    assert {kind.name for kind in KINDS.values() if kind.name != kind.verb} == {'reboot_hard'}
+    assert {kind.name: kind.verb for kind in KINDS.values() if kind.name != kind.verb} == {
+        'reboot_hard': 'reboot', 'confirm_resize': 'confirmResize', 'revert_resize': 'revertResize'}
     assert verb_of('reboot_hard') == 'reboot' and verb_of('lock') == 'lock', 'of what is done at once, too'
 
 
@@ -196,5 +227,6 @@ def test_which_cancels_which() -> None:
     cancels = {(one.name, other.name) for one, other in itertools.product(KINDS.values(), repeat=2)
                if one.cancels(other.name)}
     assert cancels == {*((DELETE.name, name) for name in KINDS),
-                       *((HARD_REBOOT.name, other.name) for other in (REBOOT, HARD_REBOOT))}
-    assert not any(kind.cancels('delete') for kind in (CREATE, START, STOP, REBOOT, HARD_REBOOT))
+                       *((HARD_REBOOT.name, name) for name in (
+                           REBOOT.name, HARD_REBOOT.name, 'pause', 'unpause', 'suspend', 'resume'))}
+    assert not any(kind.cancels('delete') for kind in KINDS.values() if kind is not DELETE)

@@ -11,6 +11,7 @@ import pytest
 from compute import exception
 from compute.objects.value import now
 from compute.scheduler import filters
+from compute.scheduler.filters.current_host import CurrentHostFilter
 from compute.scheduler.filters.filter import Filter
 from tests.unit.scheduler.making import make_conf, make_group, make_host, make_request
 
@@ -79,13 +80,15 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any], str | None]] = [
     ('ServerGroupAffinityFilter', {}, {'group': make_group('affinity', 'one')}, None),
     ('ServerGroupAffinityFilter', {}, {'group': make_group('affinity', 'two')},
      'is not two, where the affinity group is'),
+    ('CurrentHostFilter', {}, {'leaves': 'two'}, None),
+    ('CurrentHostFilter', {}, {'leaves': 'one'}, 'is the host of the server now'),
     ('IoOpsFilter', {'io_ops': 7}, {}, None),
     ('IoOpsFilter', {'io_ops': 8}, {}, 'has 8 builds, copies or snapshots under way, at most 8 may be'),
 ]
 
 
 def get(name: str) -> Filter:
-    return filters.FILTERS[name](make_conf())
+    return {**filters.FILTERS, 'CurrentHostFilter': CurrentHostFilter}[name](make_conf())
 
 
 @pytest.mark.parametrize(('name', 'host', 'request_', 'reason'), TABLE)
@@ -101,7 +104,7 @@ def test_check(name: str, host: dict[str, Any], request_: dict[str, Any], reason
 
 
 def test_every_filter_is_in_the_table() -> None:
-    assert {row[0] for row in TABLE} == set(filters.FILTERS)
+    assert {row[0] for row in TABLE} == {*filters.FILTERS, CurrentHostFilter.__name__}
 
 
 @pytest.mark.parametrize('name', [
@@ -131,13 +134,19 @@ def test_summary_names_the_nearest_miss(name: str, request_: dict[str, Any], wor
     assert get(name).summary(hosts, make_request(**request_)) == words
 
 
-def test_load_keeps_the_order_and_ends_with_the_lost_claims() -> None:
+def test_load_keeps_the_order_between_those_that_are_no_option() -> None:
     loaded = filters.load(make_conf(enabled_filters=['RamFilter', 'ComputeFilter']))
-    assert [each.name for each in loaded] == ['RamFilter', 'ComputeFilter', 'LostClaimFilter']
+    assert [each.name for each in loaded] == ['CurrentHostFilter', 'RamFilter', 'ComputeFilter', 'LostClaimFilter']
 
 
 def test_load_knows_all_defaults() -> None:
-    assert len(filters.load(make_conf())) == 13
+    assert len(filters.load(make_conf())) == 14
+
+
+@pytest.mark.parametrize('name', ['CurrentHostFilter', 'LostClaimFilter'])
+def test_what_is_no_option_is_not_found_by_its_name(name: str) -> None:
+    with pytest.raises(exception.Invalid, match=name):
+        filters.load(make_conf(enabled_filters=[name]))
 
 
 def test_an_unknown_filter_is_named() -> None:
@@ -152,7 +161,7 @@ def test_an_installed_filter_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def points(*, group: str, name: str) -> list[Any]:
         return [types.SimpleNamespace(load=lambda: Own)] if (group, name) == (filters.ENTRY_POINTS, 'Own') else []
     monkeypatch.setattr(filters.metadata, 'entry_points', points)
-    assert isinstance(filters.load(make_conf(enabled_filters=['Own']))[0], Own)
+    assert isinstance(filters.load(make_conf(enabled_filters=['Own']))[1], Own)
 
 
 @pytest.mark.parametrize('name', sorted(filters.FILTERS))

@@ -14,7 +14,8 @@ from compute.objects.instance import Instance
 from compute.objects.nic import NicRequest
 from compute.objects.registration import Registration
 from compute.virt.driver import Guest
-from compute.worker import nics, resume
+from compute.worker import nics
+from compute.worker import resume_guests as resume
 from compute.worker.periodic.power_sync import PowerSync
 from compute.worker.recovery import Recovery
 from tests.unit.worker.test_operations import UUID, Host

@@ -10,7 +10,7 @@ import pytest
 
 from compute import context as ctx
 from compute import exception
-from compute.objects.operation import OperationError, OperationRef, Work
+from compute.objects.operation import OperationError, OperationRef
 from compute.worker.endpoints import HostOperations
 from compute.worker.job import Job
 from compute.worker.runner import Runner
@@ -22,26 +22,17 @@ KIND = 'of_a_later_release'
 each = pytest.mark.parametrize('kind', [KIND, 'stop'])
 
 
-class Stages(Recorder):
-    """Notes with which stage operations begin, too."""
-
-    def begin(self, context: Any, operation_id: int, stage: str | None) -> Work:
-        answer = super().begin(context, operation_id, stage)
-        self.said[-1] = ('begin', operation_id, stage)
-        return answer
-
-
 @each
 @pytest.mark.parametrize('recover', [False, True])
 def test_it_fails_and_leaves_nothing(kind: str, recover: bool, caplog: pytest.LogCaptureFixture) -> None:
-    recorder, handler = Stages(), Handler()
+    recorder, handler = Recorder(), Handler()
     runner = Runner(recorder, {'create': handler}, 4, 4)  # type: ignore[arg-type, dict-item]
     runner.submit(ctx.internal(), work(1, kind).operation.ref, recover=recover)
     error: OperationError = recorder.wait('fail')[2]
     idle(runner)
     assert (error.code, error.retryable, error.status, error.stage) == ('kind_unknown', True, 503, '')
     assert kind in error.message and error.hint
-    assert [said[0] for said in recorder.said] == ['begin', 'fail'] and recorder.said[0] == ('begin', 1, None)
+    assert [said[0] for said in recorder.said] == ['begin', 'fail']
     assert not handler.undone.is_set() and not runner.busy('u') and runner.newest() == {}
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
