@@ -135,4 +135,5 @@ REGIONS = Noun('region', tables.regions)
 ENDPOINTS = Noun('endpoint', tables.endpoints, enabled=True)
 CREDENTIALS = Noun('application credential', tables.application_credentials, hidden=('secret_hash',),
                    unrestricted=False)
-KEPT_CREDENTIALS = Noun('credential', tables.credentials, hidden=('sealed',))
+KEPT_CREDENTIALS = Noun('credential', tables.credentials, hidden=('sealed', 'application_credential_id'),
+                        application_credential_id='')

@@ -109,8 +109,13 @@ application_credentials = _entity(
 
 credentials = _entity(
     'identity_credentials', _of('user_id', 'identity_users'), sa.Column('project_id', _ID, index=True),
-    sa.Column('type', _NAME, nullable=False), sa.Column('sealed', sa.Text, nullable=False))
-"""Credentials of users: EC2 keys, certificates, TOTP seeds. ``sealed`` is encrypted (``credential_keys.py``)."""
+    sa.Column('type', _NAME, nullable=False), sa.Column('sealed', sa.Text, nullable=False),
+    sa.Column('application_credential_id', _ID))
+"""Credentials of users: EC2 keys, certificates, TOTP seeds. ``sealed`` is encrypted (``credential_keys.py``).
+
+``application_credential_id`` is that of the application credential that a credential was made with; empty for none,
+NULL while it is not known yet (``db/credential_rows.py``).
+"""
 
 attempts = sa.Table(
     'identity_attempts', metadata,
