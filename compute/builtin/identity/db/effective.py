@@ -3,8 +3,8 @@ roles as if they had been given."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -27,20 +27,30 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True)
 class Wanted:
-    """The filters of a query for assignments. ``targets`` are ids by kind: None for all, empty for nothing."""
+    """The filters of a query for assignments. ``targets`` are ids by kind: None for all, empty for nothing.
+
+    ``within``: a domain; without ``targets``, only what is on it and on its projects.
+    """
 
     user_id: str | None = None
     group_id: str | None = None
     role_id: str | None = None
     targets: dict[str, list[str]] | None = None
     inherited: bool = False
+    within: str | None = None
 
     def kinds(self) -> list[dict[str, object]]:
         """Return the filters of kinds and targets, one for each query that is needed."""
-        if self.targets is None:
+        if self.targets is None and self.within is None:
             return [{'kind': list(BELOW.values())}] if self.inherited else [{}]
-        return [{'kind': kind, 'target_id': ids} for kind, ids in self.targets.items()
-                if ids and (not self.inherited or kind in BELOW.values())]
+        targets: Mapping[str, object] = self._inside() if self.targets is None else self.targets
+        return [{'kind': kind, 'target_id': ids} for kind, ids in targets.items()
+                if (ids if isinstance(ids, list) else True) and (not self.inherited or kind in BELOW.values())]
+
+    def _inside(self) -> dict[str, object]:
+        of_domain = sa.select(projects.c.id).where(projects.c.domain_id == self.within)
+        return {'project': of_domain, BELOW['project']: of_domain, 'domain': [self.within],
+                BELOW['domain']: [self.within]}
 
 
 def given(connection: sa.Connection, wanted: Wanted, limit: int) -> list[Assignment]:
@@ -83,9 +93,9 @@ def _above(connection: sa.Connection, wanted: Wanted) -> Wanted:
     if wanted.targets is None or not (asked := wanted.targets.get('project')):
         return wanted
     rows = connection.execute(sa.select(projects.c.domain_id).where(projects.c.id == asked[0]))
-    return Wanted(wanted.user_id, wanted.group_id, wanted.role_id, {
+    return replace(wanted, targets={
         'project': asked, BELOW['domain']: list(rows.scalars()),
-        BELOW['project']: [*assignments.ancestors(connection, asked[0]), *asked]}, wanted.inherited)
+        BELOW['project']: [*assignments.ancestors(connection, asked[0]), *asked]})
 
 
 @dataclass

@@ -72,7 +72,7 @@ def _wanted(call: Call, db: sa.Connection, as_they_work: bool, most: int) -> Wan
     if 'scope.system' in call.query:
         targets = {'system': [assignments.SYSTEM]}
     return Wanted(call.query.get('user.id'), call.query.get('group.id'), call.query.get('role.id'), targets,
-                  _INHERITED in call.query)
+                  _INHERITED in call.query, _confined_to(call))
 
 
 def _entry(each: Assignment | Effect) -> Row:
@@ -87,12 +87,16 @@ def _entry(each: Assignment | Effect) -> Row:
 
 def _inside(call: Call, db: sa.Connection, rows: list[Row]) -> list[Row]:
     """Return the assignments visible to a domain-scoped reader: on its domain and its projects."""
-    domain = call.context.domain_id
-    if not domain or call.context.is_admin:
+    domain = _confined_to(call)
+    if domain is None:
         return rows
     known = _by_id(db, nouns.PROJECTS, {row['ids']['project'] for row in rows if row['kind'] == 'project'})
     return [row for row in rows if row['ids'].get('domain') == domain
             or (row['kind'] == 'project' and known.get(row['ids']['project'], {}).get('domain_id') == domain)]
+
+
+def _confined_to(call: Call) -> str | None:
+    return None if call.context.is_admin else call.context.domain_id or None
 
 
 def _by_id(db: sa.Connection, noun: Noun, ids: Iterable[str]) -> dict[str, Row]:
