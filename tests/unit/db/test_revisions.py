@@ -24,6 +24,8 @@ from compute.db.session import Database
 
 TABLES = {'compute': 'compute.db.tables', **{name: f'compute.builtin.{name}.db.tables'
                                              for name in ('identity', 'image', 'network')}}
+REMOVED = {('identity', '0004'): ('identity_users.failures', 'identity_users.locked_until')}
+"""Columns that a revision takes away, by store and revision: no release was published whose daemons know them."""
 Schema = dict[str, dict[str, Any]]
 
 
@@ -108,7 +110,8 @@ def _holds_more(old: tuple[str, Any, Any], new: tuple[str, Any, Any] | None) -> 
 def test_each_revision_only_adds(store: Store, tmp_path: Path) -> None:
     before: Schema = {}
     for revision, after in steps(store, database(tmp_path / 'store')):
-        assert not taken_away(before, after), revision
+        allowed = REMOVED.get((store.name, revision), ())
+        assert not [each for each in taken_away(before, after) if each.partition(' ')[0] not in allowed], revision
         before = after
     assert before
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from compute.builtin.identity.db import assignments
 from compute.builtin.identity.db.assignments import BELOW, Assignment
-from compute.builtin.identity.db.nouns import PROJECTS
-from compute.builtin.identity.db.tables import group_members, projects, roles
+from compute.builtin.identity.db.nouns import PROJECTS, ROLES
+from compute.builtin.identity.db.tables import group_members, projects
 
 
 class Effect(NamedTuple):
@@ -66,8 +66,7 @@ def given(connection: sa.Connection, wanted: Wanted, limit: int) -> list[Assignm
 def effective(connection: sa.Connection, wanted: Wanted, limit: int) -> list[Effect]:
     """Return the assignments as they work, each once, at most ``limit``."""
     found: dict[tuple[str, ...], Effect] = {}
-    of_domains = set(connection.execute(sa.select(roles.c.id).where(roles.c.domain_id.is_not(None))).scalars())
-    expansion = _Expansion(connection, limit, assignments.inferences(connection), of_domains)
+    expansion = _Expansion(connection, limit)
     for each in _sources(connection, wanted, limit):
         for effect in expansion.effects(each, wanted):
             found.setdefault(effect[:4], effect)
@@ -100,12 +99,11 @@ def _above(connection: sa.Connection, wanted: Wanted) -> Wanted:
 
 @dataclass
 class _Expansion:
-    """Turns assignments into effective ones; shared rows are read once. ``hidden`` roles are those of domains."""
+    """Turns assignments into effective ones; shared rows are read once."""
 
     connection: sa.Connection
     limit: int
-    implied: dict[str, set[str]]
-    hidden: set[str]
+    _implied: dict[str, list[str]] = field(default_factory=dict)
     _members: dict[str, list[str]] = field(default_factory=dict)
     _below: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
@@ -140,8 +138,8 @@ class _Expansion:
         return self._below[key]
 
     def _roles(self, role_id: str) -> list[str]:
-        found, new = {role_id}, {role_id}
-        while new:
-            new = set().union(*(self.implied.get(role, set()) for role in new)) - found
-            found |= new
-        return [role for role in [role_id, *sorted(found - {role_id})] if role not in self.hidden]
+        """Return a role and those that it implies, but none of a domain: these are not effective themselves."""
+        if role_id not in self._implied:
+            found = ROLES.of_ids(self.connection, assignments.with_implied(self.connection, {role_id}), domain_id=None)
+            self._implied[role_id] = sorted(found, key=lambda each: (each != role_id, each))
+        return self._implied[role_id]
