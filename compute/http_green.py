@@ -119,7 +119,7 @@ class GreenHttp:
                     return
         except Refused as error:
             with suppress(OSError):  # the client may be gone
-                send(connection.socket, refusal(error).data, Pace(self._rules))
+                send(connection.socket, refusal(error).data, self._pace())
                 self._linger(connection)
         except OSError as error:
             LOG.debug('a connection of %s broke: %s', connection.address, error)
@@ -157,8 +157,11 @@ class GreenHttp:
             if answer.chunks is not None:
                 with closing(answer):
                     return connections.send_streamed(connection, request, answer, self._rules)
-        send(connection.socket, answer.data, Pace(self._rules))
+        send(connection.socket, answer.data, self._pace())
         return answer.keep
+
+    def _pace(self) -> Pace:
+        return Pace(self._rules.grace, self._rules.least_rate)
 
     def _pool(self, request: Request) -> AbstractContextManager[Any]:
         return self._streams[request.environ['REQUEST_METHOD']] if request.streamed else self._slots

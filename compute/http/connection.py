@@ -120,14 +120,16 @@ def make_ready(connection: Connection, request: Request, rules: Rules) -> None:
         return
     environ = request.environ
     who = f'{environ["REQUEST_METHOD"]} {ascii(environ["PATH_INFO"])[1:-1]} of {connection.address}'
-    body = StreamedBody(connection.socket, connection.reader.buffer, request.decoder, rules,
-                        CONTINUE if request.expects else b'', who)
+    request.body = body = StreamedBody(connection.socket, connection.reader.buffer, request.decoder, rules,
+                                       CONTINUE if request.expects else b'', who)
     environ['wsgi.input'] = io.BufferedReader(body, 65536)
 
 
 def send_streamed(connection: Connection, request: Request, answer: Answer, rules: Rules) -> bool:
     """Send a response piece by piece; return whether the connection is kept. :raises OSError: it is broken."""
-    pace = Pace(rules)
+    if request.body is not None:
+        request.body.answered()
+    pace = Pace(rules.grace, rules.stream_rate)
     send(connection.socket, answer.data, pace)
     for chunk in answer.chunks or ():
         send(connection.socket, chunk, pace)

@@ -16,6 +16,7 @@ from compute.exception import ComputeError, Invalid, TooLarge
 from compute.http.body import Chunked, Decoder, Length, Malformed
 from compute.http.head import Head, Refused, parse
 from compute.http.rules import MAX_HEAD, MAX_LINE, Rules
+from compute.http.stream import StreamedBody
 
 LOG = logging.getLogger(__name__)
 REFUSAL = 'compute.refusal'
@@ -33,6 +34,7 @@ class Request:
     decoder: Decoder | None = None
     expects: bool = False
     rest: bool = False
+    body: StreamedBody | None = None
 
     @property
     def streamed(self) -> bool:
