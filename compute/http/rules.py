@@ -12,7 +12,7 @@ from typing import Any
 from compute.exception import Invalid
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-MAX_HEAD, MAX_LINE = 65536, 16384
+MAX_HEAD, MAX_LINE, MAX_HEADERS = 65536, 16384, 200
 MAX_BODY = 114688
 
 
