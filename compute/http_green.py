@@ -11,13 +11,13 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from typing import Any
 
 from compute import concurrency
 from compute.http import connection as connections
 from compute.http.connection import LINGER, Connection, Connections
-from compute.http.exchange import Wsgi, closing, refusal
+from compute.http.exchange import Wsgi, refusal
 from compute.http.head import Refused
 from compute.http.reader import Request
 from compute.http.rules import Rules

@@ -15,12 +15,13 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from compute import concurrency
 from compute.http import connection as connections
 from compute.http.connection import LINGER, Connection, Connections
-from compute.http.exchange import Wsgi, closing, refusal
+from compute.http.exchange import Wsgi, refusal
 from compute.http.head import Refused
 from compute.http.reader import Request
 from compute.http.rules import Rules

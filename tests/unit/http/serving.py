@@ -16,7 +16,8 @@ from tests.waiting import LONG, wait_until
 SLOTS = 2
 GET = b'GET / HTTP/1.1\r\nHost: here\r\n\r\n'
 Start = Callable[..., HttpServer]
-_IN_PIECES: dict[str, list[tuple[str, str]]] = {'/pieces': [], '/short': [('Content-Length', '10')]}
+_IN_PIECES: dict[str, list[tuple[str, str]]] = {
+    '/pieces': [], '/pieces/file': [], '/short/file': [('Content-Length', '10')]}
 _ODD = {'/unread/file': ('401 Unauthorized', []), '/bad': ('200 OK', [('X-Split', 'a\r\nX-Other: b')])}
 
 

@@ -196,16 +196,18 @@ def test_the_environment_is_that_of_wsgi(start: Start) -> None:
 
 def test_an_answer_of_unknown_length_comes_in_chunks(start: Start) -> None:
     server = start()
-    got = requests.get(f'http://127.0.0.1:{server.port}/pieces', timeout=LONG)
+    got = requests.get(f'http://127.0.0.1:{server.port}/pieces/file', timeout=LONG)
     assert (got.content, got.headers['Transfer-Encoding']) == (b'hello', 'chunked')
+    got = requests.get(f'http://127.0.0.1:{server.port}/pieces', timeout=LONG)
+    assert (got.content, got.headers['Content-Length']) == (b'hello', '5'), 'no stream: it is taken whole'
     with connect(server) as client:
-        client.sendall(b'GET /pieces HTTP/1.0\r\n\r\n')
+        client.sendall(b'GET /pieces/file HTTP/1.0\r\n\r\n')
         assert b''.join(iter(lambda: client.recv(100), b'')).endswith(b'\r\n\r\nhello')
 
 
 def test_an_answer_that_is_shorter_than_it_says_ends_its_connection(start: Start) -> None:
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        assert requests.get(f'http://127.0.0.1:{start().port}/short', timeout=LONG).content
+        assert requests.get(f'http://127.0.0.1:{start().port}/short/file', timeout=LONG).content
 
 
 @pytest.mark.parametrize('path', ['/broken', '/bad'])
@@ -215,7 +217,7 @@ def test_what_an_application_does_not_catch_is_answered_with_500(start: Start, p
     assert (status, headers['connection']) == (500, 'close') and b'oh' not in body and 'x-other' not in headers
 
 
-@pytest.mark.parametrize('path', ['/', '/pieces', '/large'])
+@pytest.mark.parametrize('path', ['/', '/pieces', '/pieces/file', '/large'])
 def test_head_has_no_body(start: Start, path: str) -> None:
     server = start()
     with connect(server) as client:
