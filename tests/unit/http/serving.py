@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from compute.exception import ComputeError
@@ -21,6 +21,12 @@ _IN_PIECES: dict[str, list[tuple[str, str]]] = {
 _ODD = {'/unread/file': ('401 Unauthorized', []), '/bad': ('200 OK', [('X-Split', 'a\r\nX-Other: b')])}
 
 
+def fatal() -> Iterator[bytes]:
+    """Fail with what is no Exception."""
+    yield b'he'
+    raise SystemExit
+
+
 class Application:
     """Answers ``hello``, or in JSON what it was given; some paths wait until ``go`` is set."""
 
@@ -34,6 +40,9 @@ class Application:
             self.refused.append(refusal)
             return self._answer(start_response, f'{refusal.status} Refused', refusal.message.encode())
         path = environ['PATH_INFO']
+        if path == '/fatal/file':
+            start_response('200 OK', [])
+            return fatal()
         if path in _IN_PIECES:
             start_response('200 OK', _IN_PIECES[path])
             return iter([b'he', b'', b'llo'])
@@ -50,6 +59,8 @@ class Application:
             return self._echo(environ)
         if path == '/broken':
             raise RuntimeError('oh')
+        if path == '/exit':
+            raise SystemExit
         return self.large if path == '/large' else b'hello'
 
     @staticmethod
