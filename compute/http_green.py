@@ -93,7 +93,7 @@ class GreenHttp:
                 except (TimeoutError, BlockingIOError):
                     continue
                 except OSError as error:
-                    self._open.warn('a connection could not be accepted: %s', error)
+                    self._open.failed(error)
                     time.sleep(0.1)
                     continue
                 try:
@@ -124,7 +124,7 @@ class GreenHttp:
                 time.sleep(0)  # nor do recv and send, while the client has sent more and takes its answers
         except Refused as error:
             with suppress(OSError):  # the client may be gone
-                send(connection.socket, refusal(error).data, self._pace())
+                send(connection.socket, refusal(error).data, self._pace(connection))
                 self._linger(connection)
         except OSError as error:
             LOG.debug('a connection of %s broke: %s', connection.address, error)
@@ -160,11 +160,11 @@ class GreenHttp:
             if answer.chunks is not None:
                 with closing(answer):
                     return connections.send_streamed(connection, request, answer, self._rules)
-        send(connection.socket, answer.data, self._pace())
+        send(connection.socket, answer.data, self._pace(connection))
         return answer.keep
 
-    def _pace(self) -> Pace:
-        return Pace(self._rules.grace, self._rules.least_rate)
+    def _pace(self, connection: Connection) -> Pace:
+        return connections.pace_of(connection, self._rules.grace, self._rules.least_rate)
 
     def _pool(self, request: Request) -> AbstractContextManager[Any]:
         return self._streams[connections.is_download(request)] if request.streamed else self._slots

@@ -163,7 +163,7 @@ class ThreadedHttp:
                     if self._refuses or not self._accept_one():
                         return
             except Exception as error:  # no descriptor is left, say: open connections go on meanwhile
-                self._open.warn('a connection could not be accepted: %s', error)
+                self._open.failed(error)
                 with self._door:
                     self._unwatch()
                 return
@@ -267,12 +267,12 @@ class ThreadedHttp:
         self._watch_listener()
 
     def _look_at(self, connection: Connection, now: float) -> None:
+        """End what takes too long. :raises OSError: the connection is to be closed."""
         if connection.busy:
             return
         if connection.out is not None:
-            late = now >= connection.out_began + self._rules.grace + connection.sent / max(self._rules.least_rate, 1)
-            if late:
-                self._close(connection)
+            waited, connection.out_since = now - connection.out_since, now
+            connection.pace.count(0, waited)
         elif connection.lingers:
             if now > connection.lingers:
                 self._close(connection)
@@ -316,7 +316,8 @@ class ThreadedHttp:
         if sent == len(data):
             self._finish(connection)
             return
-        connection.out, connection.sent, connection.out_began = memoryview(data)[sent:], sent, time.monotonic()
+        connection.out, connection.out_since = memoryview(data)[sent:], time.monotonic()
+        connection.pace = connections.pace_of(connection, self._rules.grace, self._rules.least_rate)
         connection.busy = False
         self._arm(connection, _OUT)
 
@@ -326,7 +327,7 @@ class ThreadedHttp:
             sent = connection.socket.send(connection.out)
         except BlockingIOError:
             sent = 0
-        connection.sent += sent
+        connection.pace.count(sent, 0.0)
         connection.out = connection.out[sent:]
         if connection.out:
             self._arm(connection, _OUT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import heapq
 import io
 import logging
@@ -18,7 +19,7 @@ from compute.http.exchange import Answer
 from compute.http.head import Refused
 from compute.http.reader import CONTINUE, Reader, Request
 from compute.http.rules import Addresses, Rules, plain_address
-from compute.http.stream import Pace, StreamedBody, send
+from compute.http.stream import Pace, StreamedBody, queued, send
 
 LOG = logging.getLogger(__name__)
 _TELL_EVERY = 10.0
@@ -26,6 +27,8 @@ _DOWNLOADS = ('GET', 'HEAD')
 # Of connections that may be closed to make room: the least seconds that they are idle, how many are looked for at once,
 # and seconds until the next search where none was found.
 _IDLE, _FOUND, _PAUSE = 1.0, 64, 0.2
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
+_ROOM = 16  # connections that are closed when there is no descriptor: whoever waits would wait for their idle time
 LINGER = 2.0
 """Seconds for which data is still read and dropped after a last answer that came before the end of its request."""
 
@@ -40,7 +43,7 @@ class Connection:
         self.busy = False
         self.closed = False
         self.out: memoryview | None = None  # of an answer, still to be sent
-        self.sent, self.out_began = 0, 0.0
+        self.pace, self.out_since = Pace(rules.grace, rules.least_rate), 0.0
         self.keep, self.unread = True, False  # what follows when all is sent
         self.lingers = 0.0  # until when what comes is dropped
 
@@ -113,6 +116,14 @@ class Connections:
             sock.shutdown(socket.SHUT_WR)
             sock.recv(65536)  # closed with unread data it would be reset, and the client might not see the answer
         sock.close()
+
+    def failed(self, error: Exception) -> None:
+        """Log that a connection could not be accepted, and close idle ones if that is for want of descriptors."""
+        self.warn('a connection could not be accepted: %s', error)
+        if isinstance(error, OSError) and error.errno in _NO_DESCRIPTOR:
+            for _ in range(_ROOM):
+                if not self._make_room():
+                    return
 
     def _make_room(self) -> bool:
         """End the connection that was idle for the longest time; False if none is idle.
@@ -188,11 +199,16 @@ def send_streamed(connection: Connection, request: Request, answer: Answer, rule
     """Send a response piece by piece; return whether the connection is kept. :raises OSError: it is broken."""
     if request.body is not None:
         request.body.answered()
-    pace = Pace(rules.grace, rules.stream_rate)
+    pace = pace_of(connection, rules.grace, rules.stream_rate)
     send(connection.socket, answer.data, pace)
     for chunk in answer.chunks or ():
         send(connection.socket, chunk, pace)
     return answer.keep and not request.rest and (request.decoder is None or request.decoder.done)
+
+
+def pace_of(connection: Connection, window: float, rate: int) -> Pace:
+    """Return the measure of how fast the client takes what is sent to it."""
+    return Pace(window, rate, lambda: queued(connection.socket))
 
 
 def run(app: exchange.Wsgi, request: Request, draining: Callable[[], bool]) -> Answer:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import logging
+import sys
+import termios
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,11 +28,13 @@ class Pace:
 
     :param window: seconds.
     :param rate: bytes per second; 0: a window with any progress is good enough.
+    :param queued: of a connection that is sent to, the bytes that the system has and the other end has not. It may
+        take megabytes at once, and then nothing for minutes, while the other end receives all the time.
     """
 
-    def __init__(self, window: float, rate: int) -> None:
-        self._window, self._least = window, max(1.0, rate * window)
-        self._waited, self._moved = 0.0, 0
+    def __init__(self, window: float, rate: int, queued: Callable[[], int] = int) -> None:
+        self._window, self._least, self._queued = window, max(1.0, rate * window), queued
+        self._waited, self._moved, self._before = 0.0, 0, queued()
 
     def patience(self) -> float:
         """Return the seconds until the window ends: at most that long the next bytes may be waited for."""
@@ -44,9 +49,11 @@ class Pace:
         self._waited += waited
         if self._waited < self._window:
             return
-        if self._moved < self._least:
-            raise TooSlow(f'{self._moved} bytes moved in {self._waited:.0f} s of waiting')
-        self._waited, self._moved = 0.0, 0
+        left = self._queued()
+        moved = self._moved + self._before - left
+        if moved < self._least:
+            raise TooSlow(f'{moved} bytes moved in {self._waited:.0f} s of waiting')
+        self._waited, self._moved, self._before = 0.0, 0, left
 
 
 class StreamedBody(io.RawIOBase):
@@ -102,6 +109,14 @@ class StreamedBody(io.RawIOBase):
     def _broken(self, message: str, code: str, status: int = 400) -> Invalid:
         LOG.info('%s: %s', self._who, message)
         return Invalid(message, code=code, status=status)
+
+
+def queued(sock: Any) -> int:
+    """Return how many bytes were sent to a socket and not yet received by the system at the other end."""
+    try:
+        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except (OSError, ValueError):  # it is closed
+        return 0
 
 
 def send(sock: Any, data: bytes, pace: Pace) -> None:

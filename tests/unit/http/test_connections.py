@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 import types
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import pytest
@@ -90,6 +91,34 @@ def test_at_the_limit_nobody_is_closed_who_was_used_meanwhile(looks: list[Silent
     assert opened(many, 7) is None and len(looks) == before, 'a search that found none is not done again at once'
 
 
+@pytest.mark.parametrize(('number', 'closed'), [(errno.EMFILE, 16), (errno.ENFILE, 16), (errno.EPROTO, 0)])
+def test_without_a_descriptor_idle_connections_make_room(looks: list[Silent], number: int, closed: int,
+                                                         caplog: pytest.LogCaptureFixture) -> None:
+    many = Connections(Rules())
+    for each in range(40):
+        opened(many, each, age=100 - each)
+    for _ in range(2):
+        many.failed(OSError(number, 'no descriptor'))
+    assert [each.number for each in looks] == list(range(2 * closed)), 'the longest idle ones first'
+    assert [record.levelname for record in caplog.records] == ['WARNING'], 'once in a while'
+
+
+@pytest.mark.parametrize(('moved', 'late'), [(20000, False), (5000, True), (0, True)])
+def test_a_response_that_is_received_too_slowly_ends(moved: int, late: bool) -> None:
+    with backend_of(Rules(grace=10, least_rate=1000)) as backend:
+        connection = opened(backend._open, 7)
+        assert connection is not None
+        connection.out, connection.out_since = memoryview(b'x' * 50000), 100.0
+        for seconds in (104.0, 108.0):
+            backend._guarded(connection, backend._look_at, seconds)
+        connection.pace.count(moved, 0.0)
+        assert not connection.closed
+        backend._guarded(connection, backend._look_at, 110.5)
+        assert connection.closed == late
+        backend._guarded(connection, backend._look_at, 121.0)
+        assert connection.closed, 'the first window pays for no second one'
+
+
 @pytest.mark.parametrize(('written', 'plain'), [
     ('::ffff:10.0.0.1', '10.0.0.1'), ('10.0.0.1', '10.0.0.1'), ('::1', '::1'), ('fe80::1%eth0', 'fe80::1%eth0')])
 def test_addresses_are_written_alike_on_every_kind_of_socket(written: str, plain: str) -> None:
@@ -145,13 +174,22 @@ def test_the_number_of_a_closed_connection_is_free_for_another() -> None:
     assert many.find(7) is second and len(many) == 1
 
 
+@contextmanager
+def backend_of(rules: Rules) -> Iterator[ThreadedHttp]:
+    """Give a server that was not started."""
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        backend = ThreadedHttp(lambda environ, start_response: [], listener, 1, rules)
+        yield backend
+        for each in (backend._epoll, backend._wake_in, backend._wake_out):
+            each.close()
+
+
 def test_a_connection_that_was_closed_meanwhile_arms_no_other() -> None:
     """Its number may be that of another one already."""
-    with closing(socket.create_server(('127.0.0.1', 0))) as listener:
-        backend = ThreadedHttp(lambda environ, start_response: [], listener, 1, Rules())
-        backend._epoll.close()
-        modified: list[tuple[int, int]] = []
-        backend._epoll = types.SimpleNamespace(modify=lambda *args: modified.append(args))  # type: ignore[assignment]
+    modified: list[tuple[int, int]] = []
+    with backend_of(Rules()) as backend, closing(backend._epoll):
+        backend._epoll = types.SimpleNamespace(
+            modify=lambda *args: modified.append(args), close=bool)  # type: ignore[assignment]
         first = opened(backend._open, 7)
         assert first is not None
         backend._arm(first, 1)
@@ -159,8 +197,6 @@ def test_a_connection_that_was_closed_meanwhile_arms_no_other() -> None:
         opened(backend._open, 7)
         backend._arm(first, 1)
         assert modified == [(7, 1)]
-        backend._wake_in.close()
-        backend._wake_out.close()
 
 
 def test_a_client_that_takes_nothing_is_not_told_to_go_on_and_keeps_its_connection() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import socket
 import types
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 
@@ -13,8 +15,9 @@ from compute.http import stream
 from compute.http.body import Chunked, Decoder, Length
 from compute.http.reader import CONTINUE
 from compute.http.rules import Rules
-from compute.http.stream import Pace, StreamedBody, TooSlow, send
+from compute.http.stream import Pace, StreamedBody, TooSlow, queued, send
 from compute.http_green import GreenHttp
+from tests.waiting import LONG, wait_until
 
 RULES = Rules(grace=10, stream_rate=1000)
 CHUNKS = b'5\r\nhello\r\n6;name="x"\r\n world\r\n0\r\nX-Trailer: y\r\n\r\n'
@@ -28,6 +31,10 @@ class Scripted:
         self.steps: Steps = list(steps)
         self.clock, self.sent = 0.0, b''
         self._timeout = 0.0
+
+    def fileno(self) -> int:
+        """Have no number."""
+        return -1
 
     def settimeout(self, seconds: float) -> None:
         """Wait at most so long."""
@@ -156,5 +163,31 @@ def test_ordinary_answers_have_the_least_rate_of_requests_and_not_that_of_images
     listener = types.SimpleNamespace(getsockname=lambda: ('', 80))
     server = GreenHttp(lambda environ, start_response: [], listener, 1, Rules(least_rate=1000, stream_rate=10000))
     sock = socket_of(*[(6.0, 20000)] * 5)
-    send(sock, b'x' * 100000, server._pace())
+    send(sock, b'x' * 100000, server._pace(cast(Any, types.SimpleNamespace(socket=sock))))
     assert len(sock.sent) == 100000
+
+
+@pytest.mark.parametrize(('left', 'enough'), [([900000, 800000, 700000], True), ([900000, 895000, 890000], False),
+                                              ([0, 0, 0], False)])
+def test_what_counts_is_what_the_other_end_received(socket_of: type[Scripted], left: list[int], enough: bool) -> None:
+    """The system takes nothing for 20 s, because it took more than enough before."""
+    sock, pace = socket_of((20.0, 100)), Pace(10.0, 1000, iter(left).__next__)
+    if enough:
+        send(sock, b'x' * 100, pace)
+    else:
+        with pytest.raises(TooSlow):
+            send(sock, b'x' * 100, pace)
+
+
+def test_the_system_tells_what_the_other_end_has_not_received() -> None:
+    with socket.create_server(('127.0.0.1', 0)) as listener, \
+            socket.create_connection(listener.getsockname()) as client, listener.accept()[0] as ours:
+        ours.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                ours.send(bytes(65536))
+        full = queued(ours)
+        assert full > 0
+        client.settimeout(LONG)
+        wait_until(lambda: client.recv(65536) and queued(ours) < full, 'its progress')
+    assert queued(ours) == 0
