@@ -119,8 +119,11 @@ class Connections:
 
     def failed(self, error: Exception) -> None:
         """Log that a connection could not be accepted, and close idle ones if that is for want of descriptors."""
+        if not isinstance(error, OSError):
+            LOG.error('a connection could not be accepted', exc_info=error)
+            return
         self.warn('a connection could not be accepted: %s', error)
-        if isinstance(error, OSError) and error.errno in _NO_DESCRIPTOR:
+        if error.errno in _NO_DESCRIPTOR:
             for _ in range(_ROOM):
                 if not self._make_room():
                     return

@@ -177,6 +177,7 @@ class Reader:
 
     def _finish(self, request: Request, now: float) -> Request:
         self._head = self._decoder = None
+        self.interim = b''
         self._body, self._size, self._came = bytearray(), 0, len(self.buffer)
         self._began = now if self.buffer else None
         self.since = now

@@ -90,6 +90,10 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(header: bytes, body: by
 def test_a_client_that_waits_for_permission_gets_it_if_the_body_may_come() -> None:
     reader = fed(HEAD % (b'', b'Content-Length: 5\r\nExpect: 100-continue'))
     assert reader.take(0.0) is None and reader.interim == CONTINUE
+    for part in (b'hel', b'lo'):
+        reader.feed(part, 0.0)
+        request = reader.take(0.0)
+    assert request is not None and not reader.interim, 'it came without: said later, it would belong to no request'
     reader = fed(HEAD % (b'', b'Content-Length: 50\r\nExpect: 100-continue'))
     assert refusal(reader.take(0.0)).status == 413 and reader.interim == b''
 

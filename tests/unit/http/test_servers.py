@@ -167,6 +167,17 @@ def test_a_client_that_waits_for_permission_to_send_gets_it(start: Start, path: 
         assert answer(client)[2] == b'got hello'
 
 
+@pytest.mark.parametrize('path', ['/echo', '/file'])
+def test_a_client_that_does_not_wait_for_permission_gets_none_after_the_answer(start: Start, path: str) -> None:
+    server = start()
+    with connect(server) as client:
+        client.sendall(asked('PUT', path, 'Content-Length: 5', 'Expect: 100-continue', body=b'hello'))
+        assert answer(client)[2] == b'got hello'
+        client.sendall(asked('GET', '/', 'Connection: close')[:10])
+        client.sendall(asked('GET', '/', 'Connection: close')[10:])
+        assert answer(client)[0] == 200
+
+
 @pytest.mark.parametrize(('path', 'request_of'), [('/echo', 'refused'), ('/file', 'stream')])
 @pytest.mark.parametrize(('header', 'body'), [('Content-Length: 100', b'half'),
                                               ('Transfer-Encoding: chunked', b'5\r\nhal')])
