@@ -51,7 +51,9 @@ def inherited(host: str, port: int) -> socket.socket | None:
     descriptor = _given.pop(port, None)
     if descriptor is None:
         return None
-    return socket.socket(_family(host), socket.SOCK_STREAM, 0, fileno=descriptor)
+    listener = socket.socket(_family(host), socket.SOCK_STREAM, 0, fileno=descriptor)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _read_given() -> dict[int, int]:

@@ -12,13 +12,26 @@ from typing import Any
 from compute.exception import Invalid
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-MAX_HEAD, MAX_LINE = 65536, 16384
+MAX_HEAD, MAX_LINE, MAX_HEADERS = 65536, 16384, 200
 MAX_BODY = 114688
 
 
 def no_stream(environ: dict[str, Any]) -> bool:
     """Say that no request is streamed."""
     return False
+
+
+def plain_address(text: str) -> str:
+    """Return an IPv4 address without what a socket for IPv4 and IPv6 puts before it (``::ffff:``)."""
+    return text[7:] if text.startswith('::ffff:') and '.' in text else text
+
+
+def _network(text: str) -> Network:
+    network = ipaddress.ip_network(text, strict=False)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is None or network.prefixlen < 96:
+        return network
+    return ipaddress.IPv4Network((mapped, network.prefixlen - 96))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +63,7 @@ class Rules:
     def of(cls, options: Any, max_body: int, is_stream: Callable[[dict[str, Any]], bool] | None = None) -> Rules:
         """Read the ``[http]`` group. :raises Invalid: an address that is none."""
         try:
-            exempt = tuple(ipaddress.ip_network(text, strict=False) for text in options.proxy_addresses)
+            exempt = tuple(_network(text) for text in options.proxy_addresses)
         except ValueError as error:
             raise Invalid(f'[http] proxy_addresses: {error}') from None
         return cls(header_timeout=options.header_timeout, body_timeout=options.body_timeout,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
+
+import pytest
 
 from compute import http_server
 from compute.http_threads import ThreadedHttp
@@ -81,6 +84,25 @@ def test_a_connection_that_was_just_answered_is_kept_a_moment(start: Start) -> N
             each.reader.since = -1000
         server._backend.close_idle(100)
         assert [client.recv(1), other.recv(1)] == [b'', b'']
+
+
+def test_what_is_dropped_behind_a_last_answer_is_no_request_that_is_cut_off(start: Start) -> None:
+    server = start()
+    with connect(server) as client:
+        client.sendall(asked('POST', '/echo', 'Content-Length: 200000', body=b'x' * 1000))
+        assert answer(client)[0] == 413
+        eventually(lambda: all(each.lingers for each in server._backend._open.all()))
+        assert not server._backend.busy()
+
+
+def test_the_sockets_of_others_send_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setattr(http_server, '_given', {port: listener.detach()})
+        given = http_server.inherited('127.0.0.1', port)
+        assert given is not None
+        with given:
+            assert given.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_requests_that_run_are_answered_at_the_end(start: Start, application: Application) -> None:

@@ -47,6 +47,25 @@ def test_a_request_is_there_when_its_body_is() -> None:
     assert bytes(reader.buffer) == b'GET' and not reader.idle
 
 
+@pytest.mark.parametrize('step', [1, 2, 3, 100])
+def test_empty_lines_before_a_request_are_skipped_however_they_come(step: int) -> None:
+    reader, raw = Reader(RULES, {}, 0.0), b'\r\n\r\n' + HEAD % (b'a', b'X: y')
+    found = []
+    for start in range(0, len(raw), step):
+        reader.feed(raw[start:start + step], 0.0)
+        found.append(reader.take(0.0))
+    assert [each.environ['PATH_INFO'] for each in found if each is not None] == ['/a']
+
+
+def test_an_empty_line_behind_a_request_begins_none() -> None:
+    """A connection on which nothing else comes is idle: it is not refused as slow, and no stop waits for it."""
+    reader = fed(HEAD % (b'a', b'Content-Length: 2') + b'xy\r\n')
+    assert reader.take(0.0) is not None and not reader.idle
+    reader.served(1.0)
+    assert reader.take(1.0) is None
+    assert reader.idle and reader.expires() == 1 + 120 and reader.give_up(True, 200.0) is None
+
+
 def test_requests_that_come_together_are_told_apart() -> None:
     reader = fed(HEAD % (b'a', b'Content-Length: 2') + b'xy' + HEAD % (b'b', b'X: y'))
     first, second, none = reader.take(0.0), reader.take(0.0), reader.take(0.0)
@@ -71,6 +90,10 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(header: bytes, body: by
 def test_a_client_that_waits_for_permission_gets_it_if_the_body_may_come() -> None:
     reader = fed(HEAD % (b'', b'Content-Length: 5\r\nExpect: 100-continue'))
     assert reader.take(0.0) is None and reader.interim == CONTINUE
+    for part in (b'hel', b'lo'):
+        reader.feed(part, 0.0)
+        request = reader.take(0.0)
+    assert request is not None and not reader.interim, 'it came without: said later, it would belong to no request'
     reader = fed(HEAD % (b'', b'Content-Length: 50\r\nExpect: 100-continue'))
     assert refusal(reader.take(0.0)).status == 413 and reader.interim == b''
 
