@@ -25,6 +25,8 @@ _OPENED = {
     'times_and_states': {
         'availability_zone', 'config_drive', 'key_name', 'created_at', 'launched_at', 'terminated_at', 'power_state',
         'task_state', 'vm_state', 'progress', 'user_id'}}
+HIDDEN = frozenset({'host', 'node'})
+"""Filters and sort keys whose values are shown only where policy shows the attributes of hypervisors."""
 _RENAMED = {'tenant_id': 'project_id', 'image_ref': 'image', 'display_name': 'name',
             'display_description': 'description'}
 _BOOLEANS = ('0', '1', 'true', 'false', 't', 'f', 'yes', 'no', 'y', 'n', 'on', 'off')
@@ -52,7 +54,8 @@ def filter_of(call: Call, rule_all: str) -> instance_list.Filter | None:
 def _allowed(call: Call) -> dict[str, Any]:
     query = {_RENAMED.get(name, name): value for name, value in call.query.items()}
     if call.may(policy.ALL_FILTERS):
-        return query
+        unseen = frozenset() if call.may(policy.ATTRIBUTES) else HIDDEN
+        return {name: value for name, value in query.items() if name not in unseen}
     names = _EVERYBODY.union(*(names for fact, names in _OPENED.items() if call.facts[fact]))
     return {name: value for name, value in query.items() if name in names}
 

@@ -23,7 +23,7 @@ class Noun:
     """One table. ``hidden`` columns are left out of rows; ``defaults`` are the values of a new row."""
 
     def __init__(self, word: str, table: sa.Table, *, hidden: tuple[str, ...] = (), **defaults: Any) -> None:
-        self.word, self.table = word, table
+        self.word, self.table, self.hidden = word, table, hidden
         self._defaults = {'options': {}, 'extra': {}, **defaults}
         self._shown = [column for column in table.c if column.name not in hidden]
         self._reserved = {*hidden, 'id', 'extra', 'links'}
