@@ -8,7 +8,6 @@ threads of their own. See ``http_server.Backend``.
 from __future__ import annotations
 
 import logging
-import queue
 import select
 import socket
 import threading
@@ -24,6 +23,7 @@ from compute.http.exchange import Wsgi, closing, refusal
 from compute.http.head import Refused
 from compute.http.reader import Request
 from compute.http.rules import Rules
+from compute.http_workers import Streams, Workers
 
 LOG = logging.getLogger(__name__)
 _MOST_THREADS = 30
@@ -31,19 +31,18 @@ _BACKLOG = 512
 _PIECE = 65536
 _LOOK, _LAST_LOOK = 0.5, 0.05  # seconds between two looks for what is late, and at the end
 _IN, _OUT = select.EPOLLIN | select.EPOLLONESHOT, select.EPOLLOUT | select.EPOLLONESHOT
-_Work = tuple[Connection, Request]
 
 
 class ThreadedHttp:
-    """Serves a WSGI application on a listening socket."""
+    """Serves a WSGI application on a listening socket, with threads of its own or with ``Workers`` of several."""
 
-    def __init__(self, app: Wsgi, listener: socket.socket, size: int, rules: Rules) -> None:
+    def __init__(self, app: Wsgi, listener: socket.socket, size: int | Workers, rules: Rules) -> None:
         self._app, self._listener, self._rules = app, listener, rules
         self._port = listener.getsockname()[1]
-        self._size = min(size, _MOST_THREADS)
+        self._workers = size if isinstance(size, Workers) else Workers(min(size, _MOST_THREADS))
+        self._own = self._workers is not size
         self._open = Connections(rules)
         self._numbers: dict[int, Connection] = {}
-        self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._streams: dict[str, Streams] = defaultdict(lambda: Streams(rules.streams, self._serve))
         self._epoll = select.epoll()
         self._wake_in, self._wake_out = socket.socketpair()
@@ -62,8 +61,8 @@ class ThreadedHttp:
         self._wake_out.setblocking(False)
         self._epoll.register(self._wake_in.fileno(), select.EPOLLIN)
         self._watch_listener()
-        for number in range(self._size):
-            concurrency.spawn(self._run, name=f'http-{number}')
+        if self._own:
+            self._workers.start()
         concurrency.spawn(self._watch, name='http')
 
     def refuse(self, empty: bool) -> None:
@@ -71,8 +70,12 @@ class ThreadedHttp:
         with self._door:
             self._refuses = True
             self._unwatch()
-        until = time.monotonic() + 1
-        for _ in range(_BACKLOG if empty else 0):
+        if empty:
+            self._accept_waiting(time.monotonic() + 1)
+        self._wake()
+
+    def _accept_waiting(self, until: float) -> None:
+        for _ in range(_BACKLOG):
             try:
                 if not self._accept_one():
                     return
@@ -102,15 +105,15 @@ class ThreadedHttp:
     def end(self) -> None:
         """End the threads; one that is stuck is left, and not waited for."""
         self._ended = True
-        for _ in range(self._size):
-            self._work.put(None)
+        if self._own:
+            self._workers.end()
         self._wake()
 
     # -- the watching thread --
 
     def _watch(self) -> None:
         while not self._ended:
-            for number, event in self._epoll.poll(_LAST_LOOK if self._draining else _LOOK):
+            for number, event in self._epoll.poll(self._patience()):
                 self._handle(number, event)
             while self._again:
                 self._guarded(self._again.popleft(), self._advance)
@@ -122,6 +125,12 @@ class ThreadedHttp:
             self._close(connection)
         for each in (self._epoll, self._wake_in, self._wake_out):
             each.close()
+
+    def _patience(self) -> float | None:
+        """Return for how long nothing can become late: without a connection until one comes."""
+        if self._draining:
+            return _LAST_LOOK
+        return None if self._watches and not len(self._open) else _LOOK
 
     def _handle(self, number: int, event: int) -> None:
         if number == self._wake_in.fileno():
@@ -227,7 +236,7 @@ class ThreadedHttp:
         if request.streamed:
             self._streams[request.environ['REQUEST_METHOD']].submit(connection, request)
         else:
-            self._work.put((connection, request))
+            self._workers.submit(self._serve, connection, request)
 
     def _give_up(self, connection: Connection, late: bool) -> None:
         """End a connection whose client sends no more, or too slowly; a request with half a body is still answered."""
@@ -268,10 +277,6 @@ class ThreadedHttp:
             self._give_up(connection, late=True)
 
     # -- the pool --
-
-    def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            self._serve(*work)
 
     def _serve(self, connection: Connection, request: Request) -> None:
         try:
@@ -359,29 +364,3 @@ class ThreadedHttp:
             self._wake_out.send(b'x')
         except OSError:
             return
-
-
-class Streams:
-    """Threads for streamed requests, at most so many at once; further requests wait."""
-
-    def __init__(self, most: int, serve: Any) -> None:
-        self._most, self._serve = most, serve
-        self._running = 0
-        self._waiting: deque[_Work] = deque()
-        self._lock = threading.Lock()
-
-    def submit(self, connection: Connection, request: Request) -> None:
-        """Serve a request as soon as a thread is free."""
-        with self._lock:
-            if self._running >= self._most:
-                self._waiting.append((connection, request))
-                return
-            self._running += 1
-        concurrency.spawn(self._run, (connection, request), name='http-stream')
-
-    def _run(self, work: _Work | None) -> None:
-        while work is not None:
-            self._serve(*work)
-            with self._lock:
-                work = self._waiting.popleft() if self._waiting else None
-                self._running -= work is None

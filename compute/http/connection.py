@@ -15,7 +15,7 @@ from compute.http import exchange
 from compute.http.exchange import Answer
 from compute.http.head import Refused
 from compute.http.reader import CONTINUE, Reader, Request
-from compute.http.rules import Addresses, Rules
+from compute.http.rules import Clients, Rules
 from compute.http.stream import Pace, StreamedBody, send
 
 LOG = logging.getLogger(__name__)
@@ -25,11 +25,12 @@ LINGER = 2.0
 
 
 class Connection:
-    """One client's connection. ``busy``: a request of it runs, or waits for a slot."""
+    """One client's connection. ``busy``: a request of it runs, or waits for a slot. ``client``: whom it counts for."""
 
-    def __init__(self, sock: Any, client: tuple[Any, ...], port: int, rules: Rules) -> None:
-        self.socket, self.address, self.number = sock, str(client[0]), sock.fileno()
-        base = exchange.base_environ('localhost', port, client)
+    def __init__(self, sock: Any, peer: tuple[Any, ...], client: str, port: int, rules: Rules) -> None:
+        self.socket, self.address, self.number = sock, str(peer[0]), sock.fileno()
+        self.client = client
+        base = exchange.base_environ('localhost', port, peer)
         self.reader = Reader(rules, base, time.monotonic())
         self.busy = False
         self.closed = False
@@ -47,7 +48,7 @@ class Connections:
     """All open connections, within the limits of ``rules``."""
 
     def __init__(self, rules: Rules) -> None:
-        self._rules, self._addresses = rules, Addresses(rules)
+        self._rules, self._clients = rules, Clients(rules)
         self._open: set[Connection] = set()
         self._lock = threading.Lock()
         self._told = 0.0
@@ -59,25 +60,27 @@ class Connections:
         """Return the open connections."""
         return list(self._open)
 
-    def open(self, sock: Any, client: tuple[Any, ...], port: int) -> Connection | None:
+    def open(self, sock: Any, peer: tuple[Any, ...], port: int) -> Connection | None:
         """Return a new connection; None, with an answer and the end of the socket, when there are too many."""
-        address = str(client[0])
-        if not self._addresses.admit(address):
+        address = str(peer[0])
+        client = self._clients.admit(address)
+        if client is None:
             self._refuse(sock, f'{address} has {self._rules.per_address} connections open',
                          'max_connections_per_address')
             return None
         if len(self._open) >= self._rules.connections and not self._make_room():
-            self._addresses.release(address)
+            self._clients.release(client)
             self._refuse(sock, f'{len(self._open)} connections are open', 'max_connections')
             return None
-        connection = Connection(sock, client, port, self._rules)
+        connection = Connection(sock, peer, client, port, self._rules)
         self._open.add(connection)
         return connection
 
     def _refuse(self, sock: Any, why: str, option: str) -> None:
         if time.monotonic() - self._told > _TELL_EVERY:
             self._told = time.monotonic()
-            LOG.warning('%s, which is the limit ([http] %s); more are refused', why, option)
+            option = f' ([http] {option})' if self._rules.of_options else ''
+            LOG.warning('%s, which is the limit%s; more are refused', why, option)
         try:
             sock.setblocking(False)
             sock.send(exchange.refusal(Refused(503, f'{why}, which is the limit')).data)
@@ -100,7 +103,7 @@ class Connections:
                 return
             connection.closed = True
             self._open.discard(connection)
-        self._addresses.release(connection.address)
+        self._clients.release(connection.client)
         shut(connection.socket, socket.SHUT_RDWR)
         connection.socket.close()
 
