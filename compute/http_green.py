@@ -29,13 +29,16 @@ _PIECE = 65536
 
 
 class GreenHttp:
-    """Serves a WSGI application on a listening socket; see ``http_server.Backend``."""
+    """Serves a WSGI application on a listening socket; see ``http_server.Backend``.
 
-    def __init__(self, app: Wsgi, listener: Any, size: int, rules: Rules) -> None:
+    ``size`` is the number of slots, or the slots themselves, which several servers then share.
+    """
+
+    def __init__(self, app: Wsgi, listener: Any, size: int | threading.Semaphore, rules: Rules) -> None:
         self._app, self._listener, self._rules = app, listener, rules
         self._port = listener.getsockname()[1]
         self._open = Connections(rules)
-        self._slots = threading.Semaphore(size)
+        self._slots = threading.Semaphore(size) if isinstance(size, int) else size
         self._streams = {download: threading.Semaphore(rules.streams) for download in (False, True)}
         self._draining = self._refuses = False
         self._accepted_last = threading.Event()

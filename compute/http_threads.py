@@ -8,7 +8,6 @@ threads of their own. See ``http_server.Backend``.
 from __future__ import annotations
 
 import logging
-import queue
 import select
 import socket
 import threading
@@ -25,7 +24,7 @@ from compute.http.exchange import Wsgi, refusal
 from compute.http.head import Refused
 from compute.http.reader import Request
 from compute.http.rules import Rules
-from compute.http_streams import Streams
+from compute.http_workers import Streams, Workers
 
 LOG = logging.getLogger(__name__)
 _MOST_THREADS = 30
@@ -33,18 +32,17 @@ _BACKLOG = 512
 _PIECE = 65536
 _LOOK, _LAST_LOOK = 0.5, 0.05  # seconds between two looks for what is late, and at the end
 _IN, _OUT = select.EPOLLIN | select.EPOLLONESHOT, select.EPOLLOUT | select.EPOLLONESHOT
-_Work = tuple[Connection, Request]
 
 
 class ThreadedHttp:
-    """Serves a WSGI application on a listening socket."""
+    """Serves a WSGI application on a listening socket, with threads of its own or with ``Workers`` of several."""
 
-    def __init__(self, app: Wsgi, listener: socket.socket, size: int, rules: Rules) -> None:
+    def __init__(self, app: Wsgi, listener: socket.socket, size: int | Workers, rules: Rules) -> None:
         self._app, self._listener, self._rules = app, listener, rules
         self._port = listener.getsockname()[1]
-        self._size = min(size, _MOST_THREADS)
+        self._workers = size if isinstance(size, Workers) else Workers(min(size, _MOST_THREADS))
+        self._own = self._workers is not size
         self._open = Connections(rules)
-        self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._streams = {download: Streams(rules.streams, self._serve) for download in (False, True)}
         self._epoll = select.epoll()
         self._wake_in, self._wake_out = socket.socketpair()
@@ -63,8 +61,8 @@ class ThreadedHttp:
         self._wake_out.setblocking(False)
         self._epoll.register(self._wake_in.fileno(), select.EPOLLIN)
         self._watch_listener()
-        for number in range(self._size):
-            concurrency.spawn(self._run, name=f'http-{number}')
+        if self._own:
+            self._workers.start()
         concurrency.spawn(self._watch, name='http')
 
     def refuse(self, empty: bool) -> None:
@@ -72,8 +70,12 @@ class ThreadedHttp:
         with self._door:
             self._refuses = True
             self._unwatch()
-        until = time.monotonic() + 1
-        for _ in range(_BACKLOG if empty else 0):
+        self._wake()  # who comes from here on may be too late, and no event tells that
+        if empty:
+            self._accept_waiting(time.monotonic() + 1)
+
+    def _accept_waiting(self, until: float) -> None:
+        for _ in range(_BACKLOG):
             try:
                 if not self._accept_one():
                     return
@@ -103,8 +105,8 @@ class ThreadedHttp:
     def end(self) -> None:
         """End the threads; one that is stuck is left, and not waited for."""
         self._ended = True
-        for _ in range(self._size):
-            self._work.put(None)
+        if self._own:
+            self._workers.end()
         self._wake()
 
     # -- the watching thread --
@@ -112,7 +114,7 @@ class ThreadedHttp:
     def _watch(self) -> None:
         while not self._ended:
             try:
-                self._turn(_LAST_LOOK if self._draining else _LOOK)
+                self._turn()
             except Exception:  # this thread is the server
                 LOG.exception('the HTTP server of port %d failed, and goes on', self._port)
                 time.sleep(_LAST_LOOK)
@@ -121,9 +123,9 @@ class ThreadedHttp:
         for each in (self._epoll, self._wake_in, self._wake_out):
             each.close()
 
-    def _turn(self, seconds: float) -> None:
-        """Wait so long for something to do, and do it."""
-        for number, _ in self._epoll.poll(seconds):
+    def _turn(self) -> None:
+        """Wait for something to do, and do it."""
+        for number, _ in self._epoll.poll(self._patience()):
             if number == self._wake_in.fileno():
                 self._drop_wakes()
             elif (connection := self._open.find(number)) is None:
@@ -133,9 +135,15 @@ class ThreadedHttp:
         for _ in range(len(self._again)):
             self._guarded(self._again.popleft(), self._advance)
         now = time.monotonic()
-        if now - self._looked >= seconds or self._idle_age is not None:
+        if now - self._looked >= (_LAST_LOOK if self._draining else _LOOK) or self._idle_age is not None:
             self._looked = now
             self._look(now)
+
+    def _patience(self) -> float | None:
+        """Return for how long nothing can become late: without a connection until one comes."""
+        if self._draining:
+            return _LAST_LOOK
+        return None if self._watches and not len(self._open) else _LOOK
 
     def _guarded(self, connection: Connection, act: Callable[..., None], *args: Any) -> None:
         """Do something for a connection; what goes wrong ends this one, and never the thread that watches all."""
@@ -239,7 +247,7 @@ class ThreadedHttp:
         if request.streamed:
             self._streams[connections.is_download(request)].submit(connection, request)
         else:
-            self._work.put((connection, request))
+            self._workers.submit(self._serve, connection, request)
 
     def _give_up(self, connection: Connection, late: bool) -> None:
         """End a connection whose client sends no more, or too slowly; a request with half a body is still answered."""
@@ -280,10 +288,6 @@ class ThreadedHttp:
             self._give_up(connection, late=True)
 
     # -- the pool --
-
-    def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            self._serve(*work)
 
     def _serve(self, connection: Connection, request: Request) -> None:
         try:

@@ -18,7 +18,7 @@ from compute.http import exchange
 from compute.http.exchange import Answer
 from compute.http.head import Refused
 from compute.http.reader import CONTINUE, Reader, Request
-from compute.http.rules import Addresses, Rules, plain_address
+from compute.http.rules import Clients, Rules, plain_address
 from compute.http.stream import Pace, StreamedBody, queued, send
 
 LOG = logging.getLogger(__name__)
@@ -34,11 +34,12 @@ LINGER = 2.0
 
 
 class Connection:
-    """One client's connection. ``busy``: a request of it runs, or waits for a slot."""
+    """One client's connection. ``busy``: a request of it runs, or waits for a slot. ``client``: whom it counts for."""
 
-    def __init__(self, sock: Any, client: tuple[Any, ...], port: int, rules: Rules) -> None:
-        self.socket, self.address, self.number = sock, str(client[0]), sock.fileno()
-        base = exchange.base_environ('localhost', port, client)
+    def __init__(self, sock: Any, peer: tuple[Any, ...], client: str, port: int, rules: Rules) -> None:
+        self.socket, self.address, self.number = sock, str(peer[0]), sock.fileno()
+        self.client = client
+        base = exchange.base_environ('localhost', port, peer)
         self.reader = Reader(rules, base, time.monotonic())
         self.busy = False
         self.closed = False
@@ -64,7 +65,7 @@ class Connections:
     """All open connections, within the limits of ``rules``."""
 
     def __init__(self, rules: Rules) -> None:
-        self._rules, self._addresses = rules, Addresses(rules)
+        self._rules, self._clients = rules, Clients(rules)
         self._open: set[Connection] = set()
         self._by_number: dict[int, Connection] = {}
         self._quiet: list[Connection] = []  # the next to make room, the last one first
@@ -80,18 +81,19 @@ class Connections:
         """Return the open connections."""
         return list(self._open)
 
-    def open(self, sock: Any, client: tuple[Any, ...], port: int) -> Connection | None:
+    def open(self, sock: Any, peer: tuple[Any, ...], port: int) -> Connection | None:
         """Return a new connection; None, with an answer and the end of the socket, when there are too many."""
-        address = plain_address(str(client[0]))
-        if not self._addresses.admit(address):
+        address = plain_address(str(peer[0]))
+        client = self._clients.admit(address)
+        if client is None:
             self._refuse(sock, f'{address} has {self._rules.per_address} connections open',
                          'max_connections_per_address')
             return None
         if len(self._open) >= self._rules.connections and not self._make_room():
-            self._addresses.release(address)
+            self._clients.release(client)
             self._refuse(sock, f'{len(self._open)} connections are open', 'max_connections')
             return None
-        connection = Connection(sock, (address, *client[1:]), port, self._rules)
+        connection = Connection(sock, (address, *peer[1:]), client, port, self._rules)
         with self.lock:
             self._open.add(connection)
             self._by_number[connection.number] = connection
@@ -109,7 +111,8 @@ class Connections:
             LOG.warning(text, *args)
 
     def _refuse(self, sock: Any, why: str, option: str) -> None:
-        self.warn('%s, which is the limit ([http] %s); more are refused', why, option)
+        option = f' ([http] {option})' if self._rules.of_options else ''
+        self.warn('%s, which is the limit%s; more are refused', why, option)
         with suppress(OSError):
             sock.setblocking(False)
             sock.send(exchange.refusal(Refused(503, f'{why}, which is the limit')).data)
@@ -157,7 +160,7 @@ class Connections:
             connection.closed = True
             self._open.discard(connection)
             self._by_number.pop(connection.number, None)
-        self._addresses.release(connection.address)
+        self._clients.release(connection.client)
         shut(connection.socket, socket.SHUT_RDWR)
         connection.socket.close()
 

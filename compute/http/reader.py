@@ -108,7 +108,9 @@ class Reader:
         raw = bytes(buffer[:end])
         del buffer[:end + 4]
         self._searched = 0
-        return parse(raw, self._base)
+        head = parse(raw, self._base)
+        head.keep = head.keep and self._rules.keep_alive
+        return head
 
     def _check_part(self, buffer: bytearray) -> None:
         if _BARE.search(buffer, max(0, self._searched - 1)):

@@ -110,6 +110,7 @@ SERVERS: dict[str, tuple[str, str]] = {
     'ip_address_generation_failure': ('The network has no free address.', 'Delete ports, or add a subnet.'),
     'invalid_ip_for_network': ('The address belongs to no subnet of the network.', 'Choose one that does.'),
     'hostname_ambiguous': ('Several servers cannot share one host name.', 'Omit hostname, or create one server.'),
+    'hint_not_supported': ('No filter of this cloud reads the scheduler hint.', 'Leave the hint out.'),
     'volumes_not_served': ('This cloud has no volumes.', 'Boot from an image.'),
     'local_disks_by_flavor': ('Further local disks come from the flavor.', 'Take a flavor with ephemeral or swap.'),
     'quota_below_use': ('The limit is below the current usage.', 'Remove something first, or force it.'),

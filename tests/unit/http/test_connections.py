@@ -174,6 +174,22 @@ def test_the_number_of_a_closed_connection_is_free_for_another() -> None:
     assert many.find(7) is second and len(many) == 1
 
 
+def test_a_client_is_known_by_its_address_on_every_kind_of_socket() -> None:
+    many = Connections(Rules(per_address=1, client_of={'10.0.0.1': 'one', '10.0.0.2': 'one'}.__getitem__))
+    first = opened(many, 1, '::ffff:10.0.0.1')
+    assert first is not None and opened(many, 2, '10.0.0.2') is None
+    for _ in range(2):
+        many.close(first)
+    assert opened(many, 3, '10.0.0.2') is not None
+    assert opened(many, 4, '::ffff:10.0.0.1') is None, 'a connection that is closed twice was still one'
+
+
+def test_a_limit_that_is_no_option_names_none(caplog: pytest.LogCaptureFixture) -> None:
+    for of_options in (True, False):
+        assert opened(Connections(Rules(connections=0, of_options=of_options)), 1) is None
+    assert ['max_connections' in record.getMessage() for record in caplog.records] == [True, False]
+
+
 @contextmanager
 def backend_of(rules: Rules) -> Iterator[ThreadedHttp]:
     """Give a server that was not started."""

@@ -141,6 +141,37 @@ def test_who_waits_at_the_end_is_taken_although_there_was_no_descriptor(start: S
         assert backend.connections() == 1 and not failures
 
 
+class Noted:
+    """An epoll that keeps for how long it was waited."""
+
+    def __init__(self, epoll: Any) -> None:
+        self._epoll = epoll
+        self.waits: list[float | None] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._epoll, name)
+
+    def poll(self, seconds: float | None) -> Any:
+        """Wait."""
+        self.waits.append(seconds)
+        return self._epoll.poll(seconds)
+
+
+def test_a_server_without_connections_waits_until_something_can_be_late(start: Start) -> None:
+    server = start(begins=False, idle_timeout=0.1)
+    backend = server._backend
+    if not isinstance(backend, ThreadedHttp):
+        pytest.skip('a green thread waits for each connection')
+    backend._epoll = noted = Noted(backend._epoll)  # type: ignore[assignment]
+    server.start()
+    eventually(lambda: noted.waits == [None])
+    with connect(server) as client:
+        assert client.recv(1) == b'', 'it is idle for too long'
+    eventually(lambda: noted.waits[-1] is None)
+    backend.refuse(empty=False)
+    eventually(lambda: noted.waits[-1] is not None)
+
+
 def test_many_connections_are_kept(start: Start) -> None:
     server = start()
     with ExitStack() as stack:

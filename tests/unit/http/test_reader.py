@@ -9,7 +9,7 @@ import pytest
 from compute.exception import ComputeError
 from compute.http.head import Refused
 from compute.http.reader import CONTINUE, REFUSAL, Reader, Request
-from compute.http.rules import Addresses, Rules
+from compute.http.rules import Clients, Rules
 
 RULES = Rules(header_timeout=20, body_timeout=60, grace=10, least_rate=100, max_body=10, idle_timeout=120,
               is_stream=lambda environ: environ['PATH_INFO'] == '/file')
@@ -151,9 +151,22 @@ def test_what_never_ends_is_refused_before_its_end(raw: bytes, status: int) -> N
 
 def test_an_address_has_so_many_connections_and_a_proxy_as_many_as_it_likes() -> None:
     import ipaddress
-    addresses = Addresses(Rules(per_address=2, exempt=(ipaddress.ip_network('10.0.0.0/24'),)))
-    assert [addresses.admit('192.0.2.1') for _ in range(3)] == [True, True, False]
-    assert addresses.admit('192.0.2.2')
-    addresses.release('192.0.2.1')
-    assert addresses.admit('192.0.2.1')
-    assert all(addresses.admit('10.0.0.7') for _ in range(5))
+    clients = Clients(Rules(per_address=2, exempt=(ipaddress.ip_network('10.0.0.0/24'),)))
+    assert [clients.admit('192.0.2.1') for _ in range(3)] == ['192.0.2.1', '192.0.2.1', None]
+    assert clients.admit('192.0.2.2')
+    clients.release('192.0.2.1')
+    assert clients.admit('192.0.2.1')
+    assert all(clients.admit('10.0.0.7') for _ in range(5))
+
+
+def test_the_addresses_of_one_client_count_together() -> None:
+    clients = Clients(Rules(per_address=2, client_of=lambda address: 'one' if address.startswith('10.') else ''))
+    assert [clients.admit(f'10.0.0.{number}') for number in range(3)] == ['one', 'one', None]
+    assert [clients.admit(f'192.0.2.{number}') for number in range(3)] == ['', '', None]
+    clients.release('')
+    assert clients.admit('192.0.2.9') == ''
+
+
+def test_a_connection_may_be_for_one_request_only() -> None:
+    made = fed(b'GET / HTTP/1.1\r\nHost: h\r\n\r\n', rules=Rules(keep_alive=False)).take(0.0)
+    assert made is not None and not made.keep

@@ -17,8 +17,8 @@ from compute.http.connection import Connections, readable
 from compute.http.reader import Reader, Request
 from compute.http.rules import Rules
 from compute.http_green import GreenHttp
-from compute.http_streams import Streams
 from compute.http_threads import ThreadedHttp
+from compute.http_workers import Streams
 from tests.unit.http.serving import GET, SLOTS, Application, Start, answer, ask, asked, connect, eventually
 from tests.waiting import LONG
 

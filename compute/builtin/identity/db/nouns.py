@@ -30,7 +30,7 @@ class Noun:
 
     def __init__(self, word: str, table: sa.Table, *, hidden: tuple[str, ...] = (),
                  derive: Callable[[Mapping[str, Any]], Row] = lambda row: {}, **defaults: Any) -> None:
-        self.word, self.table, self._derive = word, table, derive
+        self.word, self.table, self.hidden, self._derive = word, table, hidden, derive
         self._defaults = {'options': {}, 'extra': {}, **defaults}
         self._shown = [column for column in table.c if column.name not in hidden]
         self._reserved = {*hidden, 'id', 'extra', 'links'}
