@@ -110,8 +110,13 @@ class GreenHttp:
 
     def _begin(self, sock: Any, address: Any) -> None:
         connection = self._open.open(sock, address, self._port)
-        if connection is not None:
+        if connection is None:
+            return
+        try:
             concurrency.spawn_light(self._serve, connection)
+        except BaseException:  # nobody else would ever take it from those that its client has
+            self._open.close(connection)
+            raise
 
     def _serve(self, connection: Connection) -> None:
         try:

@@ -17,6 +17,7 @@ from compute.http import connection as connections
 from compute.http.connection import Connection, Connections, permit
 from compute.http.reader import CONTINUE
 from compute.http.rules import Rules, plain_address
+from compute.http_green import GreenHttp
 from compute.http_threads import ThreadedHttp
 from tests.unit.http.serving import GET, answer, eventually
 from tests.waiting import LONG
@@ -188,6 +189,18 @@ def test_a_limit_that_is_no_option_names_none(caplog: pytest.LogCaptureFixture) 
     for of_options in (True, False):
         assert opened(Connections(Rules(connections=0, of_options=of_options)), 1) is None
     assert ['max_connections' in record.getMessage() for record in caplog.records] == [True, False]
+
+
+def test_a_connection_for_which_there_is_no_thread_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*args: Any) -> None:
+        raise RuntimeError("can't start new thread")
+    monkeypatch.setattr('compute.concurrency.spawn_light', none)
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        green = GreenHttp(lambda environ, start_response: [], listener, 1, Rules(per_address=1))
+        for number in range(2):
+            with pytest.raises(RuntimeError):
+                green._begin(Silent(number), ('192.0.2.1', number))
+        assert green.connections() == 0
 
 
 @contextmanager
