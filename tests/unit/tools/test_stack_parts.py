@@ -19,6 +19,28 @@ TOOLS = ROOT / 'tools'
 SERVER = '70c97dc2-7c57-4f7a-87c2-c7530c40e8c4'
 
 
+class Cloud:
+    """A cloud as one user sees it, in which each server fails."""
+
+    def __init__(self, fault: dict[str, str] | None) -> None:
+        self.compute = self.image = self.network = self
+        self.made = types.SimpleNamespace(id=SERVER, status='ERROR', fault=fault)
+
+    def find_server(self, name: str) -> None:
+        """There is none."""
+
+    def find_image(self, name: str) -> Any:
+        return types.SimpleNamespace(id=name)
+
+    find_flavor = find_network = find_image
+
+    def create_server(self, **values: Any) -> Any:
+        return self.made
+
+    def get_server(self, server_id: str) -> Any:
+        return self.made
+
+
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Give a function that loads a program of tools/ as a module."""
@@ -40,6 +62,22 @@ def test_the_parts_of_a_boot_are_those_of_the_server_and_in_their_order(load: An
         f'INFO lifecycle [req-1] guest {SERVER} took convert 0.02 s, define 0.01 s, start 0.70 s\n')
     found = load('stack/bootstrap.py').parts_of_a_boot(tmp_path, SERVER)
     assert found == 'fetch 0.24 s, convert 0.02 s, define 0.01 s, start 0.70 s'
+
+
+@pytest.mark.parametrize(('fault', 'reason'), [
+    ({'message': 'It could not start. [guest_start]', 'details': 'libvirt: Read-only file system [guest_start]'},
+     'libvirt: Read-only file system [guest_start]'),
+    ({'message': 'No valid host was found. [no_valid_host]'}, 'No valid host was found. [no_valid_host]'),
+    (None, 'it has no fault')])
+def test_a_first_server_in_error_is_explained_as_to_an_administrator(
+        load: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, fault: dict[str, str] | None,
+        reason: str) -> None:
+    module = load('stack/bootstrap.py')
+    clouds = {'demo': Cloud(fault and {'message': fault['message']}), 'admin': Cloud(fault)}
+    monkeypatch.setattr(module.openstack, 'connect', lambda cloud: clouds[cloud])
+    with pytest.raises(module.Failed) as caught:
+        module.Bootstrap(tmp_path, None, 1).server()
+    assert str(caught.value) == f'the server first is in ERROR: {reason}'
 
 
 def test_laps_have_names_and_those_that_failed_count() -> None:
