@@ -7,6 +7,8 @@ import importlib.machinery
 import importlib.util
 import pathlib
 import re
+import shutil
+import subprocess
 import types
 from typing import Any
 
@@ -87,6 +89,50 @@ def test_laps_have_names_and_those_that_failed_count() -> None:
     with pytest.raises(ValueError, match='no'), laps.lap('start'):
         raise ValueError('no')
     assert re.fullmatch(r'define \d+\.\d\d s, start \d+\.\d\d s', str(laps))
+
+
+@pytest.fixture
+def programs(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Programs in a home directory whose path needs quoting. Their Python finds the package by PYTHONPATH."""
+    folder = tmp_path / 'home/a checkout, 100%/bin'
+    folder.mkdir(parents=True)
+    looks_itself_up = 'printf "%s\\n" "${0%/*}" /usr "${PYTHONPATH:-/usr/lib}"'
+    for name, text in (('compute-api', 'exit 0'), ('python', looks_itself_up)):
+        (folder / name).write_text(f'#!/bin/sh\n{text}\n')
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_a_unit_names_programs_whose_path_needs_quoting(load: Any, programs: pathlib.Path, tmp_path: pathlib.Path,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    module = load('install_units')
+    monkeypatch.setattr(module, 'HOMES', (str(tmp_path / 'home'),))
+    options = argparse.Namespace(root='/', programs=str(programs), environment=['A=1 "2" 3%'], profile='all')
+    lines = module.Installation(options).drop_in('compute-api').splitlines()
+    quoted = str(programs).replace('%', '%%')
+    assert f'ExecStart="{quoted}/compute-api"' in lines
+    assert f'BindReadOnlyPaths="{quoted}"' in lines
+    assert 'Environment="A=1 \\"2\\" 3%%"' in lines
+
+
+@pytest.mark.skipif(shutil.which('systemd-analyze') is None, reason='systemd is not installed')
+def test_systemd_finds_programs_whose_path_needs_quoting(load: Any, programs: pathlib.Path,
+                                                         tmp_path: pathlib.Path) -> None:
+    options = argparse.Namespace(root='/', programs=str(programs), environment=['A=1 "2" 3%'], profile='all')
+    text = load('install_units').Installation(options).drop_in('compute-api')
+    (tmp_path / 'test.service').write_text(text)
+    told = subprocess.run(['systemd-analyze', 'verify', '--man=no', '--recursive-errors=no',
+                           str(tmp_path / 'test.service')], capture_output=True, text=True, check=False)
+    assert 'test.service' not in told.stderr and 'compute-api' not in told.stderr
+
+
+def test_what_programs_need_is_looked_up_with_the_environment_of_the_units(
+        load: Any, programs: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('PYTHONPATH', '/home/of/the/caller')
+    options = argparse.Namespace(root='/', programs=str(programs), environment=[], profile='all')
+    assert load('install_units').Installation(options).needed() == [str(programs), '/usr', '/usr/lib']
+    options.environment = ['PYTHONPATH=/srv/a checkout']
+    assert load('install_units').Installation(options).needed() == [str(programs), '/usr', '/srv/a checkout']
 
 
 def test_a_purge_removes_each_user_that_was_made(load: Any) -> None:
