@@ -188,7 +188,8 @@ class HostWorker:
         yield from ((name, value, (self.host, power)) for name, value, power in self.power_sync.seen())
 
     def _on_event(self, event: GuestEvent) -> None:
-        self.power_sync.noticed(event)
+        if not self.takeover.waits:  # the comparison that comes after it sees the same
+            self.power_sync.noticed(event)
 
     def _beat(self) -> None:
         self.takeover.look()

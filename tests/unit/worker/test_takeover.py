@@ -18,6 +18,7 @@ from compute.objects.events import ExternalEvent
 from compute.objects.operation import Operation
 from compute.objects.registration import HostReport
 from compute.rpc.conductor import Reports
+from compute.virt.driver import GuestEvent
 from compute.virt.fake.driver import FakeDriver
 from compute.worker import host_lock
 from compute.worker import takeover as module
@@ -123,7 +124,8 @@ def test_what_a_process_makes_when_it_wakes_is_found_by_its_successor(site: Site
 
 
 def test_a_successor_goes_on_when_the_other_process_can_no_longer_act(site: Site, clock: Clock,
-                                                                      caplog: pytest.LogCaptureFixture) -> None:
+                                                                      caplog: pytest.LogCaptureFixture,
+                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     site.conf.set_override('lease', 12.0, 'conductor')
     old = site.worker()
     old.start()
@@ -134,10 +136,16 @@ def test_a_successor_goes_on_when_the_other_process_can_no_longer_act(site: Site
     starts = concurrency.spawn(new.start)
     wait_until(lambda: new.runner.running() == (operation.id,), 'the registration of the successor')
     assert new.health() == ['a: it waits for another process that acts as this host']
+    looked: list[str] = []
+    monkeypatch.setattr(new.power_sync, 'look', looked.append)
+    stopped = GuestEvent(uuid=operation.instance_uuid, kind='stopped', power_state=4)
+    new._on_event(stopped)
+    assert not looked
     clock.advance(4 + MARGIN)
     starts.join(LONG)
     wait_until(lambda: site.state(operation) == 'done', 'the end of the operation')
-    assert new.health() == [] and 'still lives and was replaced' in caplog.text
+    new._on_event(stopped)
+    assert looked[-1:] == [stopped.uuid] and new.health() == [] and 'still lives and was replaced' in caplog.text
     pause.over.set()  # a call that was begun before, and ends after all that: the auditor finds its port
 
 
