@@ -14,6 +14,8 @@ import pytest
 from compute import concurrency
 from compute.clients.fake.image import FakeImages
 from compute.conductor import create
+from compute.conductor.audit.auditor import Auditor
+from compute.conductor.audit.look import Look
 from compute.objects.events import ExternalEvent
 from compute.objects.operation import Operation
 from compute.objects.registration import HostReport
@@ -146,7 +148,13 @@ def test_a_successor_goes_on_when_the_other_process_can_no_longer_act(site: Site
     wait_until(lambda: site.state(operation) == 'done', 'the end of the operation')
     new._on_event(stopped)
     assert looked[-1:] == [stopped.uuid] and new.health() == [] and 'still lives and was replaced' in caplog.text
-    pause.over.set()  # a call that was begun before, and ends after all that: the auditor finds its port
+    pause.over.set()  # a call that was begun before, and ends after all that
+    wait_until(lambda: not old.runner.running(), 'the refusal of the process that was replaced')
+    server = site.controller.instance(operation.instance_uuid)
+    left = {port.id for port in site.networks.ports} - {nic.port_id for nic in server.nics}
+    report = Auditor(Look(site.conf, site.controller.db, site.networks)).run(0, site.conf.conductor.audit_fix)
+    assert {finding.about['port'] for finding in report.findings} == left != set()
+    assert [port.id for port in site.networks.ports] == [nic.port_id for nic in server.nics]
 
 
 def test_what_is_taken_over_is_leased_and_held_while_the_successor_waits(site: Site, clock: Clock) -> None:
