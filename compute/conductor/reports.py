@@ -50,7 +50,8 @@ class ReportsEndpoint(Reports):
             held = [self._seize(connection, operation, report)
                     for operation in operations.held_on_host(connection, report.host)]
             return Registration(service_uuid=service.uuid, held=tuple(work for work in held if work),
-                                instances=tuple(instances.of_host(connection, report.host)))
+                                instances=tuple(instances.of_host(connection, report.host)),
+                                lease=self._options.lease)
         registration = self._db.transaction(write)
         LOG.info('host %s registered (incarnation %s): %d servers, %d operations of its predecessor', report.host,
                  report.incarnation, len(registration.instances), len(registration.held))

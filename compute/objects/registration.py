@@ -29,10 +29,12 @@ class HostReport:
 class Registration:
     """What the predecessor left: operations it held, and servers that are here.
 
-    ``deleted`` is empty: which guests are to be removed is told in answer to ``observed``.
+    ``deleted`` is empty: which guests are to be removed is told in answer to ``observed``. ``lease``: the seconds for
+    which the ledger grants leases; the default is that of the option, for conductors that do not say.
     """
 
     service_uuid: str
     held: tuple[Work, ...] = ()
     instances: tuple[Instance, ...] = ()
     deleted: tuple[str, ...] = ()
+    lease: float = 30.0

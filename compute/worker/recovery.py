@@ -24,19 +24,22 @@ LOG = logging.getLogger(__name__)
 
 
 class Recovery:
-    """Runs once at each start."""
+    """Runs once at each start: ``take_over`` when the worker is registered, ``run`` when it may act."""
 
     def __init__(self, conf: Any, driver: Driver, nics: Nics, runner: Runner, power_sync: PowerSync,
                  group_names: GroupNames = unnamed) -> None:
         self._driver, self._runner, self._power_sync = driver, runner, power_sync
         self._resume = Resume(conf, driver, nics, runner, power_sync.look, group_names)
 
-    def run(self, registration: Registration) -> None:
-        """Take over operations, remove what the ledger says is gone, start what should run, report the rest."""
+    def take_over(self, registration: Registration) -> None:
+        """Take over operations, which renews their leases from now on."""
         for work in registration.held:
             LOG.info('operation %s (%s of %s) of the worker before is taken over at stage %s', work.operation.id,
                      work.operation.kind, work.instance.uuid, work.operation.stage or 'none')
             self._runner.submit(ctx.internal(work.operation.request_id), work, recover=True)
+
+    def run(self, registration: Registration) -> None:
+        """Remove what the ledger says is gone, start what should run, report the rest."""
         known = {instance.uuid: instance for instance in registration.instances}
         self._resume.begin(registration.instances)
         try:

@@ -60,6 +60,8 @@ class Runner:
         self._newest: dict[str, int] = {}
         self._kept: set[str] = set()
         self._cut_off = False
+        self._may_begin, self._never = threading.Event(), False
+        self._may_begin.set()
         self._untold, self._stopped = threading.Event(), threading.Event()
         concurrency.spawn(self._show, name='stages')
 
@@ -79,6 +81,14 @@ class Runner:
         except concurrency.Pool.Full as error:
             self._forget(job)
             LOG.warning('operation %s is not taken on, it will come again: %s', operation.id, error)
+
+    def hold(self) -> None:
+        """Begin no operation until ``go``. Those that come are taken on, so that their leases are renewed."""
+        self._may_begin.clear()
+
+    def go(self) -> None:
+        """Begin what was held."""
+        self._may_begin.set()
 
     def running(self) -> tuple[int, ...]:
         """Return the ids of all operations here, those that wait included: their leases are renewed."""
@@ -152,9 +162,17 @@ class Runner:
         pools = (*self._pools.values(), self._actions)
         for pool in pools:
             pool.shutdown()
+        self._forget_held()
         done = all([pool.finish(until) for pool in pools])
         self._cut_off = True
         return done
+
+    def superseded(self) -> None:
+        """Another process acts as this host: end what runs at its next step. Nothing is reported, nothing undone."""
+        self.stop()
+        with self._lock:
+            for job in self._jobs.values():
+                job.cancelled.set()
 
     def stop(self) -> None:
         """Take nothing more on, and try nothing again. What still runs is not reported: its failure is our stop."""
@@ -163,6 +181,12 @@ class Runner:
         self._untold.set()
         for pool in (*self._pools.values(), self._actions):
             pool.shutdown()
+        self._forget_held()
+
+    def _forget_held(self) -> None:
+        if not self._may_begin.is_set():
+            self._never = True
+            self._may_begin.set()
 
     def _give_way(self, work: Work, kinds: tuple[str, ...] | None) -> None:
         """Cancel what was begun before on the same server: also the wait for a guest that does not shut down."""
@@ -185,6 +209,10 @@ class Runner:
 
     def _run(self, job: Job, recover: bool) -> None:
         job.context.update_store()  # what this thread logs from now on carries the id of the request
+        self._may_begin.wait()
+        if self._never:
+            self._forget(job)
+            return
         try:
             with self.alone(job.instance.uuid):
                 self.let_go(job.instance.uuid)
