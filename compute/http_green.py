@@ -10,14 +10,13 @@ import logging
 import socket
 import threading
 import time
-from collections import defaultdict
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from typing import Any
 
 from compute import concurrency
 from compute.http import connection as connections
 from compute.http.connection import LINGER, Connection, Connections
-from compute.http.exchange import Wsgi, closing, refusal
+from compute.http.exchange import Wsgi, refusal
 from compute.http.head import Refused
 from compute.http.reader import Request
 from compute.http.rules import Rules
@@ -30,14 +29,17 @@ _PIECE = 65536
 
 
 class GreenHttp:
-    """Serves a WSGI application on a listening socket; see ``http_server.Backend``."""
+    """Serves a WSGI application on a listening socket; see ``http_server.Backend``.
 
-    def __init__(self, app: Wsgi, listener: Any, size: int, rules: Rules) -> None:
+    ``size`` is the number of slots, or the slots themselves, which several servers then share.
+    """
+
+    def __init__(self, app: Wsgi, listener: Any, size: int | threading.Semaphore, rules: Rules) -> None:
         self._app, self._listener, self._rules = app, listener, rules
         self._port = listener.getsockname()[1]
         self._open = Connections(rules)
-        self._slots = threading.Semaphore(size)
-        self._streams: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(rules.streams))
+        self._slots = threading.Semaphore(size) if isinstance(size, int) else size
+        self._streams = {download: threading.Semaphore(rules.streams) for download in (False, True)}
         self._draining = self._refuses = False
         self._accepted_last = threading.Event()
         self._accepted_last.set()
@@ -94,17 +96,27 @@ class GreenHttp:
                 except (TimeoutError, BlockingIOError):
                     continue
                 except OSError as error:
-                    LOG.warning('a connection could not be accepted: %s', error)
+                    self._open.failed(error)
                     time.sleep(0.1)
                     continue
-                self._begin(sock, address)
+                try:
+                    self._begin(sock, address)
+                except Exception:  # one connection is lost, not the listener
+                    LOG.exception('a connection of %s could not be served', address)
+                    sock.close()
+                time.sleep(0)  # accept switches to no other green thread while connections wait
         finally:
             self._accepted_last.set()
 
     def _begin(self, sock: Any, address: Any) -> None:
         connection = self._open.open(sock, address, self._port)
-        if connection is not None:
+        if connection is None:
+            return
+        try:
             concurrency.spawn_light(self._serve, connection)
+        except BaseException:  # nobody else would ever take it from those that its client has
+            self._open.close(connection)
+            raise
 
     def _serve(self, connection: Connection) -> None:
         try:
@@ -114,16 +126,17 @@ class GreenHttp:
                 connection.reader.served(time.monotonic())
                 connection.busy = False
                 if not keep:
-                    if connections.is_unread(request):
+                    if connections.is_unread(request) or connection.has_more():
                         self._linger(connection)
                     return
+                time.sleep(0)  # nor do recv and send, while the client has sent more and takes its answers
         except Refused as error:
             with suppress(OSError):  # the client may be gone
-                send(connection.socket, refusal(error).data, Pace(self._rules))
+                send(connection.socket, refusal(error).data, self._pace(connection))
                 self._linger(connection)
         except OSError as error:
             LOG.debug('a connection of %s broke: %s', connection.address, error)
-        except Exception:
+        except BaseException:  # whatever a stream raises
             LOG.exception('a connection of %s broke', connection.address)
         finally:
             self._open.close(connection)
@@ -133,9 +146,7 @@ class GreenHttp:
         reader, sock = connection.reader, connection.socket
         while (request := reader.take(time.monotonic())) is None:
             if reader.interim:
-                sock.settimeout(1)
-                sock.send(reader.interim)
-                reader.interim = b''
+                connections.permit(connection)
             left = reader.expires() - time.monotonic()
             if left <= 0:
                 return reader.give_up(True, time.monotonic())
@@ -157,12 +168,16 @@ class GreenHttp:
             if answer.chunks is not None:
                 with closing(answer):
                     return connections.send_streamed(connection, request, answer, self._rules)
-        send(connection.socket, answer.data, Pace(self._rules))
+        send(connection.socket, answer.data, self._pace(connection))
         return answer.keep
 
+    def _pace(self, connection: Connection) -> Pace:
+        return connections.pace_of(connection, self._rules.grace, self._rules.least_rate)
+
     def _pool(self, request: Request) -> AbstractContextManager[Any]:
-        return self._streams[request.environ['REQUEST_METHOD']] if request.streamed else self._slots
+        return self._streams[connections.is_download(request)] if request.streamed else self._slots
 
     def _linger(self, connection: Connection) -> None:
+        connection.lingers = time.monotonic() + LINGER
         connections.shut(connection.socket, socket.SHUT_WR)
-        discard(connection.socket, time.monotonic() + LINGER)
+        discard(connection.socket, connection.lingers)

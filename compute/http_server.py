@@ -25,6 +25,7 @@ from compute import concurrency
 from compute.http.rules import Rules
 from compute.http_green import GreenHttp
 from compute.http_threads import ThreadedHttp
+from compute.http_workers import Workers
 
 PARENT = 'COMPUTE_SUPERVISOR'
 OWN = 'COMPUTE_SUPERVISOR_PORTS'  # whose sockets end with the parent: each process takes all that wait at its end
@@ -51,7 +52,9 @@ def inherited(host: str, port: int) -> socket.socket | None:
     descriptor = _given.pop(port, None)
     if descriptor is None:
         return None
-    return socket.socket(_family(host), socket.SOCK_STREAM, 0, fileno=descriptor)
+    listener = socket.socket(_family(host), socket.SOCK_STREAM, 0, fileno=descriptor)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _read_given() -> dict[int, int]:
@@ -131,6 +134,25 @@ class Backend(Protocol):
 
 def _backend(app: Callable[..., Any], listener: socket.socket, size: int, rules: Rules) -> Backend:
     return (GreenHttp if concurrency.is_green() else ThreadedHttp)(app, listener, size, rules)
+
+
+class Slots:
+    """Threads that several servers share: together they serve ``size`` requests at once."""
+
+    def __init__(self, size: int) -> None:
+        self._green, self._workers = threading.Semaphore(size), Workers(size)
+        if not concurrency.is_green():
+            self._workers.start()
+
+    def backend(self, app: Callable[..., Any], listener: socket.socket, rules: Rules) -> Backend:
+        """Return a server on a listening socket, which is not started."""
+        if concurrency.is_green():
+            return GreenHttp(app, listener, self._green, rules)
+        return ThreadedHttp(app, listener, self._workers, rules)
+
+    def end(self) -> None:
+        """End the threads."""
+        self._workers.end()
 
 
 class HttpServer:

@@ -8,22 +8,23 @@ threads of their own. See ``http_server.Backend``.
 from __future__ import annotations
 
 import logging
-import queue
 import select
 import socket
 import threading
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from compute import concurrency
 from compute.http import connection as connections
 from compute.http.connection import LINGER, Connection, Connections
-from compute.http.exchange import Wsgi, closing, refusal
+from compute.http.exchange import Wsgi, refusal
 from compute.http.head import Refused
 from compute.http.reader import Request
 from compute.http.rules import Rules
+from compute.http_workers import Streams, Workers
 
 LOG = logging.getLogger(__name__)
 _MOST_THREADS = 30
@@ -31,20 +32,18 @@ _BACKLOG = 512
 _PIECE = 65536
 _LOOK, _LAST_LOOK = 0.5, 0.05  # seconds between two looks for what is late, and at the end
 _IN, _OUT = select.EPOLLIN | select.EPOLLONESHOT, select.EPOLLOUT | select.EPOLLONESHOT
-_Work = tuple[Connection, Request]
 
 
 class ThreadedHttp:
-    """Serves a WSGI application on a listening socket."""
+    """Serves a WSGI application on a listening socket, with threads of its own or with ``Workers`` of several."""
 
-    def __init__(self, app: Wsgi, listener: socket.socket, size: int, rules: Rules) -> None:
+    def __init__(self, app: Wsgi, listener: socket.socket, size: int | Workers, rules: Rules) -> None:
         self._app, self._listener, self._rules = app, listener, rules
         self._port = listener.getsockname()[1]
-        self._size = min(size, _MOST_THREADS)
+        self._workers = size if isinstance(size, Workers) else Workers(min(size, _MOST_THREADS))
+        self._own = self._workers is not size
         self._open = Connections(rules)
-        self._numbers: dict[int, Connection] = {}
-        self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._streams: dict[str, Streams] = defaultdict(lambda: Streams(rules.streams, self._serve))
+        self._streams = {download: Streams(rules.streams, self._serve) for download in (False, True)}
         self._epoll = select.epoll()
         self._wake_in, self._wake_out = socket.socketpair()
         self._again: deque[Connection] = deque()  # they have a part of the next request already
@@ -62,8 +61,8 @@ class ThreadedHttp:
         self._wake_out.setblocking(False)
         self._epoll.register(self._wake_in.fileno(), select.EPOLLIN)
         self._watch_listener()
-        for number in range(self._size):
-            concurrency.spawn(self._run, name=f'http-{number}')
+        if self._own:
+            self._workers.start()
         concurrency.spawn(self._watch, name='http')
 
     def refuse(self, empty: bool) -> None:
@@ -71,8 +70,12 @@ class ThreadedHttp:
         with self._door:
             self._refuses = True
             self._unwatch()
-        until = time.monotonic() + 1
-        for _ in range(_BACKLOG if empty else 0):
+        self._wake()  # who comes from here on may be too late, and no event tells that
+        if empty:
+            self._accept_waiting(time.monotonic() + 1)
+
+    def _accept_waiting(self, until: float) -> None:
+        for _ in range(_BACKLOG):
             try:
                 if not self._accept_one():
                     return
@@ -102,34 +105,45 @@ class ThreadedHttp:
     def end(self) -> None:
         """End the threads; one that is stuck is left, and not waited for."""
         self._ended = True
-        for _ in range(self._size):
-            self._work.put(None)
+        if self._own:
+            self._workers.end()
         self._wake()
 
     # -- the watching thread --
 
     def _watch(self) -> None:
         while not self._ended:
-            for number, event in self._epoll.poll(_LAST_LOOK if self._draining else _LOOK):
-                self._handle(number, event)
-            while self._again:
-                self._guarded(self._again.popleft(), self._advance)
-            now = time.monotonic()
-            if now - self._looked >= (_LAST_LOOK if self._draining else _LOOK) or self._idle_age is not None:
-                self._looked = now
-                self._look(now)
+            try:
+                self._turn()
+            except Exception:  # this thread is the server
+                LOG.exception('the HTTP server of port %d failed, and goes on', self._port)
+                time.sleep(_LAST_LOOK)
         for connection in self._open.all():
             self._close(connection)
         for each in (self._epoll, self._wake_in, self._wake_out):
             each.close()
 
-    def _handle(self, number: int, event: int) -> None:
-        if number == self._wake_in.fileno():
-            self._drop_wakes()
-        elif (connection := self._numbers.get(number)) is None:
-            self._accept()
-        elif not connection.busy:
-            self._guarded(connection, self._continue, event)
+    def _turn(self) -> None:
+        """Wait for something to do, and do it."""
+        for number, _ in self._epoll.poll(self._patience()):
+            if number == self._wake_in.fileno():
+                self._drop_wakes()
+            elif (connection := self._open.find(number)) is None:
+                self._accept()
+            elif not connection.busy:
+                self._guarded(connection, self._continue)
+        for _ in range(len(self._again)):
+            self._guarded(self._again.popleft(), self._advance)
+        now = time.monotonic()
+        if now - self._looked >= (_LAST_LOOK if self._draining else _LOOK) or self._idle_age is not None:
+            self._looked = now
+            self._look(now)
+
+    def _patience(self) -> float | None:
+        """Return for how long nothing can become late: without a connection until one comes."""
+        if self._draining:
+            return _LAST_LOOK
+        return None if self._watches and not len(self._open) else _LOOK
 
     def _guarded(self, connection: Connection, act: Callable[..., None], *args: Any) -> None:
         """Do something for a connection; what goes wrong ends this one, and never the thread that watches all."""
@@ -156,8 +170,8 @@ class ThreadedHttp:
                 with self._door:
                     if self._refuses or not self._accept_one():
                         return
-            except OSError as error:  # no descriptor is left, say: open connections go on meanwhile
-                LOG.warning('a connection could not be accepted: %s', error)
+            except Exception as error:  # no descriptor is left, say: open connections go on meanwhile
+                self._open.failed(error)
                 with self._door:
                     self._unwatch()
                 return
@@ -168,11 +182,18 @@ class ThreadedHttp:
             sock, client = self._listener.accept()
         except BlockingIOError:
             return False
-        sock.setblocking(False)
-        connection = self._open.open(sock, client, self._port)
-        if connection is not None:
-            self._numbers[connection.number] = connection
-            self._epoll.register(connection.number, _IN)
+        connection = None
+        try:
+            sock.setblocking(False)
+            connection = self._open.open(sock, client, self._port)
+            if connection is not None:
+                self._epoll.register(connection.number, _IN)
+        except BaseException:
+            if connection is None:
+                sock.close()
+            else:
+                self._close(connection)
+            raise
         return True
 
     def _watch_listener(self) -> None:
@@ -186,7 +207,7 @@ class ThreadedHttp:
             self._watches = False
             self._epoll.unregister(self._listener.fileno())
 
-    def _continue(self, connection: Connection, event: int) -> None:
+    def _continue(self, connection: Connection) -> None:
         """Continue a connection that is ready. :raises OSError: it is broken."""
         if connection.out is not None:
             self._send_more(connection)
@@ -218,16 +239,15 @@ class ThreadedHttp:
             self._hand_on(connection, request)
             return
         if connection.reader.interim:
-            connection.socket.send(connection.reader.interim)
-            connection.reader.interim = b''
+            connections.permit(connection)
         self._arm(connection, _IN)
 
     def _hand_on(self, connection: Connection, request: Request) -> None:
         connection.busy = True
         if request.streamed:
-            self._streams[request.environ['REQUEST_METHOD']].submit(connection, request)
+            self._streams[connections.is_download(request)].submit(connection, request)
         else:
-            self._work.put((connection, request))
+            self._workers.submit(self._serve, connection, request)
 
     def _give_up(self, connection: Connection, late: bool) -> None:
         """End a connection whose client sends no more, or too slowly; a request with half a body is still answered."""
@@ -255,12 +275,12 @@ class ThreadedHttp:
         self._watch_listener()
 
     def _look_at(self, connection: Connection, now: float) -> None:
+        """End what takes too long. :raises OSError: the connection is to be closed."""
         if connection.busy:
             return
         if connection.out is not None:
-            late = now >= connection.out_began + self._rules.grace + connection.sent / max(self._rules.least_rate, 1)
-            if late:
-                self._close(connection)
+            waited, connection.out_since = now - connection.out_since, now
+            connection.pace.count(0, waited)
         elif connection.lingers:
             if now > connection.lingers:
                 self._close(connection)
@@ -268,10 +288,6 @@ class ThreadedHttp:
             self._give_up(connection, late=True)
 
     # -- the pool --
-
-    def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            self._serve(*work)
 
     def _serve(self, connection: Connection, request: Request) -> None:
         try:
@@ -288,7 +304,7 @@ class ThreadedHttp:
         except OSError as error:
             LOG.debug('a connection of %s broke: %s', connection.address, error)
             self._close(connection)
-        except Exception:
+        except BaseException:  # the thread has other requests to serve, whatever a stream raises
             LOG.exception('a connection of %s broke', connection.address)
             self._close(connection)
 
@@ -304,7 +320,8 @@ class ThreadedHttp:
         if sent == len(data):
             self._finish(connection)
             return
-        connection.out, connection.sent, connection.out_began = memoryview(data)[sent:], sent, time.monotonic()
+        connection.out, connection.out_since = memoryview(data)[sent:], time.monotonic()
+        connection.pace = connections.pace_of(connection, self._rules.grace, self._rules.least_rate)
         connection.busy = False
         self._arm(connection, _OUT)
 
@@ -314,7 +331,7 @@ class ThreadedHttp:
             sent = connection.socket.send(connection.out)
         except BlockingIOError:
             sent = 0
-        connection.sent += sent
+        connection.pace.count(sent, 0.0)
         connection.out = connection.out[sent:]
         if connection.out:
             self._arm(connection, _OUT)
@@ -325,7 +342,7 @@ class ThreadedHttp:
     def _finish(self, connection: Connection) -> None:
         """Wait for the next request of a connection, or end it."""
         if not connection.keep:
-            if connection.unread:
+            if connection.unread or connection.has_more():
                 connection.lingers = time.monotonic() + LINGER
                 connections.shut(connection.socket, socket.SHUT_WR)
                 connection.busy = False
@@ -345,13 +362,13 @@ class ThreadedHttp:
     def _arm(self, connection: Connection, events: int) -> None:
         """Let the watching thread know of the next event."""
         try:
-            self._epoll.modify(connection.number, events)
+            with self._open.lock:
+                if not connection.closed:
+                    self._epoll.modify(connection.number, events)
         except (OSError, ValueError):
             self._close(connection)
 
     def _close(self, connection: Connection) -> None:
-        if not connection.closed and self._numbers.get(connection.number) is connection:
-            self._numbers.pop(connection.number, None)
         self._open.close(connection)  # epoll forgets what is closed
 
     def _wake(self) -> None:
@@ -359,29 +376,3 @@ class ThreadedHttp:
             self._wake_out.send(b'x')
         except OSError:
             return
-
-
-class Streams:
-    """Threads for streamed requests, at most so many at once; further requests wait."""
-
-    def __init__(self, most: int, serve: Any) -> None:
-        self._most, self._serve = most, serve
-        self._running = 0
-        self._waiting: deque[_Work] = deque()
-        self._lock = threading.Lock()
-
-    def submit(self, connection: Connection, request: Request) -> None:
-        """Serve a request as soon as a thread is free."""
-        with self._lock:
-            if self._running >= self._most:
-                self._waiting.append((connection, request))
-                return
-            self._running += 1
-        concurrency.spawn(self._run, (connection, request), name='http-stream')
-
-    def _run(self, work: _Work | None) -> None:
-        while work is not None:
-            self._serve(*work)
-            with self._lock:
-                work = self._waiting.popleft() if self._waiting else None
-                self._running -= work is None

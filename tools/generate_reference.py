@@ -71,7 +71,7 @@ def _option(opt: Any) -> str:
     for name, word in (('min', 'at least'), ('max', 'at most')):
         if (limit := getattr(opt.type, name, None)) is not None:
             facts.append(f'{word} {limit}')
-    facts.append(f'default {_default(opt)}')
+    facts += _defaults(opt)
     if opt.secret:
         facts.append('not shown in logs')
     lines = [f'``{opt.name}``', f'    {", ".join(facts)}', '', _indented(prose(opt.help or ''))]
@@ -80,8 +80,19 @@ def _option(opt: Any) -> str:
     return '\n'.join(lines)
 
 
-def _default(opt: Any) -> str:
-    value = opt.sample_default if opt.sample_default is not None else opt.default
+def _defaults(opt: Any) -> list[str]:
+    """Return the default of an option, and the example that it has for sample files.
+
+    A sample in ``<...>`` describes a default that differs between machines: it is shown instead.
+    """
+    if opt.sample_default is None:
+        return [f'default {_value(opt.default)}']
+    if str(opt.sample_default).startswith('<'):
+        return [f'default {_value(opt.sample_default)}']
+    return [f'default {_value(opt.default)}', f'example {_value(opt.sample_default)}']
+
+
+def _value(value: Any) -> str:
     if value is None:
         return 'none'
     if isinstance(value, list):

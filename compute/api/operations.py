@@ -49,6 +49,8 @@ def of_server(call: Call) -> Any:
 
 def of_all(call: Call) -> Any:
     """List operations on all servers, oldest first; those that are open unless another state is asked for."""
+    if 'host' in call.query:
+        call.demand(policy.OWNER)
     older = call.query.get('older_than')
     before = None if older is None else now() - datetime.timedelta(seconds=int(older))
     return _page(call, Wanted(states=_states(call, 'open'), kinds=_kinds(call), host=call.query.get('host'),

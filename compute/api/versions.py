@@ -11,8 +11,10 @@ import orjson
 import webob
 
 from compute.api.history import HISTORY
-from compute.exception import NotFound
+from compute.exception import ComputeError, Invalid, NotFound
+from compute.http.reader import REFUSAL
 from compute.rest.call import Call
+from compute.rest.errors import compute_shape, for_caller
 from compute.rest.op import Op, Resource
 from compute.rest.versions import Negotiation, Version
 
@@ -64,14 +66,30 @@ class Versions:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         request = webob.Request(environ)
-        path = request.path_info
+        try:
+            if (refusal := environ.get(REFUSAL)) is not None:
+                raise refusal
+            response = self._choices(request, _path(request))
+        except ComputeError as error:
+            shown = for_caller(error, is_admin=False)
+            response = _answer(shown.status, compute_shape(shown.status, shown.message, shown))
+        return response(environ, start_response)
+
+    @staticmethod
+    def _choices(request: webob.Request, path: str) -> webob.Response:
         if path in ('', '/'):
-            return _answer(200, {'versions': [_listed(name, request.application_url) for name in _KNOWN]})(
-                environ, start_response)
+            return _answer(200, {'versions': [_listed(name, request.application_url) for name in _KNOWN]})
         choices = [{'id': name, 'status': known['status'], 'media-types': _media_types(name),
                     'links': [{'rel': 'self', 'href': request.application_url + _PATHS[name].rstrip('/') + path}]}
                    for name, known in _KNOWN.items()]
-        return _answer(300, {'choices': choices})(environ, start_response)
+        return _answer(300, {'choices': choices})
+
+
+def _path(request: webob.Request) -> str:
+    try:
+        return str(request.path_info)
+    except UnicodeDecodeError:
+        raise Invalid('The URL is not in UTF-8') from None
 
 
 class Slash:

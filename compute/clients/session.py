@@ -27,6 +27,7 @@ from oslo_config import cfg
 from compute import context as ctx
 from compute import exception, tracing
 from compute.clients.faults import from_response, without_secrets
+from compute.clients.markup import is_html, plain
 from compute.context import RequestContext
 
 LOG = logging.getLogger(__name__)
@@ -197,8 +198,10 @@ class Neighbour:
         try:
             return response.json()
         except ValueError as error:
-            raise exception.Unavailable(f'The {self._type} service at {without_secrets(response.url)} answered '
-                                        f'something that is not JSON', code='bad_answer') from error
+            raise exception.Unavailable(
+                f'The {self._type} service at {without_secrets(response.url)} answered something that is not JSON',
+                code='bad_answer', for_users=f'The {self._type} service answered something that is not JSON. Retry '
+                'later; if that does not help, tell an administrator.') from error
 
     def url(self, path: str) -> str:
         """Return the URL of a path. :raises Unavailable: see ``Connection.endpoint``."""
@@ -256,4 +259,5 @@ def _never_arrived(error: BaseException | None) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return without_secrets(str(error).split('\n')[0])[:300]
+    text = without_secrets(str(error).split('\n')[0])
+    return plain(text, 300) if is_html(text) else text[:300]

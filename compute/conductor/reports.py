@@ -61,7 +61,8 @@ class ReportsEndpoint(Reports):
                     for operation in operations.held_on_host(connection, report.host)]
             return Registration(service_uuid=service.uuid, held=tuple(each for each in held if each),
                                 instances=tuple(instances.of_host(connection, report.host)),
-                                left_aside=tuple(claims.unclaimed_on(connection, report.host, report.aside)))
+                                left_aside=tuple(claims.unclaimed_on(connection, report.host, report.aside)),
+                                lease=self._options.lease)
         registration = self._db.transaction(write)
         LOG.info('host %s registered (incarnation %s): %d servers, %d operations of its predecessor', report.host,
                  report.incarnation, len(registration.instances), len(registration.held))

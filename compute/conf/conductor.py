@@ -36,10 +36,10 @@ OPTS = [
     cfg.FloatOpt('audit_interval', default=600.0, min=0,
                  help='Seconds between two audits, which look for what must never be: operations that hang, counters '
                       'that do not add up, things that belong to nobody. One conductor at a time audits; with 0 none.'),
-    cfg.ListOpt('audit_fix', default=['claim_without_server', 'seat_without_claim'],
+    cfg.ListOpt('audit_fix', default=['claim_without_server', 'seat_without_claim', 'port_surplus'],
                 help='Findings, by their codes, that an audit fixes by itself. The others wait for compute-manage '
-                     'audit --fix. The default frees capacity that no server uses. doc/operations/audit.rst lists the '
-                     'codes.'),
+                     'audit --fix. The default frees capacity and addresses that no server uses. '
+                     'doc/operations/audit.rst lists the codes.'),
     cfg.FloatOpt('audit_pause', default=5.0, min=0,
                  help='Seconds between the two looks of an audit. What is not wrong in the same way both times was '
                       'work under way and is not reported.'),

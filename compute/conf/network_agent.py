@@ -29,10 +29,11 @@ The compute-metadata daemon, to which requests of guests to 169.254.169.254 are 
 Signs the id of the instance that asks for metadata. It must be the one that compute-metadata has.
 '''),
     cfg.IntOpt('metadata_workers', default=32, min=1, help='''
-How many requests for metadata are passed on at once; further ones wait.
+How many complete requests for metadata are passed on at once; further ones wait. The limits of ``[http]``
+(header_timeout, body_timeout, least_rate) apply to guests; a guest may have four connections in a network.
 '''),
     cfg.IntOpt('metadata_timeout', default=30, min=1, help='''
-Seconds without a byte from the guest or from compute-metadata after which a request for metadata is given up.
+Seconds without a byte from compute-metadata after which a request for metadata is given up.
 '''),
     cfg.StrOpt('link_range', default='100.64.0.0/16', help='''
 IPv4 range for the links between each network's namespace and the host: two addresses for each network. It has to be

@@ -19,7 +19,8 @@ class PortRange(types.Range):
 
 OPTS = [
     cfg.StrOpt('state_path', default='/var/lib/compute/worker',
-               help='Folder in which the worker keeps its node identity.'),
+               help='Folder in which the worker keeps its node identity, and a lock for as long as it runs. It has to '
+                    'be on this machine: by the lock a worker finds another process that acts as the same host.'),
     cfg.ListOpt('hosts', default=[],
                 help='Names of the hosts this process acts as, for the fake driver under load. Empty: the one host '
                      'named by the option host.'),

@@ -104,7 +104,7 @@ class Breaker:
     """Refuses at once while a database hangs, so that requests which wait for it do not take every slot.
 
     After a wait of ``_HUNG`` seconds that ended in vain, one attempt in ``_EVERY`` seconds is let through; the first
-    that succeeds ends this.
+    that the database answers, be it with an error, ends this.
     """
 
     _HUNG, _EVERY = 5.0, 5.0
@@ -113,19 +113,24 @@ class Breaker:
         self._next: float | None = None  # when the next attempt may be made; None while all is well
         self._lock = threading.Lock()
 
-    def admit(self) -> None:
-        """Return if an attempt may be made. :raises Unavailable: the database hangs."""
+    def admit(self) -> bool:
+        """Return if an attempt may be made, and whether it is to find out. :raises Unavailable: the database hangs."""
         if self._next is None:
-            return
+            return False
         with self._lock:
-            if self._next is not None and time.monotonic() < self._next:
+            if self._next is None:  # another one found out meanwhile
+                return False
+            if time.monotonic() < self._next:
                 raise exception.Unavailable('The database does not answer', code='database_unavailable',
                                             hint='see whether the database server runs')
             self._next = time.monotonic() + self._EVERY
+            return True
 
     def succeeded(self) -> None:
         """Note that the database answers."""
-        self._next = None
+        if self._next is not None:
+            with self._lock:
+                self._next = None
 
     def failed(self, seconds: float) -> None:
         """Note that an attempt ended in vain after some seconds."""

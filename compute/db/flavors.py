@@ -60,7 +60,8 @@ def page(connection: Connection, wanted: Filter, limit: int, marker: str | None 
     keys.append((table.c.id, keys[-1][1] if keys else 'asc'))
     query = sa.select(table).where(*_conditions(wanted)).order_by(*keyset.order(keys)).limit(limit)
     if marker is not None:
-        row = connection.execute(sa.select(table).where(table.c.flavorid == marker)).first()
+        # A flavor that the project does not see would tell how its size compares with that of others.
+        row = connection.execute(sa.select(table).where(table.c.flavorid == marker, *_visible(wanted))).first()
         if row is None:
             raise exception.Invalid(f'marker [{marker}] not found', code='marker_not_found')
         query = query.where(keyset.after(keys, row))
@@ -68,14 +69,7 @@ def page(connection: Connection, wanted: Filter, limit: int, marker: str | None 
 
 
 def _conditions(wanted: Filter) -> list[Any]:
-    conditions: list[Any] = []
-    public = table.c.is_public == sa.true()
-    if wanted.project_id is not None:
-        # A list of ids as JSON text: the quotes make the match exact on all three databases.
-        mine = sa.cast(table.c.projects, sa.String(65535)).contains(f'"{wanted.project_id}"', autoescape=True)
-        conditions.append(sa.or_(public, mine))
-    elif wanted.is_public is not None:
-        conditions.append(public if wanted.is_public else sa.not_(public))
+    conditions = _visible(wanted)
     if wanted.min_memory_mb is not None:
         conditions.append(table.c.memory_mb >= wanted.min_memory_mb)
     if wanted.min_root_gb is not None:
@@ -83,6 +77,15 @@ def _conditions(wanted: Filter) -> list[Any]:
     if wanted.name is not None:
         conditions.append(sa.func.lower(table.c.name).contains(wanted.name.lower(), autoescape=True))
     return conditions
+
+
+def _visible(wanted: Filter) -> list[Any]:
+    public = table.c.is_public == sa.true()
+    if wanted.project_id is not None:
+        # A list of ids as JSON text: the quotes make the match exact on all three databases.
+        mine = sa.cast(table.c.projects, sa.String(65535)).contains(f'"{wanted.project_id}"', autoescape=True)
+        return [sa.or_(public, mine)]
+    return [] if wanted.is_public is None else [public if wanted.is_public else sa.not_(public)]
 
 
 def insert(connection: Connection, flavor: Flavor) -> Flavor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,19 +45,29 @@ EQUAL = {
 }
 # Filters that search a text column with a regular expression.
 SEARCHED = {'name': table.c.name, 'hostname': table.c.hostname, 'description': table.c.description}
+# Filters that compare values inside a JSON column: the column, and the values of a server that count.
+INSIDE: dict[str, tuple[str, Callable[[Any], Iterable[Any]]]] = {
+    'kernel_id': ('image', lambda image: _property(image, 'kernel_id')),
+    'ramdisk_id': ('image', lambda image: _property(image, 'ramdisk_id')),
+    'root_device_name': ('extra', lambda extra: [extra.get('root_device_name')]),
+    'locked_by': ('extra', lambda extra: [extra.get('locked_by')]),
+    'auto_disk_config': ('extra', lambda extra: [extra.get('disk_config', 'MANUAL')]),
+    'security_groups': ('nics', lambda nics: [group for nic in nics for group in nic['security_groups']]),
+}
 _ADDRESSES = {'ip': 4, 'ip6': 6}
 Check = Callable[[Any], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """What to list. ``equal`` maps names of ``EQUAL`` to allowed values.
+    """What to list. ``equal`` maps names of ``EQUAL`` and ``inside`` names of ``INSIDE`` to allowed values.
 
     ``patterns`` maps names of ``SEARCHED``, ``ip`` and ``ip6`` to regular expressions. ``tags`` and the like hold tags.
     """
 
     deleted: bool | None = False
     equal: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    inside: dict[str, tuple[str, ...]] = field(default_factory=dict)
     vm_and_task: tuple[tuple[str, ...], tuple[str, ...] | None] | None = None
     changed_since: datetime.datetime | None = None
     changed_before: datetime.datetime | None = None
@@ -181,6 +191,7 @@ def _conditions(wanted: Filter) -> tuple[list[Any], list[tuple[str, Check]]]:
             conditions.append(condition)
         else:
             checks.append((SEARCHED[name].name, _text_check(pattern)))
+    checks += [(INSIDE[name][0], _inside_check(name, values)) for name, values in wanted.inside.items()]
     if wanted.metadata:
         checks.append(('metadata', lambda metadata: wanted.metadata.items() <= metadata.items()))
     return conditions, checks
@@ -190,6 +201,15 @@ def _equal(column: Any, values: tuple[Any, ...]) -> Any:
     some = [value for value in values if value is not None]
     test = column == some[0] if len(some) == 1 else column.in_(some)
     return sa.or_(test, column.is_(None)) if len(some) < len(values) else test
+
+
+def _property(image: Any, name: str) -> list[Any]:
+    return [image['properties'].get(name)] if image else []
+
+
+def _inside_check(name: str, values: tuple[str, ...]) -> Check:
+    read, wanted = INSIDE[name][1], frozenset(values)
+    return lambda column: not wanted.isdisjoint(read(column))
 
 
 def _text_check(pattern: Expression) -> Check:

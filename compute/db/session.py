@@ -189,7 +189,7 @@ class Database:
             return self._attempts(attempt)
 
     def _attempts(self, attempt: Callable[[], T]) -> T:
-        self._breaker.admit()
+        finds_out = self._breaker.admit()
         begin = time.monotonic()
         for number in range(self._retries + 1):
             try:
@@ -204,7 +204,19 @@ class Database:
                 raise faults.unfit() from error
             except exc.TimeoutError as error:
                 raise faults.busy('The database has no free connection') from error
+            except Exception:  # the function's own, perhaps before it asked the database anything
+                if finds_out:
+                    self._find_out()
+                raise
         raise AssertionError('unreachable')
+
+    def _find_out(self) -> None:
+        """End the refusals of the breaker if the database answers."""
+        try:
+            self.round_trip()
+        except exception.Unavailable:
+            return
+        self._breaker.succeeded()
 
     def _judge(self, error: exc.DBAPIError, number: int, seconds: float) -> None:
         """Return if the transaction is to be tried again.
@@ -213,7 +225,7 @@ class Database:
             reason that stays.
         """
         kind = faults.kind_of(error)
-        if isinstance(error, exc.IntegrityError) or kind in (faults.UNFIT, faults.OTHER):
+        if isinstance(error, exc.IntegrityError) or kind != faults.LOST:
             self._breaker.succeeded()
         if isinstance(error, exc.IntegrityError):
             raise error

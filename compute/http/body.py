@@ -8,6 +8,7 @@ from typing import Protocol
 _SIZE = re.compile(rb'([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?')
 _TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*")
 _LONGEST_LINE, _MOST_TRAILERS = 1024, 64
+_PLAIN_LINE, _MOST_EXTENSIONS = 18, 16384  # bytes: of a size without extension, and of extensions beyond the content
 
 
 class Malformed(Exception):
@@ -48,6 +49,7 @@ class Chunked:
         self._ends = False  # the CR LF after a chunk comes next
         self._last = False  # trailers come next
         self._trailers = 0
+        self._surplus = 0
 
     def decode(self, buffer: bytearray) -> bytes:
         """Return the content that is there. :raises Malformed:"""
@@ -87,6 +89,10 @@ class Chunked:
             raise Malformed('the size of a chunk is not a hexadecimal number')
         self._left = int(found.group(1), 16)
         self._last = not self._left
+        # A chunk of one byte may have an extension of a kilobyte: what is read would have no relation to what it is.
+        self._surplus = max(0, self._surplus + len(line) - _PLAIN_LINE - self._left)
+        if self._surplus > _MOST_EXTENSIONS:
+            raise Malformed('the extensions of the chunks are longer than their content')
 
     def _trailer(self, line: bytes) -> None:
         self._trailers += 1
@@ -100,7 +106,7 @@ def _line(buffer: bytearray) -> bytes | None:
     """Remove a line from the buffer and return it without its end; None while it has none."""
     end = buffer.find(b'\r\n', 0, _LONGEST_LINE + 2)
     if end < 0:
-        if len(buffer) > _LONGEST_LINE or b'\n' in buffer:
+        if len(buffer) > _LONGEST_LINE + 1 or b'\n' in buffer:
             raise Malformed('a line between chunks is too long, or does not end with CR LF')
         return None
     line = bytes(buffer[:end])

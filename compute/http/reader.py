@@ -16,6 +16,7 @@ from compute.exception import ComputeError, Invalid, TooLarge
 from compute.http.body import Chunked, Decoder, Length, Malformed
 from compute.http.head import Head, Refused, parse
 from compute.http.rules import MAX_HEAD, MAX_LINE, Rules
+from compute.http.stream import StreamedBody
 
 LOG = logging.getLogger(__name__)
 REFUSAL = 'compute.refusal'
@@ -33,6 +34,7 @@ class Request:
     decoder: Decoder | None = None
     expects: bool = False
     rest: bool = False
+    body: StreamedBody | None = None
 
     @property
     def streamed(self) -> bool:
@@ -48,7 +50,7 @@ class Reader:
         self.buffer = bytearray()
         self._head: Head | None = None
         self._decoder: Decoder | None = None
-        self._body: list[bytes] = []
+        self._body = bytearray()
         self._size = 0
         self._searched = 0
         self._came = 0
@@ -82,6 +84,8 @@ class Reader:
         if self._head is None:
             head = self._take_head()
             if head is None:
+                if not self.buffer:  # empty lines begin no request
+                    self._began, self._came = None, 0
                 return None
             self._head = head
             self._began, self._came = now, 0
@@ -91,8 +95,9 @@ class Reader:
 
     def _take_head(self) -> Head | None:
         buffer = self.buffer
-        while not self._searched and buffer[:2] == b'\r\n':  # of clients that end a body with an empty line
+        while buffer[:2] == b'\r\n':  # of clients that end a body with an empty line
             del buffer[:2]
+            self._searched = 0
         end = buffer.find(b'\r\n\r\n', max(0, self._searched - 3))
         if end < 0:
             self._check_part(buffer)
@@ -103,7 +108,9 @@ class Reader:
         raw = bytes(buffer[:end])
         del buffer[:end + 4]
         self._searched = 0
-        return parse(raw, self._base)
+        head = parse(raw, self._base)
+        head.keep = head.keep and self._rules.keep_alive
+        return head
 
     def _check_part(self, buffer: bytearray) -> None:
         if _BARE.search(buffer, max(0, self._searched - 1)):
@@ -136,14 +143,14 @@ class Reader:
                 refused = Invalid(f'The body of the request is malformed: {error}', code='malformed_body')
                 return self._finish(self._refused(head, refused), now)
             self._size += len(data)
-            self._body.append(data)
+            self._body += data
             if self._size > most:
                 return self._finish(self._refused(head, TooLarge(
                     f'The body has {self._size} bytes or more; the limit is {most}')), now)
         if not decoder.done:
             return None
         if self._size or head.length is None:
-            _set_body(head.environ, b''.join(self._body))
+            _set_body(head.environ, bytes(self._body))
         else:
             head.environ['wsgi.input'] = io.BytesIO()
         return self._finish(Request(head.environ, head.keep), now)
@@ -172,7 +179,8 @@ class Reader:
 
     def _finish(self, request: Request, now: float) -> Request:
         self._head = self._decoder = None
-        self._body, self._size, self._came = [], 0, len(self.buffer)
+        self.interim = b''
+        self._body, self._size, self._came = bytearray(), 0, len(self.buffer)
         self._began = now if self.buffer else None
         self.since = now
         return request

@@ -34,10 +34,12 @@ class Registration:
     """What the predecessor left: operations it held, and servers that are here.
 
     ``left_aside``: servers whose guests are set aside here although nothing of them is to be here any more: their moves
-    were confirmed, or they were deleted, while this host had no heartbeat.
+    were confirmed, or they were deleted, while this host had no heartbeat. ``lease``: the seconds for which the ledger
+    grants leases.
     """
 
     service_uuid: str
     held: tuple[OperationRef, ...] = ()
     instances: tuple[Instance, ...] = ()
     left_aside: tuple[str, ...] = ()
+    lease: float = 30.0

@@ -14,6 +14,7 @@ RULES = (
     rule(LIST, READER, 'List the operations on a server.', _OF_SERVER),
     rule(SHOW, READER, 'Show one operation on a server with its stages.', _ONE),
     rule(LIST_ALL, ADMIN, 'List operations on the servers of all projects.', 'GET /operations'),
-    rule(OWNER, ADMIN, 'See by name the host and the daemon that work on an operation.', _OF_SERVER, _ONE),
+    rule(OWNER, ADMIN, 'See by name the host and the daemon that work on an operation, and filter by that host.',
+         _OF_SERVER, _ONE, 'GET /operations'),
     rule(DETAILS, ADMIN, 'Show the messages of hosts and services of a failed operation.', _OF_SERVER, _ONE),
 )

@@ -130,6 +130,8 @@ class Op:
     :param loads: takes a ``Call``, returns the target or raises NotFound.
     :param facts: behaviour that differs by version, by name: ``call.facts['x']`` is True inside the window.
     :param raw: the body is not parsed: the handler reads ``call.stream``.
+    :param streams: the body or the answer may be of any size: the server neither reads the one nor keeps the other, and
+        runs the operation in a pool of its own.
     :param public: no token is needed.
     :param gone: answers 410 in its window.
     :param planned: answers 501 in its window: the API has it, this release does not.
@@ -152,6 +154,7 @@ class Op:
     until: str | None = None
     facts: Mapping[str, Window] = field(default_factory=dict)
     raw: bool = False
+    streams: bool = False
     public: bool = False
     gone: bool = False
     planned: bool = False

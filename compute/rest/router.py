@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import routes
 
+from compute.rest import encoded_path
 from compute.rest.op import Op, Resource
 
 
@@ -54,3 +56,17 @@ def _add(places: dict[str, Place], resource: Resource, op: Op) -> None:
     else:
         place = places.setdefault(op.path, Place(op.path))
         place.methods.setdefault(op.method, []).append(op)
+
+
+def streaming(resources: Iterable[Resource], prefix: str) -> Callable[[dict[str, Any]], bool]:
+    """Return what tells from the WSGI environment whether a request is for an operation that ``streams``.
+
+    ``prefix``: the path of the API on its server.
+    """
+    router = Router([Resource('streams', tuple(op for resource in resources for op in resource.ops if op.streams))])
+
+    def is_stream(environ: dict[str, Any]) -> bool:
+        path = encoded_path.matchable(environ, environ['PATH_INFO'])
+        found = router.match(path.removeprefix(prefix)) if path.startswith(f'{prefix}/') else None
+        return found is not None and environ['REQUEST_METHOD'] in found[0].methods
+    return is_stream

@@ -35,9 +35,11 @@ class WorkerDaemon:
         return [(self.topic, worker.host, worker.endpoints()) for worker in self.workers]
 
     def start(self) -> None:
-        """Register every host and recover what was left."""
+        """Register every host and recover what was left. Where that has to wait, all hosts wait at the same time."""
         for worker in self.workers:
-            worker.start()
+            worker.register()
+        for worker in self.workers:
+            worker.begin()
 
     def finish(self, until: float) -> None:
         """End what runs on every host, or leave it to the next start."""

@@ -1,12 +1,14 @@
 """One host's worker: registers, takes over what its predecessor left, serves, reports.
 
-A worker is new at every start: a fresh incarnation, after which reports of the one before it are refused.
+A worker is new at every start: a fresh incarnation, after which reports of the one before it are refused. Where the
+process before still lives, this one waits until that can no longer act (``takeover``).
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid as uuids
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -44,6 +46,7 @@ from compute.worker.create import Create
 from compute.worker.delete import Delete
 from compute.worker.endpoints import HostOperations
 from compute.worker.events import EventBook, EventsEndpoint
+from compute.worker.host_lock import HostLock
 from compute.worker.inspection import InspectionEndpoint
 from compute.worker.job import Moment
 from compute.worker.migrate import Migrate
@@ -61,6 +64,7 @@ from compute.worker.runner import HostHandler, Runner
 from compute.worker.start import Start
 from compute.worker.stop import Stop
 from compute.worker.suspend import Suspend
+from compute.worker.takeover import MARGIN, Takeover
 from compute.worker.unpause import Unpause
 
 LOG = logging.getLogger(__name__)
@@ -79,6 +83,9 @@ class HostWorker:
         self._fatal = fatal
         self._stopped = threading.Event()
         self._replaced = False
+        self.lock = HostLock(options.state_path, host)
+        self.takeover = Takeover(self.lock, host, self._stopped.wait)
+        self._registration = Registration(service_uuid='')
         nics, names = Nics(conf, host, networks, self.events), GroupNames(networks).of
         reboot = Reboot(conf, driver, nics, names)
         handlers: dict[str, HostHandler] = {
@@ -95,9 +102,10 @@ class HostWorker:
         self._recovery = Recovery(conf, driver, nics, self.runner, self.power_sync, names)
         self.watch = Health(self._probes(rpc), conf.health.interval)
         self._unwatch: Callable[[], Any] = bool
-        self._periodics = [
+        self._reports = [
             Periodic(self._beat, options.heartbeat_interval, name=f'heartbeat-{host}', immediately=False),
-            Periodic(self._inventory, options.inventory_interval, name=f'inventory-{host}', immediately=False),
+            Periodic(self._inventory, options.inventory_interval, name=f'inventory-{host}', immediately=False)]
+        self._periodics = [
             Periodic(self.power_sync.run, options.power_sync_interval, name=f'power-sync-{host}', immediately=False),
             Periodic(ImageCacheTask(conf, driver).run, options.image_cache_interval, name=f'images-{host}',
                      immediately=False)]
@@ -106,6 +114,7 @@ class HostWorker:
         yield Probe('hypervisor', timed(self._look_at_hypervisor), failing=DOWN, slow_above=2.0, patience=20.0,
                     reason='an answer of the hypervisor took {value:.1f} s', public='the hypervisor does not answer')
         yield broker(rpc, 'worker', self.host)
+        yield Probe('predecessor', self._look_at_predecessor, quick=True)
         yield Probe('operations', self.runner.overdue, slow_above=60.0, quick=True,
                     reason='an operation is {value:.0f} s past its deadline')
         if folder := self.driver.storage():
@@ -119,8 +128,15 @@ class HostWorker:
                 InspectionEndpoint(self.host, self.driver)]
 
     def start(self) -> None:
-        """Connect to the hypervisor, register, recover, and begin the periodic tasks."""
+        """Register and begin."""
+        self.register()
+        self.begin()
+
+    def register(self) -> None:
+        """Connect to the hypervisor, register, and begin to report."""
         self.driver.start(self._on_event)
+        if self.takeover.begin():
+            self.runner.hold()
         options = self.conf.worker
         self.watch.start()
         self._unwatch = metrics.source('worker', self._samples)
@@ -131,10 +147,21 @@ class HostWorker:
             ram_allocation_ratio=options.ram_allocation_ratio, disk_allocation_ratio=options.disk_allocation_ratio,
             reserved_vcpus=options.reserved_vcpus, reserved_memory_mb=options.reserved_memory_mb,
             reserved_disk_gb=options.reserved_disk_gb, aside=tuple(self.driver.moves.all_aside()))
-        registration: Registration = self.reporter.register(report, inventory)
+        self._registration = self.reporter.register(report, inventory)
+        self.takeover.registered(self._registration.lease)
+        self._recovery.take_over(self._registration)
+        for periodic in self._reports:
+            periodic.start()
+
+    def begin(self) -> None:
+        """Wait until no other process can act as this host, recover, and begin what changes the host."""
+        self.takeover.wait()
+        if self._stopped.is_set():
+            return
+        self.runner.go()
         for periodic in self._periodics:
             periodic.start()
-        self._recovery.run(registration)
+        self._recovery.run(self._registration)
 
     def _first_inventory(self) -> Inventory:
         """Ask the hypervisor what there is, until it answers: it may start together with us."""
@@ -152,8 +179,9 @@ class HostWorker:
         """End what runs, with reports and leases as ever. What is not done by ``until`` is left to our successor."""
         self.power_sync.stop()
         self._recovery.stop()
-        if self._replaced:
-            return  # by another process, which does the same work already
+        if self._replaced:  # what is in the middle of a call ends: it is over when our successor sees our end
+            self.runner.finish(min(until, time.monotonic() + MARGIN))
+            return
         if not self.runner.finish(until):
             LOG.warning('%s: operations %s are left to the next start', self.host, self.runner.running())
 
@@ -165,34 +193,42 @@ class HostWorker:
         self.watch.stop()
         self._unwatch()
         self.reporter.stop()
-        for periodic in self._periodics:
+        for periodic in (*self._reports, *self._periodics):
             periodic.stop()
         self.runner.stop()
         self.driver.stop()
 
     def health(self) -> list[str]:
         """Return what keeps this host from working."""
-        return [f'{self.host}: {problem}' for problem in self.watch.public_problems()]
+        waits = ['it waits for another process that acts as this host'] if self.takeover.waits else []
+        return [f'{self.host}: {problem}' for problem in (*waits, *self.watch.public_problems())]
 
     def _look_at_hypervisor(self) -> None:
         if problem := self.driver.healthy():
             raise exception.Unavailable(problem, code='hypervisor_down')
+
+    def _look_at_predecessor(self) -> None:
+        if problem := self.takeover.problem:
+            raise exception.Failed(problem)
 
     def _samples(self) -> Iterator[metrics.Sample]:
         yield 'compute_worker_operations', len(self.runner.running()), (self.host,)
         yield from ((name, value, (self.host, power)) for name, value, power in self.power_sync.seen())
 
     def _on_event(self, event: GuestEvent) -> None:
-        self.power_sync.noticed(event)
+        if not self.takeover.waits:  # the comparison that comes after it sees the same
+            self.power_sync.noticed(event)
 
     def _beat(self) -> None:
+        self.takeover.look()
         at, running = Moment(), self.runner.running()
         try:
             lost = self.reporter.heartbeat(running, self.watch.report())
         except exception.Stale as error:
             LOG.critical('host %s: %s; this process stops', self.host, error.message)
             self._replaced = True
-            self.runner.stop()
+            self._recovery.stop()
+            self.runner.superseded()
             self._fatal()
             return
         self.runner.heard(running, lost, at)

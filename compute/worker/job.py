@@ -28,6 +28,11 @@ VISIBLE = 0.3
 """Seconds after which a stage that still goes on is told."""
 
 
+def trust_of(lease: float) -> float:
+    """Return for how many seconds a confirmation by the ledger is believed, from the seconds of the lease."""
+    return lease / 3
+
+
 class Moment:
     """A point in time. What passed since is never told too short: both clocks are asked, for either may have stood."""
 
@@ -99,7 +104,7 @@ class Job:
         self.begun, self.current = True, operation.stage
         self._noted, self._first = self.work.noted, self.work.noted or ''
         if operation.lease_until is not None and operation.updated_at is not None:
-            self._trust = (operation.lease_until - operation.updated_at).total_seconds() / 3
+            self._trust = trust_of((operation.lease_until - operation.updated_at).total_seconds())
             self._confirmed = asked
 
     def stage(self, name: str, update: InstanceUpdate | None = None) -> None:

@@ -25,18 +25,21 @@ LOG = logging.getLogger(__name__)
 
 
 class Recovery:
-    """Runs once at each start."""
+    """Runs once at each start: ``take_over`` when the worker is registered, ``run`` when it may act."""
 
     def __init__(self, conf: Any, driver: Driver, nics: Nics, runner: Runner, power_sync: PowerSync,
                  group_names: GroupNames = unnamed) -> None:
         self._driver, self._runner, self._power_sync = driver, runner, power_sync
         self._resume = ResumeGuests(conf, driver, nics, runner, power_sync.look, group_names)
 
-    def run(self, registration: Registration) -> None:
-        """Take over operations, remove what the ledger says is gone, start what should run, report the rest."""
+    def take_over(self, registration: Registration) -> None:
+        """Take over operations, which renews their leases from now on."""
         for ref in registration.held:
             LOG.info('%s of the worker before is taken over', ref)
             self._runner.submit(ctx.internal(ref.request_id), ref, recover=True)
+
+    def run(self, registration: Registration) -> None:
+        """Remove what the ledger says is gone, start what should run, report the rest."""
         self._drop_left_aside(registration)
         known = {instance.uuid: instance for instance in registration.instances}
         self._resume.begin(registration.instances)

@@ -8,7 +8,6 @@ stages, its pool and what it supersedes are in its declaration. When stages are 
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import threading
 import time
@@ -20,12 +19,13 @@ from compute.context import RequestContext
 from compute.objects.kinds import KINDS, Kind, kind_of
 from compute.objects.kinds.kind import ACTIONS, BUILDS, MOVES, RELEASE
 from compute.objects.operation import InstanceUpdate, OperationError, OperationRef
+from compute.worker import failures
 from compute.worker.job import VISIBLE, Job, Moment
 from compute.worker.reports import Reporter, Unheard
+from compute.worker.server_lock import ServerLock
 
 LOG = logging.getLogger(__name__)
 _LONGEST_PAUSE = 5.0
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class HostHandler(Protocol):
@@ -58,6 +58,8 @@ class Runner:
         self._newest: dict[str, int] = {}
         self._kept: set[str] = set()
         self._cut_off = False
+        self._may_begin, self._never = threading.Event(), False
+        self._may_begin.set()
         self._untold, self._stopped = threading.Event(), threading.Event()
         concurrency.spawn(self._show, name='stages')
 
@@ -76,6 +78,14 @@ class Runner:
         except concurrency.Pool.Full as error:
             self._forget(job)
             LOG.warning('%s is not taken on, it will come again: %s', ref, error)
+
+    def hold(self) -> None:
+        """Begin no operation until ``go``. Those that come are taken on, so that their leases are renewed."""
+        self._may_begin.clear()
+
+    def go(self) -> None:
+        """Begin what was held."""
+        self._may_begin.set()
 
     def running(self) -> tuple[int, ...]:
         """Return the ids of all operations here, those that wait included: their leases are renewed."""
@@ -138,7 +148,7 @@ class Runner:
 
     def alone(self, uuid: str) -> contextlib.AbstractContextManager[None]:
         """Let no operation on a server run here meanwhile."""
-        return _ServerLock(self._server_locks, self._lock, uuid)
+        return ServerLock(self._server_locks, self._lock, uuid)
 
     def finish(self, until: float) -> bool:
         """Take nothing more on and end what runs; what is not done by ``until`` is left as it is, for our successor.
@@ -147,9 +157,17 @@ class Runner:
         """
         for pool in self._pools.values():
             pool.shutdown()
+        self._forget_held()
         done = all([pool.finish(until) for pool in self._pools.values()])
         self._cut_off = True
         return done
+
+    def superseded(self) -> None:
+        """Another process acts as this host: end what runs at its next step. Nothing is reported, nothing undone."""
+        self.stop()
+        with self._lock:
+            for job in self._jobs.values():
+                job.cancelled.set()
 
     def stop(self) -> None:
         """Take nothing more on, and try nothing again. What still runs is not reported: its failure is our stop."""
@@ -158,6 +176,12 @@ class Runner:
         self._untold.set()
         for pool in self._pools.values():
             pool.shutdown()
+        self._forget_held()
+
+    def _forget_held(self) -> None:
+        if not self._may_begin.is_set():
+            self._never = True
+            self._may_begin.set()
 
     def _supersede(self, ref: OperationRef, kind: Kind[Any, Any]) -> None:
         """Cancel older operations on the same server that this one supersedes, also while they wait for a guest."""
@@ -180,6 +204,10 @@ class Runner:
 
     def _run(self, job: Job, recover: bool) -> None:
         job.context.update_store()  # what this thread logs from now on carries the id of the request
+        self._may_begin.wait()
+        if self._never:
+            self._forget(job)
+            return
         try:
             with self.alone(job.ref.instance_uuid):
                 self.let_go(job.ref.instance_uuid)
@@ -242,7 +270,7 @@ class Runner:
         except Exception as error:
             LOG.error('%s could not be undone: %s', job.ref, getattr(error, 'message', error),
                       exc_info=not isinstance(error, exception.ComputeError))
-            job.fail(_as_value(error, job.current), None)
+            job.fail(failures.as_value(error, job.current), None)
             return
         job.finish(handler.after_failure(job) or InstanceUpdate())
         LOG.info('%s is undone', job.ref)
@@ -318,8 +346,8 @@ class Runner:
                       exc_info=not isinstance(second, exception.ComputeError))
             update = None
             if not all(stage.redo for stage in job.may_have_reached()):
-                error = _left_behind(error, second)
-        job.fail(_as_value(error, job.current), update)
+                error = failures.left_behind(error, second)
+        job.fail(failures.as_value(error, job.current), update)
 
     def _show(self) -> None:
         """Tell stages that last. The thread sleeps while none waits to be told."""
@@ -333,41 +361,3 @@ class Runner:
                 job.show()
             if any(job.waits() for job in waiting):
                 self._untold.set()
-
-
-def _left_behind(error: Exception, second: Exception) -> exception.ComputeError:
-    """Return why it is not tried on another host: the guest may run here, with the same addresses."""
-    first, then = (getattr(each, 'message', type(each).__name__) for each in (error, second))
-    return exception.Failed(f'{first}; and what was made of it could not be removed from this host ({then})',
-                            code='guest_left_behind', hint='delete the server; its host removes what is left')
-
-
-def _as_value(error: Exception, stage: str) -> OperationError:
-    if isinstance(error, exception.ComputeError):
-        return OperationError.of(error, stage)
-    if isinstance(error, OSError) and error.errno in _DISK_FULL:
-        return OperationError(code='disk_full', stage=stage, retryable=True, hint='free space on that host',
-                              message=f'The disk of this host is full: {error.strerror}')
-    return OperationError(code='internal', stage=stage, retryable=True,
-                          message=f'An unexpected error of type {type(error).__name__} stopped it on this host')
-
-
-class _ServerLock(contextlib.AbstractContextManager[None]):
-    """A lock by uuid that exists only while somebody holds or wants it."""
-
-    def __init__(self, locks: dict[str, list[Any]], guard: Any, uuid: str) -> None:
-        self._locks, self._guard, self._uuid = locks, guard, uuid
-
-    def __enter__(self) -> None:
-        with self._guard:
-            entry = self._locks.setdefault(self._uuid, [threading.Lock(), 0])
-            entry[1] += 1
-        entry[0].acquire()
-
-    def __exit__(self, *exc_info: object) -> None:
-        with self._guard:
-            entry = self._locks[self._uuid]
-            entry[1] -= 1
-            if not entry[1]:
-                del self._locks[self._uuid]
-        entry[0].release()

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +20,7 @@ from tests.ports import free_ports
 from tests.waiting import LONG
 
 Start = Callable[..., subprocess.Popen[str]]
+MANY = b'GET / HTTP/1.1\r\nHost: here\r\n\r\n' * 1000
 
 
 @pytest.fixture(params=['threading', 'eventlet'])
@@ -78,6 +80,22 @@ def test_open_connections_are_served_to_the_end(start: Start) -> None:
     assert process.wait(LONG) == 0, 'nobody is left to wait for'
     with pytest.raises(ConnectionRefusedError):
         get(late)
+
+
+def test_a_client_that_never_waits_leaves_others_their_turn(start: Start) -> None:
+    """With green threads a socket that always has something switches to no other one."""
+    port, = free_ports(1)
+    start(port)
+    ended = threading.Event()
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(4) as pool:
+        for _ in range(2):
+            flood = stack.enter_context(socket.create_connection(('127.0.0.1', port), timeout=LONG))
+            pool.submit(lambda flood=flood: [flood.sendall(MANY) for _ in iter(ended.is_set, True)])
+            pool.submit(lambda flood=flood: [flood.recv(1 << 20) for _ in iter(ended.is_set, True)])
+        try:
+            assert [get(to(port)).status for _ in range(3)] == [200] * 3
+        finally:
+            ended.set()
 
 
 def test_silent_connections_hold_nobody_up(start: Start) -> None:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from compute.builtin.network.agent.linux import setns
+from tests.real.control_groups import ControlGroups
 from tests.real.stack import ROOT
 from tests.waiting import LONG, comes_true
 
@@ -54,6 +55,8 @@ class Booted:
         self.folder, self.root = folder, folder / 'root'
         self.namespace = f'compute-test-{os.getpid()}'
         self._process: subprocess.Popen[bytes] | None = None
+        # Where systemd runs this machine, it gives a container its groups.
+        self._groups = None if os.path.isdir('/run/systemd/system') else ControlGroups(self.namespace)
 
     def make(self) -> None:
         """Lay the file systems over one another and make the network."""
@@ -115,13 +118,14 @@ class Booted:
 
     def start(self) -> None:
         """Boot it and return when systemd is done."""
-        keep = [] if os.path.isdir('/run/systemd/system') else ['--keep-unit']
+        command = ['systemd-nspawn', '--register=no', '--quiet', f'--directory={self.root}', '--boot',
+                   '--console=pipe', f'--network-namespace-path=/run/netns/{self.namespace}',
+                   f'--machine={self.namespace}', '--capability=all', *self.binds()]
+        if self._groups is not None:
+            command = self._groups.command(*command, '--keep-unit')
         with (self.folder / 'console').open('ab') as console:
             self._process = subprocess.Popen(
-                ['systemd-nspawn', '--register=no', *keep, '--quiet', f'--directory={self.root}', '--boot',
-                 '--console=pipe', f'--network-namespace-path=/run/netns/{self.namespace}',
-                 f'--machine={self.namespace}', '--capability=all', *self.binds()],
-                stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True)
+                command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True)
         # nspawn closes the kernel's settings, of which those of the network are this machine's own.
         self.until('there is no first process', lambda: self.pid, 10)
         self.until('/proc/sys stays closed', lambda: subprocess.run(
@@ -129,6 +133,8 @@ class Booted:
             capture_output=True).returncode == 0, 20)
         self.until('systemd is not up', lambda: self.run('systemctl', 'is-system-running', check=False).strip() in (
             'running', 'degraded'), 60)
+        if self._groups is not None:
+            self.run(*self._groups.writable())
 
     @property
     def pid(self) -> int:
@@ -181,6 +187,8 @@ class Booted:
                 self._process.wait(10)
             self._process.kill()
             self._process.wait()
+        if self._groups is not None:
+            self._groups.remove()
         for path in (self.root, self.folder):
             subprocess.run(['umount', '-R', '-l', str(path)], check=False, capture_output=True)
         subprocess.run(['ip', 'netns', 'del', self.namespace], check=False, capture_output=True)

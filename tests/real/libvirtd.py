@@ -1,7 +1,7 @@
 """A libvirtd for tests: the one that runs on this machine, or else one that is started and stopped again.
 
 It can be restarted (only where it was started here), to see that a driver survives that.
-/dev/kvm becomes what udev makes it first (tests/real/kvm_device.py).
+/dev/kvm becomes what udev makes it until the tests end (tests/real/kvm_device.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import libvirt
 import pytest
 
-from tests.real.kvm_device import open_kvm_device
+from tests.real.kvm_device import open_for_the_tests
 from tests.waiting import wait_until
 
 URI = 'qemu:///system'
@@ -101,7 +101,7 @@ def libvirtd() -> Iterator[Daemons]:
     if os.geteuid() != 0 or shutil.which('libvirtd', path='/usr/sbin:/usr/bin') is None:
         pytest.skip('needs root and libvirtd')
     libvirt.registerErrorHandler(lambda *_: None, None)
-    open_kvm_device()
+    open_for_the_tests()
     daemons = Daemons()
     if not answers():
         daemons.start()

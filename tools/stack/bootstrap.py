@@ -152,13 +152,18 @@ class Bootstrap:
             return server if server.status not in ('BUILD', 'REBOOT') else None
         server: Any = until(BUILD_SECONDS, f'the server {SERVER} is still being built', ended)
         if server.status == 'ERROR':
-            raise Failed(f'the server {SERVER} is in ERROR: {(server.fault or {}).get("message", "no fault is told")}')
+            raise Failed(f'the server {SERVER} is in ERROR: {self._reason(server.id)}')
         self.address = next((entry['addr'] for entries in (server.addresses or {}).values() for entry in entries), '')
         text = f'{SERVER} is {server.status} at {self.address}'
         if not made:
             return f'already: {text}'
         took = parts_of_a_boot(self.folder / 'logs', server.id)
         return f'{text} after {time.monotonic() - began:.1f} s{f" ({took})" if took else ""}'
+
+    def _reason(self, server_id: str) -> str:
+        """Return why a server is in ERROR: for administrators with the message of the hypervisor or of a neighbour."""
+        fault = self.admin.compute.get_server(server_id).fault or {}
+        return str(fault.get('details') or fault.get('message') or 'it has no fault')
 
     def login(self) -> str:
         """Log in to the first server."""
@@ -221,11 +226,12 @@ def main() -> int:
     options = parser.parse_args()
     bootstrap = Bootstrap(options.folder, options.image, options.hosts)
     apis = f"see '{options.command} status' and the log of that daemon"
+    build = f"see '{options.command} status check', which looks for what this machine lacks, and {options.folder}/logs"
     guest = (f"see 'openstack console log show {SERVER}' and {options.folder}/logs; to try again: "
              f"'openstack server delete {SERVER}'")
     steps = [('accounts', bootstrap.accounts, apis), ('flavors', bootstrap.flavors, apis),
              ('upload', bootstrap.image, apis), ('network', bootstrap.network, apis),
-             ('key pair', bootstrap.key_pair, apis), ('server', bootstrap.server, guest)]
+             ('key pair', bootstrap.key_pair, apis), ('server', bootstrap.server, build)]
     if options.image:
         steps.append(('login', bootstrap.login, guest))
     for name, function, remedy in steps:

@@ -174,8 +174,16 @@ def _destination(call: Call) -> tuple[str | None, str | None, str | None]:
 
 
 def _hints(call: Call) -> dict[str, object]:
-    hints = call.beside.get('os:scheduler_hints') or call.beside.get('OS-SCH-HNT:scheduler_hints') or {}
-    return dict(hints)
+    """Return the scheduler hints. :raises Invalid: one of Nova's that nothing here reads, or two sets of hints."""
+    given = [dict(call.beside[key]) for key in fields.HINTS if key in call.beside]
+    if len(given) == 2 and given[0] != given[1]:
+        raise Invalid(f'{" and ".join(fields.HINTS)} differ: give the scheduler hints once')
+    hints: dict[str, object] = given[0] if given else {}
+    for name in fields.UNREAD_HINTS:
+        if name in hints:
+            raise Invalid(f'Scheduler hint {name} is not supported by this cloud; the supported hints are '
+                          f'{", ".join(fields.READ_HINTS)}', code='hint_not_supported')
+    return hints
 
 
 def _certificates(call: Call) -> tuple[str, ...] | None:

@@ -45,6 +45,10 @@ _BLOCK_DEVICE = fields({
 _NETWORKS = Either(
     Until('2.37', ListOf(_NETWORK)),
     Since('2.37', {'oneOf': [{'type': 'array'}, {'type': 'string', 'enum': ['auto', 'none']}]}, required=True))
+# Other hints have no meaning of their own: a filter that an operator installs may read them.
+READ_HINTS = ('group', 'same_host', 'different_host')
+UNREAD_HINTS = ('query', 'target_cell', 'different_cell', 'build_near_host_ip', 'cidr')
+HINTS = ('os:scheduler_hints', 'OS-SCH-HNT:scheduler_hints')
 _HINTS = {'type': 'object', 'properties': {
     'group': {'type': 'string', 'format': 'uuid'},
     'different_host': _HOSTS_OF, 'same_host': _HOSTS_OF,
@@ -76,7 +80,7 @@ CREATE = Body('server', fields({
     'trusted_image_certificates': Since('2.63', _CERTIFICATES),
     'host': Since('2.74', HOST), 'hypervisor_hostname': Since('2.74', HOST),
     'hostname': Either(Between('2.90', '2.94', _HOSTNAME), Since('2.94', _FQDN)),
-}), beside={'os:scheduler_hints': _HINTS, 'OS-SCH-HNT:scheduler_hints': _HINTS})
+}), beside=dict.fromkeys(HINTS, _HINTS))
 
 UPDATE = Body('server', fields({
     'name': NAME, 'OS-DCF:diskConfig': _DISK_CONFIG, 'accessIPv4': _IP_V4, 'accessIPv6': _IP_V6,

@@ -11,7 +11,7 @@ from typing import Any
 from oslo_utils import timeutils
 
 from compute import states
-from compute.api.schema import canonical_address, is_true
+from compute.api.schema import UUID, canonical_address, is_true
 from compute.db import instance_list
 from compute.exception import Forbidden, Invalid
 from compute.policies import servers as policy
@@ -25,17 +25,22 @@ _OPENED = {
     'times_and_states': {
         'availability_zone', 'config_drive', 'key_name', 'created_at', 'launched_at', 'terminated_at', 'power_state',
         'task_state', 'vm_state', 'progress', 'user_id'}}
+HIDDEN = frozenset({'host', 'node'})
+"""Filters and sort keys whose values are shown only where policy shows the attributes of hypervisors."""
 _RENAMED = {'tenant_id': 'project_id', 'image_ref': 'image', 'display_name': 'name',
             'display_description': 'description'}
 _BOOLEANS = ('0', '1', 'true', 'false', 't', 'f', 'yes', 'no', 'y', 'n', 'on', 'off')
 _TAGS = {'tags': 'tags', 'tags-any': 'tags_any', 'not-tags': 'not_tags', 'not-tags-any': 'not_tags_any'}
 _PATTERNS = (*instance_list.SEARCHED, 'ip', 'ip6')
+# Parts of a server of which this cloud stores nothing: no value of theirs is found.
+_NOWHERE = frozenset({'block_device_mapping', 'info_cache', 'pci_devices', 'services', 'system_metadata'})
 
 
 def filter_of(call: Call, rule_all: str) -> instance_list.Filter | None:
     """Return what is asked for, as far as the caller may ask; None when nothing can match."""
     asked = _allowed(call)
     equal = {name: _values(name, value) for name, value in asked.items() if name in instance_list.EQUAL}
+    inside = {name: _inside(name, value) for name, value in asked.items() if name in instance_list.INSIDE}
     _scope(call, rule_all, equal)
     states_wanted = _status(call, asked.get('status'))
     since, before = _time(asked, 'changes-since'), _time(asked, 'changes-before')
@@ -43,16 +48,19 @@ def filter_of(call: Call, rule_all: str) -> instance_list.Filter | None:
         raise Invalid('The value of changes-since must be less than or equal to changes-before')
     wanted = instance_list.Filter(
         deleted=_deleted(call, states_wanted, since is not None or before is not None), equal=equal,
-        vm_and_task=states_wanted, changed_since=since, changed_before=before, metadata=_metadata(asked),
+        inside=inside, vm_and_task=states_wanted, changed_since=since, changed_before=before,
+        metadata=_metadata(asked),
         patterns={name: _pattern(name, asked[name]) for name in _PATTERNS if name in asked},
         **{field: tuple(str(asked[name]).split(',')) for name, field in _TAGS.items() if asked.get(name)})
-    return None if not all(equal.values()) or (states_wanted is not None and not states_wanted[0]) else wanted
+    hopeless = _fits_nothing(asked) or (states_wanted is not None and not states_wanted[0])
+    return wanted if all(equal.values()) and not hopeless else None
 
 
 def _allowed(call: Call) -> dict[str, Any]:
     query = {_RENAMED.get(name, name): value for name, value in call.query.items()}
     if call.may(policy.ALL_FILTERS):
-        return query
+        unseen = frozenset() if call.may(policy.ATTRIBUTES) else HIDDEN
+        return {name: value for name, value in query.items() if name not in unseen}
     names = _EVERYBODY.union(*(names for fact, names in _OPENED.items() if call.facts[fact]))
     return {name: value for name, value in query.items() if name in names}
 
@@ -65,6 +73,21 @@ def _scope(call: Call, rule_all: str, equal: dict[str, tuple[Any, ...]]) -> None
         call.demand(rule_all)
     else:
         equal['project_id'] = (call.context.project_id or '',)
+
+
+def _fits_nothing(asked: dict[str, Any]) -> bool:
+    """Return whether a filter fits no server of this cloud, which has no soft-deleted ones either."""
+    soft = asked.get('soft_deleted')
+    return (soft is not None and _boolean('soft_deleted', soft)) or not _NOWHERE.isdisjoint(asked)
+
+
+def _inside(name: str, text: str) -> tuple[str, ...]:
+    """Return the value to compare with. :raises Invalid: it names a security group by other than its id."""
+    if name == 'auto_disk_config' and text.lower() in _BOOLEANS:
+        return ('AUTO' if _boolean(name, text) else 'MANUAL',)
+    if name == 'security_groups' and not re.fullmatch(UUID['pattern'], text):
+        raise Invalid(f'Invalid input for query parameters {name}. Value: {text}. It takes the id of a security group')
+    return (text.upper() if name == 'auto_disk_config' else text,)
 
 
 def _boolean(name: str, text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from compute.api.schema import REGEX, TIME
 from compute.api.servers import show, view
-from compute.api.servers.filters import filter_of
+from compute.api.servers.filters import HIDDEN, filter_of
 from compute.db import instance_list
 from compute.exception import Forbidden
 from compute.policies import servers as policy
@@ -51,7 +51,6 @@ FACTS = {
     # From where on everybody may filter by what; the others are ignored unless policy allows all.
     'ip6': window('2.5'), 'tags': window('2.26'), 'changes_before': window('2.66'), 'times_and_states': window('2.83'),
     'hostname': window('2.90')}
-_FOR_ADMINS = ('host', 'node')
 
 
 def index(call: Call) -> Any:
@@ -76,7 +75,7 @@ def detail(call: Call) -> Any:
 def _page(call: Call, path: str, rule_all: str, read: Callable[..., list[Any]]) -> tuple[list[Any], dict[str, Any]]:
     page = page_of(call, call.app.conf.api.max_limit, default_sort=DEFAULT_SORT)
     for key, _ in page.sort:
-        if key in _FOR_ADMINS and not call.context.is_admin:
+        if key in HIDDEN and not call.may(policy.ATTRIBUTES):
             raise Forbidden(f'Only administrators can sort servers by {key}')
     wanted = filter_of(call, rule_all)
     if wanted is None:

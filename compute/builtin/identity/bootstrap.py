@@ -43,7 +43,7 @@ def bootstrap(database: Database, *, admin_password: str, region: str, endpoints
 
     def fill(connection: sa.Connection) -> dict[str, Any]:
         store = _Store(connection)
-        roles = {name: store.one(ROLES, {'name': name}, {}) for name in ROLE_NAMES}
+        roles = {name: store.one(ROLES, {'name': name, 'domain_id': None}, {}) for name in ROLE_NAMES}
         for prior, implied in IMPLIES:
             store.imply(roles[prior], roles[implied])
         domain = store.one(DOMAINS, {'id': DEFAULT_DOMAIN}, {'name': 'Default', 'description': 'The default domain'})
@@ -73,7 +73,7 @@ class _Store:
 
     def imply(self, prior: str, implied: str) -> None:
         """Let one role imply another."""
-        if implied not in assignments.inferences(self.connection).get(prior, ()):
+        if not assignments.implies(self.connection, prior, implied):
             self.connection.execute(implied_roles.insert().values(prior_id=prior, implied_id=implied))
 
     def grant(self, user: str, kind: str, target: str, role: str) -> None:

@@ -11,6 +11,7 @@ from oslo_config import cfg
 from compute import metrics
 from compute.builtin.identity.app import Identity
 from compute.builtin.identity.db import attempts, revocations
+from compute.builtin.identity.db.credential_rows import note_bindings
 from compute.builtin.identity.db.exporter import identity
 from compute.builtin.identity.db.tables import idempotency
 from compute.builtin.identity.routes import RESOURCES, ROOT
@@ -47,10 +48,11 @@ class IdentityDaemon:
             conf.health.interval)
 
     def prepare(self) -> None:
-        """Bring the schema up to date, and make the keys of tokens and credentials if there are none."""
+        """Bring schema and rows up to date, and make the keys of tokens and credentials if there are none."""
         upgrade(self.app.database, VERSIONS, VERSION_TABLE)
         self.app.keys.ensure()
         self.app.credential_keys.ensure()
+        note_bindings(self.app.database, self.app.credential_keys)
 
     def endpoints(self) -> list[Any]:
         """Return no RPC endpoints."""

@@ -24,9 +24,11 @@ from compute.rest.kernel import Api, Kernel
 from compute.rest.middleware.auth import CheckToken
 from compute.rest.mount import Mount, Wsgi
 from compute.rest.policy import Policy
+from compute.rest.router import streaming
 from compute.rpc.interface import Interface
 
 RESOURCES = (discovery.RESOURCE, images.RESOURCE, data.RESOURCE, members.RESOURCE, schemas.RESOURCE)
+PREFIX = '/v2'
 VERSION_TABLE = 'image_version'
 
 
@@ -63,8 +65,8 @@ class ImageDaemon:
         policy = Policy(self._conf, RULES)
         app = App(self.db, self.store, self._options)
         return {'image': Mount({
-            '/v2': Kernel(Api('image', RESOURCES, app, policy, image_shape, '/v2',
-                              answers=self._answers, exact=True)),
+            PREFIX: Kernel(Api('image', RESOURCES, app, policy, image_shape, PREFIX,
+                               answers=self._answers, exact=True)),
             '': Kernel(Api('image versions', discovery.ROOT, app, policy, image_shape, '')),
         })}
 
@@ -73,10 +75,8 @@ class ImageDaemon:
         from compute.rest.tokens import TokenChecker
         return TokenChecker(self._conf)
 
-    @staticmethod
-    def is_stream(environ: dict[str, Any]) -> bool:
-        """Return whether a request moves the data of an image."""
-        return environ['PATH_INFO'].endswith('/file')
+    is_stream = staticmethod(streaming(RESOURCES, PREFIX))
+    """Tells from the WSGI environment whether a request moves the data of an image."""
 
     def listen(self) -> tuple[str, int]:
         """Return host and port."""

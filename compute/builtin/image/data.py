@@ -191,8 +191,8 @@ def _move(call: Call, source: str, target: str) -> None:
 
 _ONE = '/images/{image_id}'
 RESOURCE = Resource('image data', (
-    Op('PUT', f'{_ONE}/file', upload, policy='upload_image', loads=load_image, raw=True, status=204),
-    Op('GET', f'{_ONE}/file', download, policy='download_image', loads=load_image),
+    Op('PUT', f'{_ONE}/file', upload, policy='upload_image', loads=load_image, raw=True, streams=True, status=204),
+    Op('GET', f'{_ONE}/file', download, policy='download_image', loads=load_image, streams=True),
     Op('POST', f'{_ONE}/actions/deactivate', deactivate, policy='deactivate', loads=load_image, status=204,
        again=nothing),
     Op('POST', f'{_ONE}/actions/reactivate', reactivate, policy='reactivate', loads=load_image, status=204,

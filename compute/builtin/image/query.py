@@ -6,6 +6,7 @@ import datetime
 from typing import Any
 
 from compute.builtin.image.db.listing import SORT_KEYS, Sort, Wanted, moment
+from compute.builtin.image.fields import is_reserved
 from compute.builtin.image.record import MEMBER_STATUSES, VISIBILITIES
 from compute.exception import Invalid
 from compute.rest.call import Call
@@ -47,6 +48,8 @@ def wanted(call: Call) -> Wanted:
             ranges.append((*_LIMITS[name], _number(name, text)))
         else:
             properties[name] = text
+    if any(map(is_reserved, properties)):
+        equal['id'] = []  # no image shows a property of that name, so none is found by one
     return Wanted(viewer=None if call.may('image_sees_all') else call.context.project_id or '',
                   visibility=_choice(query, 'visibility', (*VISIBILITIES, 'all')),
                   member_status=_choice(query, 'member_status', (*MEMBER_STATUSES, 'all')) or 'accepted',

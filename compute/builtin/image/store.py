@@ -225,8 +225,12 @@ def _report_damage(image_id: str, kind: str, what: str) -> None:
 
 
 def _store_error(error: OSError, path: str) -> ComputeError:
+    """Return the error of a disk. The words of the operating system are for the log."""
+    LOG.error('image store %s: %s', path, error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return TooLarge(f'Image storage media is full: {error.strerror}.', code='store_full',
-                        hint=f'make room in {path} or move [image] store_path')
-    return Unavailable(f'The image store cannot be used: {error.strerror or error}.', code='store_unavailable',
-                       hint=f'see whether {path} is mounted and writable')
+        message = 'Image storage media is full, so the data was not stored. Upload it again when there is room.'
+        return TooLarge(message, code='store_full', hint=f'make room in {path} or move [image] store_path',
+                        for_users='Image storage media is full, so the data was not stored. Upload it again when an '
+                        'administrator has made room.')
+    return Unavailable('The image store cannot be used; the log of the image service says why.',
+                       code='store_unavailable', hint=f'see whether {path} is mounted and writable')

@@ -10,6 +10,7 @@ from compute.cmd.doctor import (
     apparmor,
     broker,
     certificates,
+    control_groups,
     databases,
     disk_space,
     kvm,
@@ -24,6 +25,7 @@ from compute.cmd.doctor.diagnosis import Check
 CHECKS: tuple[Check, ...] = (
     Check('kvm', kvm.look, host=True),
     Check('libvirt', libvirtd.look, host=True),
+    Check('control-groups', control_groups.look, host=True),
     Check('apparmor', apparmor.look, host=True),
     Check('state-folder', state_folder.look, host=True),
     Check('disk-space', disk_space.look),

@@ -88,6 +88,7 @@ def _address(text: str) -> str | None:
     if match := re.fullmatch(r'\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+', last):
         last = match.group(1) or match.group(2)
     try:
-        return str(ipaddress.ip_address(last))
+        found = ipaddress.ip_address(last)
     except ValueError:
         return None
+    return str(getattr(found, 'ipv4_mapped', None) or found)

@@ -352,8 +352,8 @@ def test_a_port_of_another_project_is_refused_at_once(servers: Servers) -> None:
 
 def test_hints_of_every_form(servers: Servers) -> None:
     other = servers.insert().uuid
-    for hints in ({'different_host': other}, {'different_host': [other]}, {'same_host': [other]}, {'query': '[]'},
-                  {'query': {}}, {'cidr': '/24'}, {'anything': 'else'}):
+    for hints in ({'different_host': other}, {'different_host': [other]}, {'same_host': [other]},
+                  {'anything': 'else'}, {'different_host': other, 'heat_stack_name': 'stack'}):
         for key in ('os:scheduler_hints', 'OS-SCH-HNT:scheduler_hints'):
             made = servers.create(beside={key: hints}, networks='none')['id']
             assert servers.show(made)['scheduler_hints'] == hints
@@ -365,3 +365,24 @@ def test_hints_of_every_form(servers: Servers) -> None:
     assert 'group' in message(servers.create(400, beside={'os:scheduler_hints': {'group': 'x'}}))
     missing = '99999999-0000-4000-8000-000000000000'
     assert missing in message(servers.create(400, beside={'os:scheduler_hints': {'group': missing}}))
+
+
+@pytest.mark.parametrize('key', ['os:scheduler_hints', 'OS-SCH-HNT:scheduler_hints'])
+@pytest.mark.parametrize(('hint', 'value'), [
+    ('query', '["=", "$free_ram_mb", 1024]'), ('query', {}), ('cidr', '/24'), ('build_near_host_ip', '192.0.2.1'),
+    ('target_cell', 'cell1'), ('different_cell', ['cell1'])])
+def test_hints_that_nothing_reads_are_refused(servers: Servers, key: str, hint: str, value: Any) -> None:
+    other = servers.insert().uuid
+    for hints in ({hint: value}, {'different_host': other, hint: value}):
+        told = message(servers.create(400, beside={key: hints}))
+        assert f'hint {hint} is not supported' in told
+        assert all(name in told for name in ('group', 'same_host', 'different_host'))
+
+
+def test_hints_are_given_once(servers: Servers) -> None:
+    one, other = {'same_host': servers.insert().uuid}, {'same_host': servers.insert().uuid}
+    both = 'os:scheduler_hints', 'OS-SCH-HNT:scheduler_hints'
+    told = message(servers.create(400, beside=dict(zip(both, (one, other), strict=True))))
+    assert all(key in told for key in both)
+    made = servers.create(beside=dict(zip(both, (one, one), strict=True)))['id']
+    assert servers.show(made)['scheduler_hints'] == one

@@ -9,6 +9,8 @@ import webob
 
 from compute.api.app import all_resources
 from compute.api.history import HISTORY
+from compute.exception import TooLarge
+from compute.http.reader import REFUSAL
 from tests.api.compute.compute_cloud import ADMIN, MEMBER, ComputeApi
 
 
@@ -67,6 +69,18 @@ def test_choices_elsewhere(api: ComputeApi) -> None:
     answer = api('GET', '/servers', prefix='', token=None, status=300)
     assert [choice['links'][0]['href'] for choice in answer['choices']] == [
         'http://localhost/v2/servers', 'http://localhost/v2.1/servers']
+
+
+@pytest.mark.parametrize('path', ['/\xe4', '/servers/%FF'])
+def test_elsewhere_a_url_that_is_no_text_is_a_bad_request(api: ComputeApi, path: str) -> None:
+    answer = webob.Request.blank('/', environ={'PATH_INFO': path.replace('%FF', '\xff')}).get_response(api.wsgi)
+    assert (answer.status_int, answer.json['badRequest']['message']) == (400, 'The URL is not in UTF-8')
+
+
+def test_elsewhere_a_request_that_the_server_refused_is_refused(api: ComputeApi) -> None:
+    request = webob.Request.blank('/elsewhere', environ={REFUSAL: TooLarge('The body has 9 bytes; the limit is 8')})
+    answer = request.get_response(api.wsgi)
+    assert (answer.status_int, answer.json['overLimit']['message']) == (413, 'The body has 9 bytes; the limit is 8')
 
 
 @pytest.mark.parametrize(('asked', 'got'), [(None, '2.1'), ('2.1', '2.1'), ('2.61', '2.61'), ('latest', '2.104')])

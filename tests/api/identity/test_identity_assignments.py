@@ -132,6 +132,24 @@ def test_a_domains_reader_sees_its_domain(filled: Site) -> None:
     assert filled.cloud.send('GET', f'/v3/role_assignments?{others}', token=token).json['role_assignments'] == []
 
 
+def test_assignments_elsewhere_take_no_room_in_the_list_of_a_domains_reader(filled: Site) -> None:
+    token = filled.cloud.token(password('zoe', 'zoe', 'guests'), {'domain': {'id': filled.domain}})
+
+    def seen(query: str) -> dict[str, Any]:
+        answer: dict[str, Any] = filled.cloud.send('GET', f'/v3/role_assignments?{query}', token=token).json
+        return answer
+    for query in ('', 'effective', 'scope.OS-INHERIT:inherited_to=projects', f'group.id={filled.group}'):
+        filled.cloud.conf.set_override('list_limit', 1000, 'identity')
+        everything = seen(query)['role_assignments']
+        filled.cloud.conf.set_override('list_limit', len(everything), 'identity')
+        again = seen(query)
+        assert again['role_assignments'] == everything and 'truncated' not in again, query
+        filled.cloud.conf.set_override('list_limit', 1, 'identity')
+        assert seen(query)['truncated'] is True, query
+    assert len(everything) == 3
+    assert seen('scope.system=all')['role_assignments'] == []
+
+
 def test_a_list_is_cut_and_says_so(filled: Site) -> None:
     filled.cloud.conf.set_override('list_limit', 3, 'identity')
     for query in ('', 'effective', f'user.id={filled.user}&effective'):

@@ -74,6 +74,24 @@ def test_restricted_ones_do_not_multiply(cloud: Cloud, alice: str) -> None:
     assert _make(cloud, alice, free, name='third')['name'] == 'third'
 
 
+def test_they_reach_those_of_their_project_only(cloud: Cloud, alice: str) -> None:
+    other = cloud.make('projects', 'project', name='other')['id']
+    role = f'/v3/projects/{other}/users/{alice}/roles/{cloud.ids["roles"]["member"]}'
+    assert cloud.send('PUT', role, token=cloud.admin).status_code == 204
+    foreign = _make(cloud, alice, cloud.token(password('alice', 'alice'), project('other')), name='foreign')
+    free = _make(cloud, alice, name='free', unrestricted=True)
+    token, path = cloud.token(_with(free)), f'/v3/users/{alice}/application_credentials'
+    assert [each['id'] for each in cloud.send('GET', path, token=token).json['application_credentials']] == [free['id']]
+    for method in ('GET', 'DELETE'):
+        assert cloud.send(method, f'{path}/{foreign["id"]}', token=token).status_code == 404
+    strong = cloud.token(_with(_make(cloud, cloud.ids['users']['admin'], cloud.admin, unrestricted=True)))
+    assert cloud.send('GET', path, token=strong).json['application_credentials'] == []
+    for method in ('GET', 'DELETE'):
+        assert cloud.send(method, f'{path}/{free["id"]}', token=strong).status_code == 404
+    assert cloud.send('DELETE', f'{path}/{free["id"]}', token=token).status_code == 204
+    assert len(cloud.send('GET', path, token=_login(cloud)).json['application_credentials']) == 1
+
+
 def test_deleting_ends_its_tokens_only(cloud: Cloud, alice: str) -> None:
     made = _make(cloud, alice)
     token, own = cloud.token(_with(made)), _login(cloud)

@@ -157,6 +157,37 @@ def test_a_key_of_an_application_credential_has_its_rights(keys: Keys) -> None:
     assert not cloud.alive(answer.headers['X-Subject-Token']) and keys.exchange(key).status_code == 401
 
 
+def test_a_token_from_a_key_sees_credentials_of_its_user_only(keys: Keys) -> None:
+    """Also that of an administrator."""
+    cloud = keys.cloud
+    admin, project_id = cloud.ids['users']['admin'], cloud.ids['projects']['admin']
+    bob, _ = cloud.member('bob')
+    cert = {'credential': {'type': 'cert', 'blob': 'x', 'user_id': bob, 'project_id': project_id}}
+    foreign = cloud.send('POST', '/v3/credentials', cert, cloud.admin).json['credential']['id']
+    paths = {name: f'/v3/users/{user}/credentials/OS-EC2' for name, user in (('admin', admin), ('bob', bob))}
+    mine, bobs = (cloud.send('POST', path, {'tenant_id': project_id}, cloud.admin).json['credential']
+                  for path in paths.values())
+    token = keys.exchange(mine).headers['X-Subject-Token']
+    seen = cloud.send('GET', '/v3/credentials', token=token).json['credentials']
+    assert [json.loads(each['blob'])['access'] for each in seen] == [mine['access']]
+    assert cloud.send('GET', f'/v3/credentials?user_id={bob}', token=token).json['credentials'] == []
+    assert cloud.send('GET', paths['admin'], token=token).json['credentials'] == [mine]
+    assert cloud.send('GET', paths['bob'], token=token).json['credentials'] == []
+    for path in (f'/v3/credentials/{foreign}', f'{paths["bob"]}/{bobs["access"]}'):
+        assert cloud.send('GET', path, token=cloud.admin).status_code == 200
+        assert cloud.send('GET', path, token=token).status_code == 404
+
+
+def test_keys_are_for_projects_with_a_role(keys: Keys) -> None:
+    cloud = keys.cloud
+    other = cloud.make('projects', 'project', name='other')['id']
+    keys.make(keys.token, 403, other)
+    keys.make(cloud.admin, 201, other)
+    role = f'/v3/projects/{other}/users/{keys.user}/roles/{cloud.ids["roles"]["member"]}'
+    assert cloud.send('PUT', role, token=cloud.admin).status_code == 204
+    keys.make(keys.token, 201, other)
+
+
 def test_strangers(keys: Keys) -> None:
     cloud = keys.cloud
     bob, _ = cloud.member('bob')

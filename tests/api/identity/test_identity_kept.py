@@ -141,7 +141,7 @@ def test_application_credentials_reach_their_own_keys_only(cloud: Cloud) -> None
     other = cloud.make('projects', 'project', name='other')['id']
     token = login(cloud)
     inside = keep(cloud, token, type='ec2', blob=json.dumps({**PAIR, 'access': 'of-the-user'}), project_id=project_id)
-    outside = keep(cloud, token, project_id=other)
+    outside = keep(cloud, cloud.admin, user_id=user_id, project_id=other)
     lists = ('/v3/credentials', f'/v3/users/{user_id}/credentials/OS-EC2')
     restricted = robot(cloud, user_id, token)
     for path in (*lists, f'/v3/credentials/{inside["id"]}', f'{lists[1]}/of-the-user'):
@@ -158,6 +158,101 @@ def test_application_credentials_reach_their_own_keys_only(cloud: Cloud) -> None
     made = keep(cloud, free, type='ec2', blob=json.dumps(PAIR), project_id=project_id)
     assert json.loads(made['blob'])['app_cred_id']
     assert cloud.send('GET', lists[0], token=free).json['credentials'] == [made]
+
+
+def test_projects_of_credentials(cloud: Cloud) -> None:
+    """Of the token's project, unless an administrator says otherwise; EC2 keys where the user has a role, too."""
+    user_id, project_id = cloud.member()
+    other = cloud.make('projects', 'project', name='other')['id']
+    token = login(cloud)
+    keep(cloud, token, 403, project_id=other)
+    keep(cloud, token, 403, project_id='nothing')
+    keep(cloud, token, 403, type='ec2', blob=json.dumps(PAIR), project_id=other)
+    keep(cloud, cloud.token(password('alice', 'alice'), 'unscoped'), 403, project_id=project_id)
+    made = keep(cloud, token)
+    for place, status in ((other, 403), (project_id, 200), (None, 200)):
+        answer = cloud.send('PATCH', f'/v3/credentials/{made["id"]}', {'credential': {'project_id': place}}, token)
+        assert answer.status_code == status, place
+    path = f'/v3/projects/{other}/users/{user_id}/roles/{cloud.ids["roles"]["reader"]}'
+    assert cloud.send('PUT', path, token=cloud.admin).status_code == 204
+    keep(cloud, token, 403, project_id=other)
+    keep(cloud, token, type='ec2', blob=json.dumps(PAIR), project_id=other)
+    assert keep(cloud, cloud.admin, user_id=user_id, project_id=other)['project_id'] == other
+    assert cloud.send('PATCH', f'/v3/credentials/{made["id"]}', {'credential': {'project_id': other}},
+                      cloud.admin).json['credential']['project_id'] == other
+
+
+def test_credentials_of_an_application_credential(cloud: Cloud) -> None:
+    """Of any type they are its user's and project's, and it reaches them; an administrator's reaches no more."""
+    user_id, project_id = cloud.member()
+    other, bob = cloud.make('projects', 'project', name='other')['id'], cloud.member('bob')[0]
+    token = login(cloud)
+    free = robot(cloud, user_id, token, name='free', unrestricted=True)
+    for body in ({'project_id': other}, {'project_id': None}, {'project_id': 'nothing'}):
+        keep(cloud, free, 403, **body)
+    made = keep(cloud, free)
+    assert made['project_id'] == project_id and not [name for name in made if 'application' in name]
+    path = f'/v3/credentials/{made["id"]}'
+    assert cloud.send('GET', path, token=free).json['credential'] == made
+    assert cloud.send('GET', '/v3/credentials', token=free).json['credentials'] == [made]
+    for place in (other, None):
+        change = {'credential': {'project_id': place}}
+        assert cloud.send('PATCH', path, change, free).status_code == 403, place
+    second = robot(cloud, user_id, token, name='second', unrestricted=True)
+    assert cloud.send('GET', path, token=second).status_code == 404
+    assert cloud.send('GET', path, token=robot(cloud, user_id, token)).status_code == 403
+    strong = robot(cloud, cloud.ids['users']['admin'], cloud.admin, unrestricted=True)
+    keep(cloud, strong, 403, user_id=bob)
+    assert cloud.send('PATCH', path, {'credential': {'blob': 'x'}}, strong).status_code == 404
+    assert cloud.send('DELETE', path, token=strong).status_code == 404
+    assert cloud.send('GET', '/v3/credentials', token=strong).json['credentials'] == []
+    assert cloud.send('DELETE', path, token=free).status_code == 204
+
+
+def test_pages_of_an_application_credential_are_full(cloud: Cloud) -> None:
+    user_id, project_id = cloud.member()
+    token = login(cloud)
+    free = robot(cloud, user_id, token, unrestricted=True)
+    made: dict[str, set[str]] = {free: set(), token: set()}
+    for number in range(9):
+        maker = token if number % 3 else free
+        body = {'type': 'ec2', 'blob': json.dumps({**PAIR, 'access': str(number)}), 'project_id': project_id}
+        made[maker].add(keep(cloud, maker, **body)['id'])
+    seen: list[str] = []
+    path = '/v3/credentials?limit=2'
+    for count in (2, 1):
+        answer = cloud.send('GET', path, token=free).json
+        assert len(answer['credentials']) == count
+        seen += [one['id'] for one in answer['credentials']]
+        path = (answer['links']['next'] or '').removeprefix('http://127.0.0.1:5000')
+    assert set(seen) == made[free] and not path
+    cloud.conf.set_override('list_limit', 3, 'identity')
+    for path in ('/v3/credentials', f'/v3/users/{user_id}/credentials/OS-EC2'):
+        answer = cloud.send('GET', path, token=free).json
+        assert len(answer['credentials']) == 3 and 'truncated' not in answer
+        assert cloud.send('GET', path, token=token).json['truncated'] is True
+
+
+def test_rows_of_the_version_before_are_completed_at_a_start(cloud: Cloud) -> None:
+    """One that cannot be decrypted stays as it is, and hinders no other."""
+    user_id, project_id = cloud.member()
+    token, database = login(cloud), cloud.daemon.app.database
+    free = robot(cloud, user_id, token, unrestricted=True)
+    made = keep(cloud, free, type='ec2', blob=json.dumps(PAIR), project_id=project_id)
+    other = keep(cloud, token, type='ec2', blob=json.dumps({**PAIR, 'access': 'b'}), project_id=project_id)
+    broken = keep(cloud, free, type='ec2', blob=json.dumps({**PAIR, 'access': 'c'}), project_id=project_id)
+    column = credentials.c.application_credential_id
+
+    def listed() -> list[Any]:
+        return list(cloud.send('GET', '/v3/credentials', token=free).json['credentials'])
+    database.transaction(lambda connection: connection.execute(credentials.update().values(
+        {column: None, credentials.c.sealed: sa.case((credentials.c.id == broken['id'], 'x'),
+                                                     else_=credentials.c.sealed)})))
+    assert listed() == []
+    cloud.daemon.prepare()
+    assert listed() == [made]
+    left = {row.id: row[1] for row in database.rows(sa.select(credentials.c.id, column))}
+    assert (left[other['id']], left[broken['id']]) == ('', None)
 
 
 def test_no_refusal_shows_the_text(cloud: Cloud) -> None:

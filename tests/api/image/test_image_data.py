@@ -226,14 +226,20 @@ def test_images_and_members_of_a_project_are_limited(site: Callable[..., Images]
 @pytest.mark.parametrize(('number', 'status'), [(errno.ENOSPC, 413), (errno.EDQUOT, 413), (errno.EIO, 503)])
 @pytest.mark.parametrize('step', ['_write', '_publish'])
 def test_a_disk_that_fails_leaves_nothing(images: Images, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
-                                          number: int, status: int, step: str) -> None:
+                                          caplog: pytest.LogCaptureFixture, number: int, status: int,
+                                          step: str) -> None:
     def fail(*args: Any) -> None:
         raise OSError(number, os.strerror(number))
     image_id = images.make()
     with monkeypatch.context() as patch:
         patch.setattr(store.Upload, step, fail)
-        told = images('PUT', f'/v2/images/{image_id}/file', DATA, status=status).json['message']
-    assert told == meaning('store_unavailable') if status == 503 else os.strerror(number) in told
+        told = images('PUT', f'/v2/images/{image_id}/file', DATA, status=status)
+        detailed = images('PUT', f'/v2/images/{image_id}/file', DATA, token=ADMIN, status=status)
+    assert told.json['message'] == meaning('store_unavailable') if status == 503 else 'is full' in told.json['message']
+    for answer in (told, detailed):
+        assert os.strerror(number) not in answer.text
+    assert str(tmp_path) not in told.text and str(tmp_path) in detailed.text
+    assert os.strerror(number) in caplog.text
     check_clean(images, image_id, tmp_path)
     images('PUT', f'/v2/images/{image_id}/file', DATA, status=204)
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from compute.builtin.image.db.tables import properties
 from tests.api.image.support import ADMIN, OTHER, Images
 
 
@@ -101,3 +102,13 @@ def test_page_sizes_are_bounded(site: Callable[..., Images]) -> None:
     for number in range(5):
         images.make(name=str(number))
     assert len(images.names()) == 2 and len(images.names('?limit=100')) == 3
+
+
+@pytest.mark.parametrize('name', ['os_glance_import_task', 'location', 'deleted', 'locations'])
+def test_properties_that_are_not_shown_are_not_compared(images: Images, name: str) -> None:
+    image_id = images.make(name='a')
+    images.daemon.db.transaction(lambda connection: connection.execute(  # as a release before let users set it
+        properties.insert().values(image_id=image_id, name=name, value='secret')))
+    assert name not in images('GET', f'/v2/images/{image_id}').json
+    for value in ('secret', 'wrong'):
+        assert images.names(f'?{name}={value}') == []

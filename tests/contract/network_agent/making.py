@@ -10,6 +10,7 @@ from typing import Any
 from oslo_config import cfg
 
 from compute import exception
+from compute.conf import http
 from compute.conf import network_agent as options
 from compute.objects.nic import FixedIp, Subnet
 from compute.objects.wiring import AgentReport, NetworkWiring, PortWiring, Rule, packed
@@ -24,9 +25,10 @@ def make_conf(**values: Any) -> cfg.ConfigOpts:
     conf = cfg.ConfigOpts()
     conf([], project='compute', default_config_files=[], default_config_dirs=[])
     # A group object keeps the overrides of every configuration that it was registered with.
-    group = cfg.OptGroup(options.GROUP.name)
-    conf.register_group(group)
-    conf.register_opts(options.OPTS, group=group)
+    for each in (options, http):
+        group = cfg.OptGroup(each.GROUP.name)
+        conf.register_group(group)
+        conf.register_opts(each.OPTS, group=group)
     for name, value in values.items():
         conf.set_override(name, value, group='network_agent')
     return conf

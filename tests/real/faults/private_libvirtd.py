@@ -20,7 +20,7 @@ from pathlib import Path
 import libvirt
 
 from tests.functional.standalone import wait_for
-from tests.real.kvm_device import open_kvm_device
+from tests.real.kvm_device import open_for_the_tests
 from tests.waiting import comes_true
 
 _KEPT = ('run/libvirt', 'etc/libvirt', 'var/lib/libvirt', 'var/cache/libvirt', 'var/log/libvirt')
@@ -53,7 +53,7 @@ class PrivateLibvirtd:
             (self.folder / name).mkdir(parents=True)
         (self.folder / 'etc/libvirt/qemu.conf').write_text(_QEMU_CONF.format(*_PORTS))
         (self.folder / 'libvirtd.conf').write_text(f'unix_sock_dir = "{self.folder}/socket"\nauth_unix_rw = "none"\n')
-        open_kvm_device()
+        open_for_the_tests()
         subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={_SIZE},mode=755', 'test-kvm', str(self.instances)],
                        check=True)
 

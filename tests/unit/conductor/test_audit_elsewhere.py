@@ -21,7 +21,7 @@ from compute.objects.finding import AuditReport, Finding
 from compute.objects.migration import Migration
 from compute.objects.nic import NicRequest
 from compute.objects.operation import InstanceUpdate
-from compute.objects.value import now
+from compute.objects.value import encode, now
 from compute.rpc.worker import Inspection
 from compute.virt.driver import Guest
 from compute.virt.fake.driver import FakeDriver
@@ -154,6 +154,62 @@ def test_a_port_that_is_another_servers_by_now_is_left(site: Site) -> None:
     look = Look(site.controller.conf, site.controller.db, site.networks, site)
     assert Ports().fix(look, stale) == ''
     assert site.networks.port(None, mine).device_id == key
+
+
+def surplus(site: Site, key: str, seconds: float = 90, **more: Any) -> str:
+    """Make a port for a server that it does not have, as a worker does whose successor finished; return its id."""
+    nic = site.networks.create_port(None, site.controller.network, **{
+        'project_id': 'p1', 'device_id': key, 'host': 'a', **more})
+    site.networks._ports[nic.port_id]['created_at'] = (now() - datetime.timedelta(seconds=seconds)).isoformat()
+    return nic.port_id
+
+
+def test_a_port_that_compute_made_and_the_server_does_not_have(site: Site) -> None:
+    key = site.server()
+    mine, = (port.id for port in site.networks.ports)
+    left = surplus(site, key, seconds=30)
+    finding = site.only(fix=site.controller.conf.conductor.audit_fix)
+    assert (finding.code, finding.done) == ('port_surplus', None)  # whoever made it may still be about to report it
+    assert finding.about == {'port': left, 'server': key, 'host': 'a'}
+    site.networks.delete_port(None, left)
+    surplus(site, key)
+    assert site.only(fix=site.controller.conf.conductor.audit_fix).done == 'it was deleted'
+    assert [port.id for port in site.networks.ports] == [mine] and site.audit().findings == ()
+
+
+def test_ports_that_may_become_a_servers_are_no_surplus(site: Site) -> None:
+    """One that a user made, one that is not bound, those of a server with which something goes on or that failed."""
+    key, busy, failed = site.server(), site.server(), site.server()
+    site.networks.add_port(site.controller.network, project_id='p1', device_id=key, device_owner='compute:nova')
+    yours = site.networks.add_port(site.controller.network, project_id='p1')
+    site.networks.bind_port(None, yours, host='a', device_id=key)
+    for server, more in ((key, {'host': None}), (busy, {}), (failed, {})):
+        surplus(site, server, **more)
+    site.controller.delete(busy)
+    site.controller.db.transaction(lambda connection: instances.update(connection, failed, vm_state='error'))
+    assert site.audit(fix=ALL).findings == ()
+
+
+@pytest.mark.parametrize('change', ['nic', 'operation', 'gone', 'free', 'user'])
+def test_a_surplus_port_that_is_none_when_it_is_to_be_deleted_is_left(site: Site, change: str) -> None:
+    from compute.conductor.audit.ports import Ports
+    key = site.server()
+    left = surplus(site, key)
+    stale = site.only()
+    if change == 'nic':
+        nics = tuple(each.nic for each in site.networks.nics_of([key])[key])
+        site.controller.db.transaction(lambda connection: instances.update(connection, key, nics=encode(nics)))
+    elif change == 'operation':
+        site.controller.delete(key)
+    elif change == 'gone':
+        site.networks.delete_port(None, left)
+    elif change == 'free':
+        site.networks.unbind_port(None, left)
+    else:
+        site.networks.change_port(left, description='my own now')
+    before = site.networks.ports
+    look = Look(site.controller.conf, site.controller.db, site.networks, site)
+    assert Ports().fix(look, stale) == '' and site.networks.ports == before
 
 
 def test_ports_that_a_server_lacks(site: Site) -> None:

@@ -6,7 +6,7 @@ import socket
 import sqlite3
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sqlalchemy import event, exc
 from compute import conf as options
 from compute.db import faults
 from compute.db.session import Database
-from compute.exception import Unavailable
+from compute.exception import ComputeError, NotFound, Unavailable
 from tests.waiting import LONG
 
 KINDS = {
@@ -205,3 +205,85 @@ def test_while_a_database_hangs_most_fail_at_once(database: Database, monkeypatc
         breaker.admit()
     breaker.succeeded()
     breaker.admit()
+
+
+@pytest.fixture
+def hung(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """Return a database that hung, and of which the next attempt finds out whether it answers again."""
+    clock = [100.0]
+    monkeypatch.setattr('compute.db.faults.time', types.SimpleNamespace(monotonic=lambda: clock[0]))
+    database._breaker.failed(30.0)
+    clock[0] += 6
+    return database
+
+
+def refuses(connection: sa.Connection) -> None:
+    raise NotFound('There is no such thing')
+
+
+def fails_with(error: Exception) -> Callable[[sa.Connection], None]:
+    def fails(connection: sa.Connection) -> None:
+        raise wrapped(error)
+    return fails
+
+
+@pytest.mark.parametrize('way', ['read', 'transaction'])
+@pytest.mark.parametrize('error', [NotFound('no'), KeyError('x'), Unavailable('another service')])
+def test_an_error_of_the_caller_ends_the_refusals_of_a_database_that_answers(hung: Database, way: str,
+                                                                             error: Exception) -> None:
+    def fails(connection: sa.Connection) -> None:
+        raise error
+    with pytest.raises(type(error)):
+        getattr(hung, way)(fails)
+    hung.ping()
+    assert not hung._breaker.admit()
+
+
+def test_an_error_of_the_caller_ends_no_refusals_of_a_database_that_hangs(hung: Database,
+                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller may not have asked the database anything."""
+    def hangs() -> float:
+        raise Unavailable('The database does not answer')
+    monkeypatch.setattr(hung, 'round_trip', hangs)
+    with pytest.raises(NotFound):
+        hung.read(refuses)
+    with pytest.raises(Unavailable):
+        hung.ping()
+
+
+def test_an_error_of_the_caller_costs_nothing_while_all_is_well(database: Database,
+                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, 'round_trip', None)
+    with pytest.raises(NotFound):
+        database.read(refuses)
+
+
+@pytest.mark.parametrize('kind', [kind for kind in KINDS if kind != faults.LOST])
+def test_every_error_of_the_database_itself_is_an_answer(hung: Database, kind: str) -> None:
+    with pytest.raises((ComputeError, exc.DBAPIError)):
+        hung.read(fails_with(KINDS[kind][0]))
+    hung.ping()
+
+
+def test_a_lost_connection_is_no_answer(hung: Database) -> None:
+    with pytest.raises(Unavailable):
+        hung.read(fails_with(KINDS[faults.LOST][0]))
+    with pytest.raises(Unavailable):
+        hung.ping()
+
+
+def test_who_comes_while_another_finds_out_begins_no_new_refusals() -> None:
+    breaker = faults.Breaker()
+    breaker.failed(30.0)
+
+    class Late:
+        """A lock that is free only when another one has found out."""
+
+        def __enter__(self) -> None:
+            breaker._next = None
+
+        def __exit__(self, *exc_info: object) -> None:
+            pass
+    breaker._lock = Late()  # type: ignore[assignment]
+    assert not breaker.admit()
+    assert breaker._next is None

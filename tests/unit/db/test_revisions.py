@@ -28,6 +28,8 @@ STRICTER = {
     ('compute', '0006'): ["claims: ('instance_uuid', 'purpose') must be unique now"]}
 TABLES = {'compute': 'compute.db.tables', **{name: f'compute.builtin.{name}.db.tables'
                                              for name in ('identity', 'image', 'network')}}
+REMOVED = {('identity', '0004'): ('identity_users.failures', 'identity_users.locked_until')}
+"""Columns that a revision takes away, by store and revision: no release was published whose daemons know them."""
 Schema = dict[str, dict[str, Any]]
 
 
@@ -112,7 +114,10 @@ def _holds_more(old: tuple[str, Any, Any], new: tuple[str, Any, Any] | None) -> 
 def test_each_revision_only_adds(store: Store, tmp_path: Path) -> None:
     before: Schema = {}
     for revision, after in steps(store, database(tmp_path / 'store')):
-        assert taken_away(before, after) == STRICTER.get((store.name, revision), []), revision
+        allowed = STRICTER.get((store.name, revision), [])
+        removed = REMOVED.get((store.name, revision), ())
+        found = [each for each in taken_away(before, after) if each.partition(' ')[0] not in removed]
+        assert found == allowed, revision
         before = after
     assert before
 

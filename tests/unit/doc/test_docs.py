@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from compute import conf as options
 from compute.objects.kinds import KINDS, Kind
 from compute.objects.kinds.kind import CONDUCTOR, DESTINATION, HOST, SOURCE
 
@@ -112,6 +113,23 @@ def test_generated_files_are_current() -> None:
     done = subprocess.run([sys.executable, str(ROOT / 'tools' / 'generate_reference.py'), '--check'], cwd=ROOT,
                           capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_page_of_options_shows_real_defaults() -> None:
+    """What only the sample file shows is an example; ``<...>`` describes a default that differs between machines."""
+    shown = re.split(r'^\[(\w+)\].*\n-+\n', (ROOT / 'doc/configuration.rst').read_text(), flags=re.MULTILINE)
+    pages = dict(zip(shown[1::2], shown[2::2], strict=True))
+    for group, opts in options.list_opts():
+        for opt in opts:
+            found = re.search(rf'^``{opt.name}``\n    (.*)$', pages[group.name], re.MULTILINE)
+            assert found, opt.name
+            value, sample = opt.default, opt.sample_default
+            if str(sample).startswith('<'):
+                value, sample = sample, None
+            text = ','.join(map(str, value)) if isinstance(value, list) else value
+            default = 'none' if value is None else f'``{text}``' if str(text) else 'empty'
+            assert f'default {default}' in found[1], (opt.name, found[1])
+            assert ('example' in found[1]) is (sample is not None), (opt.name, found[1])
 
 
 def test_pages_build_without_warnings(tmp_path: Path) -> None:

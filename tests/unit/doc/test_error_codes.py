@@ -13,7 +13,6 @@ from compute.objects.error_codes import CODES, PARTS, what_to_do
 ROOT = Path(__file__).parents[3] / 'compute'
 # Codes that are put together where they are raised: the pattern, and what it can be.
 MADE = {
-    'conductor/handler.py': ('undo_failed',),
     'builtin/image/attributes.py': ('properties_limit', 'tags_limit'),
     'clients/faults.py': ('identity_unavailable', 'image_unavailable', 'network_unavailable', 'compute_unavailable',
                           'identity_not_found', 'image_not_found', 'network_not_found', 'compute_not_found',

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from compute.exception import ComputeError
@@ -16,8 +16,15 @@ from tests.waiting import LONG, wait_until
 SLOTS = 2
 GET = b'GET / HTTP/1.1\r\nHost: here\r\n\r\n'
 Start = Callable[..., HttpServer]
-_IN_PIECES: dict[str, list[tuple[str, str]]] = {'/pieces': [], '/short': [('Content-Length', '10')]}
+_IN_PIECES: dict[str, list[tuple[str, str]]] = {
+    '/pieces': [], '/pieces/file': [], '/short/file': [('Content-Length', '10')]}
 _ODD = {'/unread/file': ('401 Unauthorized', []), '/bad': ('200 OK', [('X-Split', 'a\r\nX-Other: b')])}
+
+
+def fatal() -> Iterator[bytes]:
+    """Fail with what is no Exception."""
+    yield b'he'
+    raise SystemExit
 
 
 class Application:
@@ -33,6 +40,9 @@ class Application:
             self.refused.append(refusal)
             return self._answer(start_response, f'{refusal.status} Refused', refusal.message.encode())
         path = environ['PATH_INFO']
+        if path == '/fatal/file':
+            start_response('200 OK', [])
+            return fatal()
         if path in _IN_PIECES:
             start_response('200 OK', _IN_PIECES[path])
             return iter([b'he', b'', b'llo'])
@@ -49,6 +59,8 @@ class Application:
             return self._echo(environ)
         if path == '/broken':
             raise RuntimeError('oh')
+        if path == '/exit':
+            raise SystemExit
         return self.large if path == '/large' else b'hello'
 
     @staticmethod

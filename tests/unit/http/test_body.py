@@ -27,6 +27,29 @@ def test_malformed_chunks_are_refused(raw: bytes) -> None:
         Chunked().decode(bytearray(raw))
 
 
+@pytest.mark.parametrize('step', [1, 1000])
+def test_extensions_may_not_outweigh_the_content(step: int) -> None:
+    extended = b';' + b'a' * 1000
+    decoder, fair = Chunked(), b'3e8%b\r\n%b\r\n' % (extended, b'x' * 1000) * 100
+    buffer, got = bytearray(fair), 0
+    while buffer and (data := decoder.decode(buffer)):
+        got += len(data)
+    assert got == 100000
+    with pytest.raises(Malformed, match='extensions'):
+        for start in range(0, 50 * 1010, step):
+            buffer += (b'1%b\r\nx\r\n' % extended * 50)[start:start + step]
+            decoder.decode(buffer)
+
+
+def test_the_longest_line_is_the_same_however_it_is_cut() -> None:
+    line = b'1;' + b'a' * 1022
+    for cut in (len(line) - 1, len(line), len(line) + 1):
+        decoder, buffer = Chunked(), bytearray((line + b'\r\n')[:cut])
+        assert decoder.decode(buffer) == b''
+        buffer += (line + b'\r\nx\r\n')[cut:]
+        assert decoder.decode(buffer) == b'x'
+
+
 def test_a_body_of_a_known_length_leaves_the_rest() -> None:
     decoder, buffer = Length(5), bytearray(b'hel')
     assert (decoder.decode(buffer), decoder.done) == (b'hel', False)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
+
+import pytest
 
 from compute import http_server
 from compute.http_threads import ThreadedHttp
@@ -83,6 +86,25 @@ def test_a_connection_that_was_just_answered_is_kept_a_moment(start: Start) -> N
         assert [client.recv(1), other.recv(1)] == [b'', b'']
 
 
+def test_what_is_dropped_behind_a_last_answer_is_no_request_that_is_cut_off(start: Start) -> None:
+    server = start()
+    with connect(server) as client:
+        client.sendall(asked('POST', '/echo', 'Content-Length: 200000', body=b'x' * 1000))
+        assert answer(client)[0] == 413
+        eventually(lambda: all(each.lingers for each in server._backend._open.all()))
+        assert not server._backend.busy()
+
+
+def test_the_sockets_of_others_send_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setattr(http_server, '_given', {port: listener.detach()})
+        given = http_server.inherited('127.0.0.1', port)
+        assert given is not None
+        with given:
+            assert given.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_requests_that_run_are_answered_at_the_end(start: Start, application: Application) -> None:
     server = start()
     with connect(server) as client, ThreadPoolExecutor(1) as ending:
@@ -117,6 +139,37 @@ def test_who_waits_at_the_end_is_taken_although_there_was_no_descriptor(start: S
         server._started = True
         backend.refuse(empty=True)
         assert backend.connections() == 1 and not failures
+
+
+class Noted:
+    """An epoll that keeps for how long it was waited."""
+
+    def __init__(self, epoll: Any) -> None:
+        self._epoll = epoll
+        self.waits: list[float | None] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._epoll, name)
+
+    def poll(self, seconds: float | None) -> Any:
+        """Wait."""
+        self.waits.append(seconds)
+        return self._epoll.poll(seconds)
+
+
+def test_a_server_without_connections_waits_until_something_can_be_late(start: Start) -> None:
+    server = start(begins=False, idle_timeout=0.1)
+    backend = server._backend
+    if not isinstance(backend, ThreadedHttp):
+        pytest.skip('a green thread waits for each connection')
+    backend._epoll = noted = Noted(backend._epoll)  # type: ignore[assignment]
+    server.start()
+    eventually(lambda: noted.waits == [None])
+    with connect(server) as client:
+        assert client.recv(1) == b'', 'it is idle for too long'
+    eventually(lambda: noted.waits[-1] is None)
+    backend.refuse(empty=False)
+    eventually(lambda: noted.waits[-1] is not None)
 
 
 def test_many_connections_are_kept(start: Start) -> None:

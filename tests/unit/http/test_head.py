@@ -24,6 +24,10 @@ REFUSED = {
     'a blank before the colon': (400, b'GET / HTTP/1.1\r\nHost: h\r\nX-Y : 1'),
     'a header without name': (400, b'GET / HTTP/1.1\r\nHost: h\r\n: 1'),
     'a folded first header': (400, b'GET / HTTP/1.1\r\n Host: h'),
+    'a folded header': (400, b'GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n Content-Length: 5'),
+    'a header folded with a tab': (400, b'POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\r\n\tchunked'),
+    'a blank line with a blank': (400, b'GET / HTTP/1.1\r\nHost: h\r\n \r\nX: y'),
+    'too many headers': (431, b'GET / HTTP/1.1\r\nHost: h' + b'\r\nX: y' * 200),
     'a bare LF': (400, b'GET / HTTP/1.1\r\nHost: h\nX: y'),
     'a bare CR': (400, b'GET / HTTP/1.1\r\nHost: h\rX: y'),
     'NUL': (400, b'GET / HTTP/1.1\r\nHost: h\r\nX: a\0b'),
@@ -43,6 +47,13 @@ REFUSED = {
     'a blank in the URL': (400, b'GET /a b HTTP/1.1\r\nHost: h'),
     'no slash': (400, b'GET a HTTP/1.1\r\nHost: h'),
     'a strange method': (400, b'G(T / HTTP/1.1\r\nHost: h'),
+    'a long method': (501, b'G' * 33 + b' / HTTP/1.1\r\nHost: h'),
+    'a fragment': (400, b'GET /public#/../private HTTP/1.1\r\nHost: h'),
+    'a fragment after a host': (400, b'GET http://h#x/private HTTP/1.1\r\nHost: h'),
+    'a URL with a user': (400, b'GET http://u@h/ HTTP/1.1\r\nHost: h'),
+    'a URL and no host': (400, b'GET http://h/ HTTP/1.1\r\nX: y'),
+    'an asterisk': (400, b'GET * HTTP/1.1\r\nHost: h'),
+    'a tunnel': (400, b'CONNECT h:443 HTTP/1.1\r\nHost: h:443'),
     'a long URL': (414, b'GET /' + b'a' * 16400 + b' HTTP/1.1\r\nHost: h'),
 }
 
@@ -57,13 +68,13 @@ def test_what_could_be_read_in_two_ways_is_refused(name: str) -> None:
 
 def test_a_head_becomes_an_environment() -> None:
     head = parse(b'POST /a%0Ab/%e4?q=1&r=%20 HTTP/1.1\r\nHost: example.org:8774\r\n'
-                 b'Content-Type: text/plain;\r\n\tcharset=x\r\nContent-Length: 12\r\nX-Folded: a,\r\n  b\tc\r\n'
+                 b'Content-Type: text/plain; charset=x\r\nContent-Length: 12\r\nX-Blanks: \t a,  b\tc \t\r\n'
                  b'X-Twice: 1\r\nx-twice:2 \r\nX_Under: 1\r\nExpect: 100-Continue', {'SCRIPT_NAME': ''})
     assert head.environ == {
         'SCRIPT_NAME': '', 'REQUEST_METHOD': 'POST', 'SERVER_PROTOCOL': 'HTTP/1.1', 'PATH_INFO': '/a\nb/\xe4',
         'REQUEST_URI': '/a%0Ab/%e4?q=1&r=%20', 'QUERY_STRING': 'q=1&r=%20', 'HTTP_HOST': 'example.org:8774',
         'CONTENT_TYPE': 'text/plain; charset=x',
-        'CONTENT_LENGTH': '12', 'HTTP_X_FOLDED': 'a, b\tc', 'HTTP_X_TWICE': '1, 2', 'HTTP_EXPECT': '100-Continue'}
+        'CONTENT_LENGTH': '12', 'HTTP_X_BLANKS': 'a,  b\tc', 'HTTP_X_TWICE': '1, 2', 'HTTP_EXPECT': '100-Continue'}
     assert (head.length, head.keep, head.expects) == (12, True, True)
 
 
@@ -72,6 +83,7 @@ def test_a_head_becomes_an_environment() -> None:
     (b'GET / HTTP/1.1\r\nHost: h\r\nConnection: close', 0, False),
     (b'GET / HTTP/1.0', 0, False),
     (b'GET / HTTP/1.0\r\nConnection: Keep-Alive', 0, True),
+    (b'GET / HTTP/1.0\r\nConnection: Keep-Alive\r\nConnection: close', 0, False),
     (b'POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked', None, True),
 ])
 def test_where_a_request_ends(raw: bytes, length: int | None, keep: bool) -> None:
@@ -80,9 +92,14 @@ def test_where_a_request_ends(raw: bytes, length: int | None, keep: bool) -> Non
 
 
 @pytest.mark.parametrize(('target', 'path'), [
-    (b'http://other.example/a?b', '/a'), (b'http://other.example', '/'), (b'http://other.example?b', '/'), (b'*', '*')])
-def test_targets_of_proxies(target: bytes, path: str) -> None:
-    assert parse(b'GET ' + target + b' HTTP/1.1\r\nHost: h', {}).environ['PATH_INFO'] == path
+    (b'http://other.example/a?b', '/a'), (b'HTTP://other.example', '/'), (b'https://other.example?b', '/')])
+def test_the_host_of_a_target_goes_before_that_of_the_header(target: bytes, path: str) -> None:
+    environ = parse(b'GET ' + target + b' HTTP/1.1\r\nHost: h', {}).environ
+    assert (environ['PATH_INFO'], environ['HTTP_HOST']) == (path, 'other.example')
+
+
+def test_the_server_itself_can_be_asked_for_its_options() -> None:
+    assert parse(b'OPTIONS * HTTP/1.1\r\nHost: h', {}).environ['PATH_INFO'] == '*'
 
 
 @pytest.mark.parametrize('host', [

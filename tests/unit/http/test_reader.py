@@ -9,7 +9,7 @@ import pytest
 from compute.exception import ComputeError
 from compute.http.head import Refused
 from compute.http.reader import CONTINUE, REFUSAL, Reader, Request
-from compute.http.rules import Addresses, Rules
+from compute.http.rules import Clients, Rules
 
 RULES = Rules(header_timeout=20, body_timeout=60, grace=10, least_rate=100, max_body=10, idle_timeout=120,
               is_stream=lambda environ: environ['PATH_INFO'] == '/file')
@@ -47,6 +47,25 @@ def test_a_request_is_there_when_its_body_is() -> None:
     assert bytes(reader.buffer) == b'GET' and not reader.idle
 
 
+@pytest.mark.parametrize('step', [1, 2, 3, 100])
+def test_empty_lines_before_a_request_are_skipped_however_they_come(step: int) -> None:
+    reader, raw = Reader(RULES, {}, 0.0), b'\r\n\r\n' + HEAD % (b'a', b'X: y')
+    found = []
+    for start in range(0, len(raw), step):
+        reader.feed(raw[start:start + step], 0.0)
+        found.append(reader.take(0.0))
+    assert [each.environ['PATH_INFO'] for each in found if each is not None] == ['/a']
+
+
+def test_an_empty_line_behind_a_request_begins_none() -> None:
+    """A connection on which nothing else comes is idle: it is not refused as slow, and no stop waits for it."""
+    reader = fed(HEAD % (b'a', b'Content-Length: 2') + b'xy\r\n')
+    assert reader.take(0.0) is not None and not reader.idle
+    reader.served(1.0)
+    assert reader.take(1.0) is None
+    assert reader.idle and reader.expires() == 1 + 120 and reader.give_up(True, 200.0) is None
+
+
 def test_requests_that_come_together_are_told_apart() -> None:
     reader = fed(HEAD % (b'a', b'Content-Length: 2') + b'xy' + HEAD % (b'b', b'X: y'))
     first, second, none = reader.take(0.0), reader.take(0.0), reader.take(0.0)
@@ -71,6 +90,10 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(header: bytes, body: by
 def test_a_client_that_waits_for_permission_gets_it_if_the_body_may_come() -> None:
     reader = fed(HEAD % (b'', b'Content-Length: 5\r\nExpect: 100-continue'))
     assert reader.take(0.0) is None and reader.interim == CONTINUE
+    for part in (b'hel', b'lo'):
+        reader.feed(part, 0.0)
+        request = reader.take(0.0)
+    assert request is not None and not reader.interim, 'it came without: said later, it would belong to no request'
     reader = fed(HEAD % (b'', b'Content-Length: 50\r\nExpect: 100-continue'))
     assert refusal(reader.take(0.0)).status == 413 and reader.interim == b''
 
@@ -128,9 +151,22 @@ def test_what_never_ends_is_refused_before_its_end(raw: bytes, status: int) -> N
 
 def test_an_address_has_so_many_connections_and_a_proxy_as_many_as_it_likes() -> None:
     import ipaddress
-    addresses = Addresses(Rules(per_address=2, exempt=(ipaddress.ip_network('10.0.0.0/24'),)))
-    assert [addresses.admit('192.0.2.1') for _ in range(3)] == [True, True, False]
-    assert addresses.admit('192.0.2.2')
-    addresses.release('192.0.2.1')
-    assert addresses.admit('192.0.2.1')
-    assert all(addresses.admit('10.0.0.7') for _ in range(5))
+    clients = Clients(Rules(per_address=2, exempt=(ipaddress.ip_network('10.0.0.0/24'),)))
+    assert [clients.admit('192.0.2.1') for _ in range(3)] == ['192.0.2.1', '192.0.2.1', None]
+    assert clients.admit('192.0.2.2')
+    clients.release('192.0.2.1')
+    assert clients.admit('192.0.2.1')
+    assert all(clients.admit('10.0.0.7') for _ in range(5))
+
+
+def test_the_addresses_of_one_client_count_together() -> None:
+    clients = Clients(Rules(per_address=2, client_of=lambda address: 'one' if address.startswith('10.') else ''))
+    assert [clients.admit(f'10.0.0.{number}') for number in range(3)] == ['one', 'one', None]
+    assert [clients.admit(f'192.0.2.{number}') for number in range(3)] == ['', '', None]
+    clients.release('')
+    assert clients.admit('192.0.2.9') == ''
+
+
+def test_a_connection_may_be_for_one_request_only() -> None:
+    made = fed(b'GET / HTTP/1.1\r\nHost: h\r\n\r\n', rules=Rules(keep_alive=False)).take(0.0)
+    assert made is not None and not made.keep

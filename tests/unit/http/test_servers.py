@@ -8,15 +8,17 @@ import socket
 import struct
 import sys
 from contextlib import ExitStack, suppress
+from typing import Any, cast
 
 import pytest
 import requests
 
-from compute.http.connection import Connections
+from compute.http.connection import Connections, readable
 from compute.http.reader import Reader, Request
 from compute.http.rules import Rules
 from compute.http_green import GreenHttp
 from compute.http_threads import ThreadedHttp
+from compute.http_workers import Streams
 from tests.unit.http.serving import GET, SLOTS, Application, Start, answer, ask, asked, connect, eventually
 from tests.waiting import LONG
 
@@ -58,6 +60,20 @@ def test_a_stream_has_a_pool_of_its_own(start: Start, application: Application) 
         assert ask(server, asked('GET', '/file'))[0] == 200, 'downloads do not wait for uploads'
         application.go.set()
         assert answer(waits)[2] == b'got hello'
+
+
+def test_clients_invent_no_further_pools_of_streams(start: Start, application: Application) -> None:
+    server = start(streams=1)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(server)) for _ in range(3)]
+        for client, method in zip(clients, ('PUT', 'INVENTED', 'POST'), strict=True):
+            client.sendall(asked(method, '/file/wait', 'Content-Length: 0'))
+        assert application.reached.acquire(timeout=LONG)
+        eventually(lambda: server._backend.busy() == 3)
+        assert not application.reached.acquire(timeout=0.1)
+        application.go.set()
+        assert [answer(client)[0] for client in clients] == [200] * 3
+    assert len(server._backend._streams) == 2
 
 
 def test_all_slots_are_used_and_no_more(start: Start, application: Application) -> None:
@@ -151,6 +167,17 @@ def test_a_client_that_waits_for_permission_to_send_gets_it(start: Start, path: 
         assert answer(client)[2] == b'got hello'
 
 
+@pytest.mark.parametrize('path', ['/echo', '/file'])
+def test_a_client_that_does_not_wait_for_permission_gets_none_after_the_answer(start: Start, path: str) -> None:
+    server = start()
+    with connect(server) as client:
+        client.sendall(asked('PUT', path, 'Content-Length: 5', 'Expect: 100-continue', body=b'hello'))
+        assert answer(client)[2] == b'got hello'
+        client.sendall(asked('GET', '/', 'Connection: close')[:10])
+        client.sendall(asked('GET', '/', 'Connection: close')[10:])
+        assert answer(client)[0] == 200
+
+
 @pytest.mark.parametrize(('path', 'request_of'), [('/echo', 'refused'), ('/file', 'stream')])
 @pytest.mark.parametrize(('header', 'body'), [('Content-Length: 100', b'half'),
                                               ('Transfer-Encoding: chunked', b'5\r\nhal')])
@@ -196,16 +223,18 @@ def test_the_environment_is_that_of_wsgi(start: Start) -> None:
 
 def test_an_answer_of_unknown_length_comes_in_chunks(start: Start) -> None:
     server = start()
-    got = requests.get(f'http://127.0.0.1:{server.port}/pieces', timeout=LONG)
+    got = requests.get(f'http://127.0.0.1:{server.port}/pieces/file', timeout=LONG)
     assert (got.content, got.headers['Transfer-Encoding']) == (b'hello', 'chunked')
+    got = requests.get(f'http://127.0.0.1:{server.port}/pieces', timeout=LONG)
+    assert (got.content, got.headers['Content-Length']) == (b'hello', '5'), 'no stream: it is taken whole'
     with connect(server) as client:
-        client.sendall(b'GET /pieces HTTP/1.0\r\n\r\n')
+        client.sendall(b'GET /pieces/file HTTP/1.0\r\n\r\n')
         assert b''.join(iter(lambda: client.recv(100), b'')).endswith(b'\r\n\r\nhello')
 
 
 def test_an_answer_that_is_shorter_than_it_says_ends_its_connection(start: Start) -> None:
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        assert requests.get(f'http://127.0.0.1:{start().port}/short', timeout=LONG).content
+        assert requests.get(f'http://127.0.0.1:{start().port}/short/file', timeout=LONG).content
 
 
 @pytest.mark.parametrize('path', ['/broken', '/bad'])
@@ -215,7 +244,7 @@ def test_what_an_application_does_not_catch_is_answered_with_500(start: Start, p
     assert (status, headers['connection']) == (500, 'close') and b'oh' not in body and 'x-other' not in headers
 
 
-@pytest.mark.parametrize('path', ['/', '/pieces', '/large'])
+@pytest.mark.parametrize('path', ['/', '/pieces', '/pieces/file', '/large'])
 def test_head_has_no_body(start: Start, path: str) -> None:
     server = start()
     with connect(server) as client:
@@ -240,6 +269,59 @@ def test_large_headers_are_taken(start: Start) -> None:
 
 
 # -- one broken connection is no other one's matter --
+
+@pytest.mark.parametrize('path', ['/exit', '/fatal/file'])
+def test_no_thread_ends_by_what_an_application_raises(start: Start, path: str) -> None:
+    server = start(streams=1)
+    for _ in range(SLOTS + 1):
+        with connect(server) as client:
+            client.sendall(asked('GET', path))
+            assert answer(client)[0] == (500 if path == '/exit' else 200)
+            assert not path.startswith('/fatal') or not client.recv(100).endswith(b'0\r\n\r\n')
+    assert ask(server)[0] == 200
+    assert ask(server, asked('GET', '/file'))[0] == 200
+    eventually(lambda: not server._backend.connections())
+
+
+def test_a_stream_for_which_there_is_no_thread_takes_none_from_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[Any] = []
+    streams = Streams(1, lambda *work: served.append(work))
+
+    def none(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("can't start new thread")
+    with monkeypatch.context() as patched:
+        patched.setattr('compute.concurrency.spawn', none)
+        with pytest.raises(RuntimeError):
+            streams.submit(*cast(Any, ('first', None)))
+    streams.submit(*cast(Any, ('second', None)))
+    eventually(lambda: served == [('second', None)])
+
+
+def test_a_fault_at_the_begin_of_a_connection_ends_no_listener(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, faults = start(), [RuntimeError('oh')]
+    real = server._backend._open.open
+
+    def opened(*args: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return real(*args)
+    monkeypatch.setattr(server._backend._open, 'open', opened)
+    with connect(server) as client, suppress(ConnectionResetError):
+        assert client.recv(1) == b''
+    assert ask(server)[0] == 200
+
+
+def test_the_last_answer_is_not_lost_to_what_came_behind_its_request(start: Start, application: Application) -> None:
+    server = start()
+    with connect(server) as client:
+        client.sendall(asked('GET', '/wait', 'Connection: close'))
+        assert application.reached.acquire(timeout=LONG)
+        client.sendall(GET)
+        connection, = server._backend._open.all()
+        eventually(lambda: readable(connection.socket))
+        application.go.set()
+        assert answer(client)[2] == b'hello'
+        assert client.recv(1) == b'', 'an end and no reset'
 
 def test_a_client_that_is_gone_before_its_second_request_is_refused_ends_no_other(
         start: Start, application: Application) -> None:

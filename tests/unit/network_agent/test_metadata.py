@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import threading
-from email.message import Message
-from typing import Any
-
 import pytest
 
 from compute.builtin.network.agent.metadata.proxy import Asker, Upstream, passed_on
-from compute.builtin.network.agent.metadata.service import Listener, askers
+from compute.builtin.network.agent.metadata.service import askers
+from compute.http.head import parse
 from compute.objects.nic import FixedIp
 from tests.contract.network_agent.making import make_network, make_port
 
@@ -22,49 +18,16 @@ def test_each_address_of_a_port_is_its_server() -> None:
 
 
 def test_headers_about_identity_and_connection_stay_behind() -> None:
-    headers = Message()
-    for name in ('X-Instance-ID', 'x-instance-id-signature', 'X_Tenant_ID', 'X-Forwarded-For', 'Connection', 'Host',
-                 'X-Metadata-Provider', 'Content-Length'):
-        headers[name] = 'forged'
-    headers['X-aws-ec2-metadata-token'] = 'kept'
-    headers['Accept'] = 'one'
-    headers['Accept'] = 'two'
-    assert passed_on(headers) == {'X-aws-ec2-metadata-token': 'kept', 'Accept': 'one, two'}
+    forged = ('X-Instance-ID', 'x-instance-id-signature', 'X_Tenant_ID', 'X-Forwarded-For', 'Connection', 'Expect',
+              'X-Metadata-Provider', 'Proxy-Authorization')
+    lines = ['PUT / HTTP/1.1', 'Host: forged', 'Content-Length: 7', 'Content-Type: text/plain',
+             *(f'{name}: forged' for name in forged), 'X-aws-ec2-metadata-token: kept', 'Accept: one', 'Accept: two']
+    assert passed_on(parse('\r\n'.join(lines).encode(), {}).environ) == {
+        'X-Aws-Ec2-Metadata-Token': 'kept', 'Accept': 'one, two', 'Content-Type': 'text/plain'}
 
 
 @pytest.mark.parametrize(('asked', 'path'), [
     ('/latest/meta-data/', '/base/latest/meta-data/'), ('http://evil/openstack?x=1', '/base/openstack?x=1')])
 def test_path_stays_below_the_upstream(asked: str, path: str) -> None:
-    assert Upstream('http://127.0.0.1:8775/base/', 'secret', 1).path(asked) == path
-
-class Tired:
-    """A listening socket that fails once; then nobody comes."""
-
-    def __init__(self) -> None:
-        self.asked, self.again, self._closed = 0, threading.Event(), threading.Event()
-
-    def settimeout(self, seconds: float) -> None:
-        """Wait not at all."""
-
-    def accept(self) -> Any:
-        self.asked += 1
-        if self.asked == 1:
-            raise OSError(errno.EMFILE, 'Too many open files')
-        self.again.set()
-        self._closed.wait()
-        raise TimeoutError
-
-    def shutdown(self, how: int) -> None:
-        """Let ``accept`` return."""
-        self._closed.set()
-
-    def close(self) -> None:
-        """Let ``accept`` return."""
-        self._closed.set()
-
-
-def test_a_listener_outlives_a_moment_without_descriptors() -> None:
-    sock = Tired()
-    listener = Listener(make_network(), sock, 1, None, None)  # type: ignore[arg-type]
-    assert sock.again.wait(120)
-    listener.close()
+    head = parse(f'GET {asked} HTTP/1.1\r\nHost: h'.encode(), {})
+    assert Upstream('http://127.0.0.1:8775/base/', 'secret', 1).path(head.environ['REQUEST_URI']) == path

@@ -25,6 +25,8 @@ from compute.rest.encoded_path import matchable, plain
     ({'REQUEST_URI': '/tags/a?x=%2F'}, '/tags/a', '/tags/a'),
     # A path as sent that is of another URL decides nothing.
     ({'RAW_PATH_INFO': '/v2.0/other/a%2Fb'}, '/tags/a/b', '/tags/a/b'),
+    ({'REQUEST_URI': '//[%2F'}, '//[/', '//[%2F'), ({'REQUEST_URI': '//host/tags/a%2Fb'}, '/tags/a/b', '/tags/a%2Fb'),
+    ({'REQUEST_URI': '//a%2Fb//c/'}, '//a/b//c/', '//a%2Fb//c/'), ({'REQUEST_URI': '/v2.0%2F'}, '/', '/'),
     ({'RAW_PATH_INFO': '/%2F'}, '/tags', '/tags'), ({'RAW_PATH_INFO': '%2F'}, '/', '/')])
 def test_slashes_in_parts_stay_encoded(environ: dict[str, str], path: str, expected: str) -> None:
     assert matchable(environ, path) == expected

@@ -73,6 +73,8 @@ def test_what_a_proxy_passes_on_unchecked_is_refused(header: str, value: str, wo
     ({'X-Forwarded-For': '198.51.100.9'}, '198.51.100.9'),
     ({'X-Forwarded-For': '10.9.9.9, 198.51.100.9'}, '198.51.100.9'),
     ({'X-Forwarded-For': 'unknown'}, '192.0.2.1'),
+    ({'X-Forwarded-For': '::ffff:198.51.100.9'}, '198.51.100.9'),
+    ({'Forwarded': 'for="[::ffff:c633:6409]:4711"'}, '198.51.100.9'),
     ({'Forwarded': 'for="[2001:db8::1]:4711";host=cloud.example'}, '2001:db8::1'),
     ({'Forwarded': 'for=10.9.9.9;host=cloud.example, for=198.51.100.9'}, '198.51.100.9'),
     ({'Forwarded': 'for=10.9.9.9, For="198.51.100.9:4711";proto=http'}, '198.51.100.9'),

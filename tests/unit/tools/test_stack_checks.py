@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.real.kvm_device import open_kvm_device
+from tests.real.kvm_device import Access, open_kvm_device, restore_at_the_end
 from tests.waiting import LONG, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -179,16 +179,49 @@ def test_the_kvm_device_gets_what_udev_gives_it_and_gets_back_what_it_had(tmp_pa
     assert said[-2] == f'chown root:root {device}'
 
 
+@pytest.fixture
+def device(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A file in place of /dev/kvm, as a machine without udev has it."""
+    made = tmp_path / 'kvm'
+    made.touch()
+    os.chown(made, 1234, 4321)
+    made.chmod(0o600)
+    return made
+
+
 @root_only
-def test_fixtures_open_the_kvm_device_in_the_same_way(tmp_path: pathlib.Path) -> None:
-    group, device = grp.getgrgid(0).gr_name, tmp_path / 'kvm'
-    device.touch(mode=0o600)
-    assert open_kvm_device(str(device), group) is True
-    assert stat.S_IMODE(device.stat().st_mode) == 0o660
-    assert open_kvm_device(str(device), group) is False
+def test_fixtures_open_the_kvm_device_in_the_same_way(device: pathlib.Path) -> None:
+    group, had = grp.getgrgid(0).gr_name, Access(1234, 4321, 0o600)
+    assert open_kvm_device(str(device), group) == had
+    assert Access.of(str(device)) == Access(0, 0, 0o660)
+    assert open_kvm_device(str(device), group) is None
     device.chmod(0o666)
-    assert open_kvm_device(str(device), group) is False
-    assert open_kvm_device(str(tmp_path / 'none'), group) is False
+    assert open_kvm_device(str(device), group) is None
+    assert open_kvm_device(f'{device}-none', group) is None
+    assert open_kvm_device(str(device), 'no-such-group') is None
+
+
+@root_only
+@pytest.mark.parametrize('changed', [False, True])
+def test_the_kvm_device_of_fixtures_gets_back_what_it_had(device: pathlib.Path, changed: bool) -> None:
+    had = open_kvm_device(str(device), grp.getgrgid(0).gr_name)
+    assert had is not None
+    keeper = restore_at_the_end(str(device), had)
+    if changed:
+        device.chmod(0o666)
+    assert keeper.poll() is None
+    keeper.communicate(timeout=LONG)
+    assert Access.of(str(device)) == (Access(0, 0, 0o666) if changed else had)
+
+
+@root_only
+@pytest.mark.parametrize('end', ['pass', 'raise SystemExit(1)', 'os._exit(1)', 'os.kill(os.getpid(), 9)'])
+def test_it_gets_it_back_however_the_tests_end(device: pathlib.Path, end: str) -> None:
+    code = (f'import os; from tests.real.kvm_device import *; open_for_the_tests({str(device)!r}, '
+            f'{grp.getgrgid(0).gr_name!r}); print(Access.of({str(device)!r}).mode, flush=True); {end}')
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    assert int(done.stdout) == 0o660
+    wait_until(lambda: Access.of(str(device)) == Access(1234, 4321, 0o600), 'what the device had')
 
 
 @root_only

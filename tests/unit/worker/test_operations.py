@@ -305,8 +305,7 @@ def test_what_was_lost_to_another_host_keeps_its_ports_there(host: Host) -> None
 def test_a_creation_that_was_cut_off_is_done_by_the_next_worker(host: Host, stage: str) -> None:
     host.run(host.work('create'))
     left = host.work('create', stage=stage, state='running')
-    Recovery(host.conf, host.driver, host.nics, host.runner, Silent()).run(  # type: ignore[arg-type]
-        Registration(service_uuid='s', held=(left.operation.ref,), instances=(left.instance,)))
+    recover(host, held=(left.operation.ref,), instances=(left.instance,))
     wait_until(lambda: not host.runner.running(), 'the end of the operation')
     assert [kind for kind, _ in host.conductor.ended] == ['finish', 'finish']
     assert len(host.driver.guests()) == 1 and len(host.networks.ports) == 2
@@ -323,8 +322,10 @@ class Silent:
 
 
 def recover(host: Host, power_sync: Any = None, **values: Any) -> None:
-    Recovery(host.conf, host.driver, host.nics, host.runner, power_sync or Silent()).run(
-        Registration(service_uuid='s', **values))
+    recovery = Recovery(host.conf, host.driver, host.nics, host.runner, power_sync or Silent())
+    registration = Registration(service_uuid='s', **values)
+    recovery.take_over(registration)
+    recovery.run(registration)
 
 
 def test_recovery_leaves_strangers(host: Host, caplog: pytest.LogCaptureFixture) -> None:

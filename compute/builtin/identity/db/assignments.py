@@ -6,13 +6,12 @@ project below it, not on the target itself.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from compute.builtin.identity.db.nouns import PROJECTS, ROLES
+from compute.builtin.identity.db.nouns import PROJECTS, ROLES, Row
 from compute.builtin.identity.db.tables import (
     assignments,
     group_assignments,
@@ -26,6 +25,7 @@ SYSTEM = 'all'
 BELOW = {'project': 'project_below', 'domain': 'domain_below'}
 """The kind of an inherited role by the kind of its target."""
 _TABLES = {'user': (assignments, assignments.c.user_id), 'group': (group_assignments, group_assignments.c.group_id)}
+_PRIOR, _IMPLIED = implied_roles.c.prior_id, implied_roles.c.implied_id
 _CHUNK = 500
 
 
@@ -165,23 +165,39 @@ def named(connection: sa.Connection, role_ids: set[str]) -> list[Named]:
     """Return the roles of these ids that exist, by name. Those of a domain are left out: they only imply others."""
     if not role_ids:
         return []
-    found = ROLES.all(connection, {'id': role_ids, 'domain_id': None})
+    found = ROLES.of_ids(connection, role_ids, domain_id=None).values()
     return sorted((Named(role['id'], role['name']) for role in found), key=lambda role: role.name)
 
 
-def inferences(connection: sa.Connection) -> dict[str, set[str]]:
-    """Return the roles that each role implies directly."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for row in connection.execute(sa.select(implied_roles)):
-        found[row.prior_id].add(row.implied_id)
-    return found
+def given_roles(connection: sa.Connection, actor: str, limit: int, **filters: Any) -> list[Row]:
+    """Return the roles that were given to a kind of actor, by id, each once, without implied ones."""
+    (table, where), = _filtered(actor, filters)
+    return ROLES.all(connection, limit=limit, where=[ROLES.table.c.id.in_(sa.select(table.c.role_id).where(*where))])
 
 
-def with_implied(connection: sa.Connection, role_ids: set[str]) -> set[str]:
-    """Return these roles and all that they imply, at any distance."""
-    implied = inferences(connection) if role_ids else {}
-    found, new = set(role_ids), set(role_ids)
-    while new:
-        new = set().union(*(implied.get(role, set()) for role in new)) - found
-        found |= new
+def implications(connection: sa.Connection, limit: int, prior_id: str | None = None) -> list[tuple[str, str]]:
+    """Return which role (the first of a pair) implies which directly, of one role or all, at most ``limit`` pairs."""
+    query = sa.select(_PRIOR, _IMPLIED).order_by(_PRIOR, _IMPLIED).limit(limit)
+    if prior_id is not None:
+        query = query.where(_PRIOR == prior_id)
+    return [(row.prior_id, row.implied_id) for row in connection.execute(query)]
+
+
+def implies(connection: sa.Connection, prior_id: str, implied_id: str) -> bool:
+    """Return whether a role implies another one directly."""
+    query = sa.select(_PRIOR).where(_PRIOR == prior_id, _IMPLIED == implied_id).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def with_implied(connection: sa.Connection, role_ids: Iterable[str]) -> set[str]:
+    """Return these roles and all that they imply, at any distance. Each of them is read once."""
+    found = set(role_ids)
+    level = sorted(found)
+    while level:
+        below: set[str] = set()
+        for start in range(0, len(level), _CHUNK):
+            below |= set(connection.execute(sa.select(_IMPLIED).where(
+                _PRIOR.in_(level[start:start + _CHUNK]))).scalars())
+        level = sorted(below - found)
+        found |= below
     return found

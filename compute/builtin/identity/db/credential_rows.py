@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from typing import Any
 
@@ -12,6 +13,7 @@ from compute.builtin.identity.credential_keys import CredentialKeys
 from compute.builtin.identity.db.nouns import KEPT_CREDENTIALS, Row
 from compute.builtin.identity.db.tables import credentials
 from compute.db.session import Database
+from compute.exception import Unavailable
 
 EC2 = 'ec2'
 _BATCH = 100
@@ -52,6 +54,38 @@ def update(connection: sa.Connection, keys: CredentialKeys, row_id: str, changes
     """Change a credential and its text."""
     row = KEPT_CREDENTIALS.update(connection, row_id, {**changes, 'sealed': keys.seal(row_id, blob)})
     return {**row, 'blob': blob}
+
+
+def note_bindings(database: Database, keys: CredentialKeys) -> int:
+    """Copy from the text of EC2 keys to their column with which application credential they were made; return how many.
+
+    Rows of daemons of the version before lack it. A row that cannot be decrypted is left as it is.
+    """
+    count, marker = 0, ''
+    while True:
+        def step(connection: sa.Connection, after: str = marker) -> tuple[str, int]:
+            query = sa.select(credentials.c.id, credentials.c.sealed).where(
+                credentials.c.id > after, credentials.c.application_credential_id.is_(None))
+            rows = list(connection.execute(query.order_by(credentials.c.id).limit(_BATCH)))
+            done = sum(_note_binding(connection, keys, row.id, row.sealed) for row in rows)
+            return rows[-1].id if len(rows) == _BATCH else '', done
+        marker, done = database.transaction(step)
+        count += done
+        if not marker:
+            return count
+
+
+def _note_binding(connection: sa.Connection, keys: CredentialKeys, row_id: str, sealed: str) -> bool:
+    try:
+        blob = json.loads(keys.unseal(row_id, sealed))
+    except Unavailable:
+        return False
+    except ValueError:
+        blob = None
+    bound = blob.get('app_cred_id') if isinstance(blob, dict) else None
+    connection.execute(credentials.update().where(credentials.c.id == row_id).values(
+        application_credential_id=bound or ''))
+    return True
 
 
 def reseal(database: Database, keys: CredentialKeys) -> int:

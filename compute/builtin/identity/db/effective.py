@@ -3,16 +3,16 @@ roles as if they had been given."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from compute.builtin.identity.db import assignments
 from compute.builtin.identity.db.assignments import BELOW, Assignment
-from compute.builtin.identity.db.nouns import PROJECTS
-from compute.builtin.identity.db.tables import group_members, projects, roles
+from compute.builtin.identity.db.nouns import PROJECTS, ROLES
+from compute.builtin.identity.db.tables import group_members, projects
 
 
 class Effect(NamedTuple):
@@ -27,20 +27,30 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True)
 class Wanted:
-    """The filters of a query for assignments. ``targets`` are ids by kind: None for all, empty for nothing."""
+    """The filters of a query for assignments. ``targets`` are ids by kind: None for all, empty for nothing.
+
+    ``within``: a domain; without ``targets``, only what is on it and on its projects.
+    """
 
     user_id: str | None = None
     group_id: str | None = None
     role_id: str | None = None
     targets: dict[str, list[str]] | None = None
     inherited: bool = False
+    within: str | None = None
 
     def kinds(self) -> list[dict[str, object]]:
         """Return the filters of kinds and targets, one for each query that is needed."""
-        if self.targets is None:
+        if self.targets is None and self.within is None:
             return [{'kind': list(BELOW.values())}] if self.inherited else [{}]
-        return [{'kind': kind, 'target_id': ids} for kind, ids in self.targets.items()
-                if ids and (not self.inherited or kind in BELOW.values())]
+        targets: Mapping[str, object] = self._inside() if self.targets is None else self.targets
+        return [{'kind': kind, 'target_id': ids} for kind, ids in targets.items()
+                if (ids if isinstance(ids, list) else True) and (not self.inherited or kind in BELOW.values())]
+
+    def _inside(self) -> dict[str, object]:
+        of_domain = sa.select(projects.c.id).where(projects.c.domain_id == self.within)
+        return {'project': of_domain, BELOW['project']: of_domain, 'domain': [self.within],
+                BELOW['domain']: [self.within]}
 
 
 def given(connection: sa.Connection, wanted: Wanted, limit: int) -> list[Assignment]:
@@ -56,8 +66,7 @@ def given(connection: sa.Connection, wanted: Wanted, limit: int) -> list[Assignm
 def effective(connection: sa.Connection, wanted: Wanted, limit: int) -> list[Effect]:
     """Return the assignments as they work, each once, at most ``limit``."""
     found: dict[tuple[str, ...], Effect] = {}
-    of_domains = set(connection.execute(sa.select(roles.c.id).where(roles.c.domain_id.is_not(None))).scalars())
-    expansion = _Expansion(connection, limit, assignments.inferences(connection), of_domains)
+    expansion = _Expansion(connection, limit)
     for each in _sources(connection, wanted, limit):
         for effect in expansion.effects(each, wanted):
             found.setdefault(effect[:4], effect)
@@ -83,19 +92,18 @@ def _above(connection: sa.Connection, wanted: Wanted) -> Wanted:
     if wanted.targets is None or not (asked := wanted.targets.get('project')):
         return wanted
     rows = connection.execute(sa.select(projects.c.domain_id).where(projects.c.id == asked[0]))
-    return Wanted(wanted.user_id, wanted.group_id, wanted.role_id, {
+    return replace(wanted, targets={
         'project': asked, BELOW['domain']: list(rows.scalars()),
-        BELOW['project']: [*assignments.ancestors(connection, asked[0]), *asked]}, wanted.inherited)
+        BELOW['project']: [*assignments.ancestors(connection, asked[0]), *asked]})
 
 
 @dataclass
 class _Expansion:
-    """Turns assignments into effective ones; shared rows are read once. ``hidden`` roles are those of domains."""
+    """Turns assignments into effective ones; shared rows are read once."""
 
     connection: sa.Connection
     limit: int
-    implied: dict[str, set[str]]
-    hidden: set[str]
+    _implied: dict[str, list[str]] = field(default_factory=dict)
     _members: dict[str, list[str]] = field(default_factory=dict)
     _below: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
@@ -130,8 +138,8 @@ class _Expansion:
         return self._below[key]
 
     def _roles(self, role_id: str) -> list[str]:
-        found, new = {role_id}, {role_id}
-        while new:
-            new = set().union(*(self.implied.get(role, set()) for role in new)) - found
-            found |= new
-        return [role for role in [role_id, *sorted(found - {role_id})] if role not in self.hidden]
+        """Return a role and those that it implies, but none of a domain: these are not effective themselves."""
+        if role_id not in self._implied:
+            found = ROLES.of_ids(self.connection, assignments.with_implied(self.connection, {role_id}), domain_id=None)
+            self._implied[role_id] = sorted(found, key=lambda each: (each != role_id, each))
+        return self._implied[role_id]

@@ -6,8 +6,9 @@ be shown. Every function takes the connection of the caller's transaction.
 
 from __future__ import annotations
 
+import hashlib
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,13 +18,19 @@ from compute.builtin.identity.db import tables
 from compute.exception import Conflict, Forbidden, NotFound
 
 Row = dict[str, Any]
+_CHUNK = 500
+"""Ids in one statement: databases limit its parameters."""
 
 
 class Noun:
-    """One table. ``hidden`` columns are left out of rows; ``defaults`` are the values of a new row."""
+    """One table. ``hidden`` columns are left out of rows; ``defaults`` are the values of a new row.
 
-    def __init__(self, word: str, table: sa.Table, *, hidden: tuple[str, ...] = (), **defaults: Any) -> None:
-        self.word, self.table = word, table
+    ``derive`` returns columns that follow from the others when a name is set.
+    """
+
+    def __init__(self, word: str, table: sa.Table, *, hidden: tuple[str, ...] = (),
+                 derive: Callable[[Mapping[str, Any]], Row] = lambda row: {}, **defaults: Any) -> None:
+        self.word, self.table, self.hidden, self._derive = word, table, hidden, derive
         self._defaults = {'options': {}, 'extra': {}, **defaults}
         self._shown = [column for column in table.c if column.name not in hidden]
         self._reserved = {*hidden, 'id', 'extra', 'links'}
@@ -35,6 +42,7 @@ class Noun:
     def insert(self, connection: sa.Connection, values: Mapping[str, Any]) -> Row:
         """Store a row and return it. :raises Conflict: its id or name is taken."""
         row = {**self._defaults, 'id': uuid.uuid4().hex, **self._split(values, {})}
+        row |= self._derive(row)
         with _conflict(self._taken(row)):
             connection.execute(self.table.insert().values(row))
         return self.get(connection, row['id'])
@@ -66,6 +74,14 @@ class Noun:
             query = query.limit(limit)
         return [_row(row._mapping) for row in connection.execute(query)]
 
+    def of_ids(self, connection: sa.Connection, ids: Iterable[str], **filters: Any) -> dict[str, Row]:
+        """Return the rows of these ids that exist and fit, by id."""
+        wanted, found = sorted(set(ids)), dict[str, Row]()
+        for start in range(0, len(wanted), _CHUNK):
+            rows = self.all(connection, {**filters, 'id': wanted[start:start + _CHUNK]})
+            found.update({row['id']: row for row in rows})
+        return found
+
     def secret(self, connection: sa.Connection, row_id: str) -> Row:
         """Return all columns of a row, hidden ones too: for checks, never for an answer."""
         found = connection.execute(sa.select(self.table).where(self.table.c.id == row_id)).first()
@@ -83,6 +99,8 @@ class Noun:
             raise self._immutable(row_id)
         values = self._split({**changes, 'options': {key: item for key, item in options.items() if item is not None}},
                              old.extra)
+        if 'name' in values:
+            values |= self._derive({**old._mapping, **values})
         with _conflict(self._taken(values)):
             connection.execute(self.table.update().where(self.table.c.id == row_id).values(values))
         return self.get(connection, row_id)
@@ -124,15 +142,21 @@ def _row(values: Any) -> Row:
     return {**found.pop('extra'), **found}
 
 
+def _name_key(role: Mapping[str, Any]) -> Row:
+    """Return what is unique of a role: its domain with its name. Policies compare names without regard to case."""
+    text = f'{role.get("domain_id") or ""}\n{role["name"].lower()}'
+    return {'name_key': hashlib.sha256(text.encode()).hexdigest()}
+
+
 DOMAINS = Noun('domain', tables.domains, enabled=True, tags=[])
 PROJECTS = Noun('project', tables.projects, enabled=True, tags=[])
-USERS = Noun('user', tables.users, hidden=('password_hash', 'failures', 'locked_until'), enabled=True, failures=0,
-             locked_until=0)
+USERS = Noun('user', tables.users, hidden=('password_hash',), enabled=True)
 GROUPS = Noun('group', tables.groups)
-ROLES = Noun('role', tables.roles)
+ROLES = Noun('role', tables.roles, hidden=('name_key',), derive=_name_key)
 SERVICES = Noun('service', tables.services, enabled=True)
 REGIONS = Noun('region', tables.regions)
 ENDPOINTS = Noun('endpoint', tables.endpoints, enabled=True)
 CREDENTIALS = Noun('application credential', tables.application_credentials, hidden=('secret_hash',),
                    unrestricted=False)
-KEPT_CREDENTIALS = Noun('credential', tables.credentials, hidden=('sealed',))
+KEPT_CREDENTIALS = Noun('credential', tables.credentials, hidden=('sealed', 'application_credential_id'),
+                        application_credential_id='')

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from compute.builtin.identity.db import assignments, attempts, groups
 from compute.builtin.identity.db.assignments import BELOW
-from compute.builtin.identity.db.nouns import DOMAINS, ENDPOINTS, GROUPS, PROJECTS, ROLES, SERVICES, USERS
+from compute.builtin.identity.db.nouns import DOMAINS, GROUPS, PROJECTS, ROLES, SERVICES, USERS
 from compute.builtin.identity.db.revocations import revoke
 from compute.builtin.identity.db.tables import (
     application_credentials,
@@ -19,6 +19,7 @@ from compute.builtin.identity.db.tables import (
 from compute.exception import Forbidden
 
 DEFAULT_DOMAIN = 'default'
+_BATCH = 500
 
 
 def remove_user(connection: sa.Connection, user_id: str) -> None:
@@ -68,14 +69,11 @@ def remove_domain(connection: sa.Connection, domain_id: str) -> None:
         raise Forbidden('The default domain cannot be deleted.')
     if domain['enabled']:
         raise Forbidden(f'Domain {domain_id} cannot be deleted while it is enabled; disable it first.')
-    for user in USERS.all(connection, {'domain_id': domain_id}):
-        remove_user(connection, user['id'])
-    for group in GROUPS.all(connection, {'domain_id': domain_id}):
-        remove_group(connection, group['id'])
-    for role in ROLES.all(connection, {'domain_id': domain_id}):
-        remove_role(connection, role['id'])
-    for project in PROJECTS.all(connection, {'domain_id': domain_id}):
-        _forget_project(connection, project['id'])
+    for noun, remove in ((USERS, remove_user), (GROUPS, remove_group), (ROLES, remove_role),
+                         (PROJECTS, _forget_project)):
+        while rows := noun.all(connection, {'domain_id': domain_id}, limit=_BATCH):
+            for row in rows:
+                remove(connection, row['id'])
     assignments.remove(connection, kind=['domain', BELOW['domain']], target_id=domain_id)
     DOMAINS.delete(connection, domain_id)
     revoke(connection, 'domain', domain_id)
@@ -98,6 +96,5 @@ def remove_role(connection: sa.Connection, role_id: str) -> None:
 
 def remove_service(connection: sa.Connection, service_id: str) -> None:
     """Delete a service with its endpoints."""
-    for endpoint in ENDPOINTS.all(connection, {'service_id': service_id}):
-        connection.execute(endpoints.delete().where(endpoints.c.id == endpoint['id']))
+    connection.execute(endpoints.delete().where(endpoints.c.service_id == service_id))
     SERVICES.delete(connection, service_id)

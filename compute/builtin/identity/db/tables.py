@@ -1,7 +1,7 @@
 """The tables of identity. Attributes that clients invent (a user's email ...) are kept in ``extra``.
 
-Times are seconds of the epoch. Names are unique where Keystone's are: users, groups and projects in their domain,
-application credentials in their user.
+Times are seconds of the epoch. Names are unique where Keystone's are: users, groups, roles and projects in their domain
+(global roles among themselves), application credentials in their user.
 
 ``kind`` of an assignment is ``project``, ``domain`` or ``system``; ``project_below`` and ``domain_below`` are inherited
 roles: on every project below the target, not on the target itself.
@@ -49,11 +49,9 @@ project_tags = sa.Table(
     sa.Column('tag', _TAG, primary_key=True, index=True), mysql_charset='utf8mb4', mysql_engine='InnoDB')
 """The tags of projects once more, one a row, for the filters of lists."""
 
-# ``failures`` and ``locked_until`` are read no longer: wrong passwords are counted in ``attempts``.
 users = _entity('identity_users', _of('domain_id', 'identity_domains'),
                 sa.Column('name', _NAME, nullable=False), _enabled(), sa.Column('default_project_id', _ID),
-                sa.Column('password_hash', sa.String(255)), sa.Column('failures', sa.Integer, nullable=False),
-                sa.Column('locked_until', sa.BigInteger, nullable=False), sa.UniqueConstraint('domain_id', 'name'))
+                sa.Column('password_hash', sa.String(255)), sa.UniqueConstraint('domain_id', 'name'))
 
 groups = _entity('identity_groups', _of('domain_id', 'identity_domains'), sa.Column('name', _NAME, nullable=False),
                  sa.UniqueConstraint('domain_id', 'name'))
@@ -64,9 +62,9 @@ group_members = sa.Table(
     sa.Column('group_id', sa.ForeignKey(groups.c.id), primary_key=True, index=True),
     mysql_charset='utf8mb4', mysql_engine='InnoDB')
 
-# A role of a domain is never in a token; it implies others. Names are unique over all domains.
-roles = _entity('identity_roles', sa.Column('name', _NAME, nullable=False, unique=True),
-                sa.Column('domain_id', _ID, index=True))
+roles = _entity('identity_roles', sa.Column('name', _NAME, nullable=False), sa.Column('domain_id', _ID, index=True),
+                sa.Column('name_key', sa.String(64)), sa.Index('uq_identity_roles_name_key', 'name_key', unique=True))
+"""One of a domain is never in a token; it implies others. ``name_key`` is of domain and name (``db/nouns.py``)."""
 
 implied_roles = sa.Table(
     'identity_implied_roles', metadata,
@@ -109,8 +107,13 @@ application_credentials = _entity(
 
 credentials = _entity(
     'identity_credentials', _of('user_id', 'identity_users'), sa.Column('project_id', _ID, index=True),
-    sa.Column('type', _NAME, nullable=False), sa.Column('sealed', sa.Text, nullable=False))
-"""Credentials of users: EC2 keys, certificates, TOTP seeds. ``sealed`` is encrypted (``credential_keys.py``)."""
+    sa.Column('type', _NAME, nullable=False), sa.Column('sealed', sa.Text, nullable=False),
+    sa.Column('application_credential_id', _ID))
+"""Credentials of users: EC2 keys, certificates, TOTP seeds. ``sealed`` is encrypted (``credential_keys.py``).
+
+``application_credential_id`` is that of the application credential that a credential was made with; empty for none,
+NULL while it is not known yet (``db/credential_rows.py``).
+"""
 
 attempts = sa.Table(
     'identity_attempts', metadata,

@@ -11,6 +11,13 @@ from compute.builtin.identity.db import assignments, nouns
 from compute.builtin.identity.db.nouns import Row
 from compute.builtin.identity.db.revocations import revoke
 from compute.builtin.identity.issue import iso
+from compute.builtin.identity.resources.delegated import (
+    claims_of,
+    demand_own_rights,
+    is_reached,
+    narrowed,
+    reach_of,
+)
 from compute.builtin.identity.resources.shapes import (
     ID,
     NAME,
@@ -44,7 +51,7 @@ def load(call: Call) -> Row:
     """Load a credential of the user in the URL."""
     owner = as_owner(call)
     row = call.app.read(nouns.CREDENTIALS.get, call.path['credential_id'])
-    if row['user_id'] != owner['user_id']:
+    if row['user_id'] != owner['user_id'] or not is_reached(row, reach_of(claims_of(call))):
         raise NotFound(f'Could not find application credential: {row["id"]}.')
     return {**row, 'domain_id': owner['domain_id']}
 
@@ -65,7 +72,7 @@ def index(call: Call) -> dict[str, Any]:
     """List the credentials of a user."""
     user_id = call.target['user_id']
     return page(call, nouns.CREDENTIALS, f'/users/{user_id}/application_credentials', 'application_credentials',
-                {**filters_of(call), 'user_id': user_id}, shown)
+                narrowed({**filters_of(call), 'user_id': user_id}, reach_of(claims_of(call))), shown)
 
 
 def show(call: Call) -> dict[str, Any]:
@@ -75,7 +82,8 @@ def show(call: Call) -> dict[str, Any]:
 
 def create(call: Call) -> dict[str, Any]:
     """Make a credential for the project of the caller's token, with roles that the user has there."""
-    claims = _unrestricted(call)
+    claims = claims_of(call)
+    demand_own_rights(claims, 'application credentials')
     if claims.project is None:
         raise Forbidden('An application credential is for a project; this token has none.')
     secret = call.body.get('secret') or secrets.token_urlsafe(64)
@@ -89,21 +97,12 @@ def create(call: Call) -> dict[str, Any]:
 
 def delete(call: Call) -> None:
     """Delete a credential; its tokens end."""
-    _unrestricted(call)
+    demand_own_rights(claims_of(call), 'application credentials')
 
     def remove(db: Any) -> None:
         nouns.CREDENTIALS.delete(db, call.target['id'])
         revoke(db, 'credential', call.target['id'])
     call.app.write(remove)
-
-
-def _unrestricted(call: Call) -> Claims:
-    claims: Claims = call.app.checker.claims(call.context.auth_token)
-    if claims.credential and claims.credential.restricted:
-        raise Forbidden('A restricted application credential can neither make nor delete application credentials.')
-    if claims.pair:
-        raise Forbidden('A token of an EC2 key can neither create nor delete application credentials.')
-    return claims
 
 
 def _roles(call: Call, claims: Claims, project_id: str) -> list[str]:
@@ -117,7 +116,7 @@ def _roles(call: Call, claims: Claims, project_id: str) -> list[str]:
     found = []
     for role in asked:
         key = role.get('id') or role['name']
-        if key not in held:
+        if key not in held or role.get('domain_id'):  # roles of a domain are in no token
             raise Invalid(f'Role {key!r} is not one of your roles on this project')
         found.append(held[key])
     return sorted(set(found))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +9,7 @@ import sqlalchemy as sa
 from compute.builtin.identity.db import assignments, nouns
 from compute.builtin.identity.db.assignments import BELOW, Assignment
 from compute.builtin.identity.db.effective import Effect, Wanted, effective, given
-from compute.builtin.identity.db.nouns import Noun, Row
+from compute.builtin.identity.db.nouns import Row
 from compute.builtin.identity.resources.domains import own
 from compute.builtin.identity.resources.shapes import ID, flag, listing, most_of
 from compute.exception import Invalid
@@ -26,7 +25,6 @@ _EXCLUSIVE = (('user.id', 'group.id'), ('scope.project.id', 'scope.domain.id'), 
               ('scope.domain.id', 'scope.system'), ('effective', 'group.id'))
 _NOUNS = {'user': nouns.USERS, 'group': nouns.GROUPS, 'role': nouns.ROLES, 'project': nouns.PROJECTS,
           'domain': nouns.DOMAINS}
-_CHUNK = 500
 
 
 def index(call: Call) -> dict[str, Any]:
@@ -72,7 +70,7 @@ def _wanted(call: Call, db: sa.Connection, as_they_work: bool, most: int) -> Wan
     if 'scope.system' in call.query:
         targets = {'system': [assignments.SYSTEM]}
     return Wanted(call.query.get('user.id'), call.query.get('group.id'), call.query.get('role.id'), targets,
-                  _INHERITED in call.query)
+                  _INHERITED in call.query, _confined_to(call))
 
 
 def _entry(each: Assignment | Effect) -> Row:
@@ -87,29 +85,26 @@ def _entry(each: Assignment | Effect) -> Row:
 
 def _inside(call: Call, db: sa.Connection, rows: list[Row]) -> list[Row]:
     """Return the assignments visible to a domain-scoped reader: on its domain and its projects."""
-    domain = call.context.domain_id
-    if not domain or call.context.is_admin:
+    domain = _confined_to(call)
+    if domain is None:
         return rows
-    known = _by_id(db, nouns.PROJECTS, {row['ids']['project'] for row in rows if row['kind'] == 'project'})
+    known = nouns.PROJECTS.of_ids(db, {row['ids']['project'] for row in rows if row['kind'] == 'project'})
     return [row for row in rows if row['ids'].get('domain') == domain
             or (row['kind'] == 'project' and known.get(row['ids']['project'], {}).get('domain_id') == domain)]
 
 
-def _by_id(db: sa.Connection, noun: Noun, ids: Iterable[str]) -> dict[str, Row]:
-    wanted, found = sorted(ids), {}
-    for start in range(0, len(wanted), _CHUNK):
-        found.update({row['id']: row for row in noun.all(db, {'id': wanted[start:start + _CHUNK]})})
-    return found
+def _confined_to(call: Call) -> str | None:
+    return None if call.context.is_admin else call.context.domain_id or None
 
 
 class _Names:
     """Names of everything that the assignments of an answer mention."""
 
     def __init__(self, db: sa.Connection, mentioned: list[dict[str, str]]) -> None:
-        self._rows = {word: _by_id(db, noun, {ids[word] for ids in mentioned if word in ids})
+        self._rows = {word: noun.of_ids(db, {ids[word] for ids in mentioned if word in ids})
                       for word, noun in _NOUNS.items() if word != 'domain'}
         domains = {row['domain_id'] for rows in self._rows.values() for row in rows.values() if row.get('domain_id')}
-        self._rows['domain'] = _by_id(db, nouns.DOMAINS, domains | {
+        self._rows['domain'] = nouns.DOMAINS.of_ids(db, domains | {
             ids['domain'] for ids in mentioned if 'domain' in ids})
 
     def of(self, word: str, row_id: str) -> Row:

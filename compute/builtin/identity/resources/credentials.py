@@ -1,7 +1,7 @@
 """Credentials that users keep here: EC2 keys, certificates, TOTP seeds, and whatever else has a type.
 
-A token that was got with an application credential or an EC2 key is for one project; it reaches the credentials of that
-project only, and makes EC2 keys that are bound to its application credential.
+What delegated tokens may do with them is in ``delegated.py``. An EC2 key that is made with an application credential is
+bound to it: tokens for its requests have no more rights.
 """
 
 from __future__ import annotations
@@ -9,12 +9,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from compute.builtin.identity.db import credential_rows, nouns
+from compute.builtin.identity.db import assignments, credential_rows, nouns
 from compute.builtin.identity.db.credential_rows import EC2, pair_id
 from compute.builtin.identity.db.nouns import KEPT_CREDENTIALS, Row
 from compute.builtin.identity.db.revocations import revoke
+from compute.builtin.identity.resources.delegated import (
+    claims_of,
+    demand_own_rights,
+    demand_place,
+    is_reached,
+    narrowed,
+    reach_of_credentials,
+)
 from compute.builtin.identity.resources.shapes import ID, listing_query, member, page
-from compute.exception import Forbidden, Invalid, NotFound
+from compute.exception import Invalid, NotFound
 from compute.rest.call import Call
 from compute.rest.claims import Claims
 from compute.rest.fields import Required, fields
@@ -32,51 +40,17 @@ _BOUND = ('app_cred_id', 'trust_id', 'access_token_id')
 
 
 def load(call: Call) -> Row:
-    """Load a credential. :raises NotFound: none, or one of a project that the token is not for."""
+    """Load a credential. :raises NotFound: none, or one that the token does not reach."""
     row: Row = call.app.read(credential_rows.opened, call.app.credential_keys, call.path['credential_id'])
-    project = confined_to(call)
-    if (project is not None and row['project_id'] != project) or not reaches(claims_of(call), row):
+    if not is_reached(row, reach_of_credentials(claims_of(call))):
         raise NotFound(f'Could not find credential: {row["id"]}.')
     return row
-
-
-def claims_of(call: Call) -> Claims:
-    """Return the values of the caller's token."""
-    found: Claims = call.app.checker.claims(call.context.auth_token)
-    return found
-
-
-def confined_to(call: Call) -> str | None:
-    """Return the project whose credentials a delegated token reaches; None for every other token."""
-    claims = claims_of(call)
-    if not claims.credential and not claims.pair:
-        return None
-    if claims.credential and claims.credential.restricted:
-        raise Forbidden('A restricted application credential cannot reach credentials.')
-    return claims.project.id if claims.project else ''
-
-
-def reaches(claims: Claims, row: Row) -> bool:
-    """Return if a token may reach a credential: that of an application credential only those made with it."""
-    if claims.credential is None:
-        return True
-    return row['type'] == EC2 and json.loads(row['blob']).get('app_cred_id') == claims.credential.id
-
-
-def demand_own_rights(call: Call) -> Claims:
-    """Return the claims of a token that may make credentials. :raises Forbidden:"""
-    claims = claims_of(call)
-    if claims.pair:
-        raise Forbidden('A token of an EC2 key can neither create nor change credentials.')
-    if claims.credential and claims.credential.restricted:
-        raise Forbidden('A restricted application credential can neither create nor change credentials.')
-    return claims
 
 
 def shown(call: Call, row: Row) -> Row:
     """Return a credential as answers have it."""
     found = member(call, _PATH, row)
-    for name in ('options', 'description'):
+    for name in ('options', 'description', 'application_credential_id'):
         found.pop(name, None)
     return found
 
@@ -84,18 +58,12 @@ def shown(call: Call, row: Row) -> Row:
 def index(call: Call) -> dict[str, Any]:
     """List credentials: all if policy allows it, else the caller's own."""
     filters: dict[str, Any] = {key: call.query[key] for key in ('user_id', 'type') if key in call.query}
-    own, project, claims = call.context.user_id, confined_to(call), claims_of(call)
     if not call.may('identity:list_credentials', {'user_id': ''}):
-        if filters.get('user_id', own) != own:
-            filters['user_id'] = ''  # matches no user
-        else:
-            filters['user_id'] = own
-    if project is not None:
-        filters['project_id'] = project
+        filters = narrowed(filters, {'user_id': call.context.user_id or ''})
+    filters = narrowed(filters, reach_of_credentials(claims_of(call)))
 
     def read(db: Any, filters: Row, **pages: Any) -> list[Row]:
-        rows = credential_rows.all_opened(db, call.app.credential_keys, filters, **pages)
-        return [row for row in rows if reaches(claims, row)]
+        return credential_rows.all_opened(db, call.app.credential_keys, filters, **pages)
     return page(call, KEPT_CREDENTIALS, _PATH, 'credentials', filters, shown, read)
 
 
@@ -105,33 +73,43 @@ def show(call: Call) -> dict[str, Any]:
 
 
 def create(call: Call) -> dict[str, Any]:
-    """Keep a credential of the caller; an administrator may name another user."""
-    claims = demand_own_rights(call)
-    values = _accepted(call)
-    blob = values.pop('blob')
-    values.setdefault('user_id', call.context.user_id)
+    """Keep a credential of the caller; an administrator may name another user and any project.
+
+    One that is made with an application credential is bound to it, and of its project if none is named.
+    """
+    claims = claims_of(call)
+    demand_own_rights(claims)
+    values: Row = {'user_id': call.context.user_id, **_accepted(call)}
+    if claims.credential and claims.project:
+        values.setdefault('project_id', claims.project.id)
     call.demand('identity:create_credential', {'user_id': values['user_id']})
-    row_id = None
+    blob, row_id = values.pop('blob'), None
     if values['type'] == EC2:
         blob, access = _pair(blob)
-        row_id, blob = pair_id(access), bind(claims, values['user_id'], values.get('project_id'), blob)
+        row_id, blob = pair_id(access), bound(claims, values.get('project_id'), blob)
+    demand_place(call, claims, 'identity:create_credential', values['user_id'], values.get('project_id'),
+                 elsewhere=row_id is not None and has_roles(call, values['user_id'], values['project_id']))
 
     def store(db: Any) -> Row:
         _demand_there(db, values)
-        text = json.dumps(blob) if row_id else blob
-        return credential_rows.insert(db, call.app.credential_keys, values, text, row_id)
+        return credential_rows.insert(db, call.app.credential_keys, {**values, **binding(claims)},
+                                      json.dumps(blob) if row_id else blob, row_id)
     return {'credential': shown(call, call.app.write(store))}
 
 
 def update(call: Call) -> dict[str, Any]:
     """Change a credential. An EC2 key keeps its access key, user and project."""
-    demand_own_rights(call)
+    claims = claims_of(call)
+    demand_own_rights(claims)
     old, changes = call.target, _accepted(call)
     blob = changes.pop('blob', old['blob'])
     if 'user_id' in changes:
         call.demand('identity:update_credential', {'user_id': changes['user_id']})
     if EC2 in (old['type'], changes.get('type')):
         _demand_same_pair(old, changes, blob)
+    new = {**old, **changes}
+    if (new['user_id'], new['project_id']) != (old['user_id'], old['project_id']):
+        demand_place(call, claims, 'identity:update_credential', new['user_id'], new['project_id'])
 
     def change(db: Any) -> Row:
         _demand_there(db, changes)
@@ -143,7 +121,7 @@ def update(call: Call) -> dict[str, Any]:
 
 def delete(call: Call) -> None:
     """Delete a credential; tokens that were got with it end."""
-    demand_own_rights(call)
+    demand_own_rights(claims_of(call))
     remove(call, call.target['id'])
 
 
@@ -155,18 +133,21 @@ def remove(call: Call, row_id: str) -> None:
     call.app.write(gone)
 
 
-def bind(claims: Claims, user_id: str, project_id: str | None, blob: dict[str, Any]) -> dict[str, Any]:
-    """Return the text of an EC2 key, bound to the application credential that makes it.
-
-    :raises Invalid: it has no project. :raises Forbidden: an application credential is for another user or project.
-    """
+def bound(claims: Claims, project_id: str | None, blob: dict[str, Any]) -> dict[str, Any]:
+    """Return the text of an EC2 key, bound to the application credential that makes it. :raises Invalid: no project"""
     if not project_id:
         raise Invalid('project_id is missing; an EC2 key is for one project')
-    if claims.credential is None:
-        return blob
-    if claims.user.id != user_id or claims.project is None or claims.project.id != project_id:
-        raise Forbidden('An application credential can create EC2 keys only for its own user and project.')
-    return {**blob, 'app_cred_id': claims.credential.id}
+    return {**blob, 'app_cred_id': claims.credential.id} if claims.credential else blob
+
+
+def binding(claims: Claims) -> Row:
+    """Return the column that binds a new credential to the application credential that makes it."""
+    return {'application_credential_id': claims.credential.id if claims.credential else ''}
+
+
+def has_roles(call: Call, user_id: str, project_id: str) -> bool:
+    """Return whether a user has a role on a project."""
+    return bool(call.app.read(assignments.roles_on, user_id, 'project', project_id).roles)
 
 
 def _accepted(call: Call) -> Row:

@@ -13,8 +13,15 @@ from compute.builtin.identity.db.credential_rows import EC2, pair_id
 from compute.builtin.identity.db.nouns import Row
 from compute.builtin.identity.ec2_signature import SignedRequest
 from compute.builtin.identity.issue import document, sign
-from compute.builtin.identity.resources import credentials
-from compute.builtin.identity.resources.credentials import bind, confined_to, demand_own_rights
+from compute.builtin.identity.resources.credentials import binding, bound, has_roles, remove
+from compute.builtin.identity.resources.delegated import (
+    claims_of,
+    demand_own_rights,
+    demand_place,
+    is_reached,
+    narrowed,
+    reach_of_credentials,
+)
 from compute.builtin.identity.resources.shapes import ID, bounded, most_of
 from compute.builtin.identity.resources.users import as_owner
 from compute.builtin.identity.scope import scope_of
@@ -41,10 +48,8 @@ def load(call: Call) -> Row:
     """Load a key of the user in the URL."""
     owner = as_owner(call)
     row = call.app.read(credential_rows.opened, call.app.credential_keys, pair_id(call.path['access']))
-    project = confined_to(call)
-    if row['user_id'] != owner['user_id'] or row['type'] != EC2 or project not in (None, row['project_id']):
-        raise NotFound(f'Could not find EC2 key: {call.path["access"]}.')
-    if not credentials.reaches(credentials.claims_of(call), row):
+    own = row['user_id'] == owner['user_id'] and row['type'] == EC2
+    if not own or not is_reached(row, reach_of_credentials(claims_of(call))):
         raise NotFound(f'Could not find EC2 key: {call.path["access"]}.')
     return {**row, 'domain_id': owner['domain_id']}
 
@@ -59,12 +64,8 @@ def shown(call: Call, row: Row) -> Row:
 
 def index(call: Call) -> dict[str, Any]:
     """List the keys of a user."""
-    filters, project = {'user_id': call.target['user_id'], 'type': EC2}, confined_to(call)
-    if project is not None:
-        filters['project_id'] = project
+    filters = narrowed({'user_id': call.target['user_id'], 'type': EC2}, reach_of_credentials(claims_of(call)))
     rows = call.app.read(credential_rows.all_opened, call.app.credential_keys, filters, limit=most_of(call))
-    claims = credentials.claims_of(call)
-    rows = [row for row in rows if credentials.reaches(claims, row)]
     return bounded(call, 'credentials', f'/users/{call.target["user_id"]}/credentials/OS-EC2', rows, shown)
 
 
@@ -74,22 +75,26 @@ def show(call: Call) -> dict[str, Any]:
 
 
 def create(call: Call) -> dict[str, Any]:
-    """Make a key of a user for a project."""
-    claims, keys = demand_own_rights(call), call.app.credential_keys
+    """Make a key of a user for a project: that of the token, or another one on which the user has a role."""
+    claims, keys = claims_of(call), call.app.credential_keys
+    demand_own_rights(claims)
     user, project, access = call.target['user_id'], call.body['tenant_id'], uuid.uuid4().hex
-    blob = bind(claims, user, project, {'access': access, 'secret': uuid.uuid4().hex, 'trust_id': None})
+    blob = bound(claims, project, {'access': access, 'secret': uuid.uuid4().hex, 'trust_id': None})
+    call.app.read(nouns.PROJECTS.get, project)
+    demand_place(call, claims, 'identity:ec2_create_credential', user, project,
+                 elsewhere=has_roles(call, user, project))
 
     def store(db: Any) -> Row:
         nouns.PROJECTS.get(db, project)
-        values = {'user_id': user, 'project_id': project, 'type': EC2}
+        values = {'user_id': user, 'project_id': project, 'type': EC2, **binding(claims)}
         return credential_rows.insert(db, keys, values, json.dumps(blob), pair_id(access))
     return {'credential': shown(call, call.app.write(store))}
 
 
 def delete(call: Call) -> None:
     """Delete a key; tokens that were got with it end."""
-    demand_own_rights(call)
-    credentials.remove(call, call.target['id'])
+    demand_own_rights(claims_of(call))
+    remove(call, call.target['id'])
 
 
 def exchange(call: Call) -> Reply:
@@ -117,15 +122,15 @@ def _proof(call: Call, request: SignedRequest) -> tuple[Proof, str]:
         raise refuse('the signature does not fit EC2 key %s, or is too old', row['id'])
     user = app.read(nouns.USERS.get, row['user_id'])
     demand_enabled(app, user)
-    bound = _application_credential(call, row, blob.get('app_cred_id'))
-    return Proof(user, ('ec2credential',), credential=bound, pair=row['id']), row['project_id']
+    credential = _application_credential(call, row, blob.get('app_cred_id'))
+    return Proof(user, ('ec2credential',), credential=credential, pair=row['id']), row['project_id']
 
 
-def _application_credential(call: Call, row: Row, bound: str | None) -> Row | None:
+def _application_credential(call: Call, row: Row, credential_id: str | None) -> Row | None:
     """Return the application credential that a key is bound to; it must be of the same user and project still."""
-    if bound is None:
+    if credential_id is None:
         return None
-    found: Row | None = call.app.read(nouns.CREDENTIALS.find, id=bound)
+    found: Row | None = call.app.read(nouns.CREDENTIALS.find, id=credential_id)
     if found is None or (found['user_id'], found['project_id']) != (row['user_id'], row['project_id']):
         raise refuse('EC2 key %s is bound to an application credential that it does not fit', row['id'])
     demand_unexpired(found)

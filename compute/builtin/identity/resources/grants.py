@@ -10,7 +10,7 @@ from compute.builtin.identity.db.assignments import BELOW, Assignment
 from compute.builtin.identity.db.nouns import Noun, Row
 from compute.builtin.identity.db.revocations import revoke
 from compute.builtin.identity.resources import roles
-from compute.builtin.identity.resources.shapes import listing
+from compute.builtin.identity.resources.shapes import bounded, most_of
 from compute.exception import Forbidden, NotFound
 from compute.rest.call import Call
 from compute.rest.op import Op, Resource
@@ -66,9 +66,8 @@ class _Grants:
 
 def index(call: Call) -> dict[str, Any]:
     """List the roles that were given, without implied ones."""
-    given = {row.role_id for row in call.app.read(assignments.rows, **call.target['where'])}
-    rows = call.app.read(nouns.ROLES.all, {'id': given})
-    return listing(call, 'roles', call.url.removeprefix(call.link('')), [roles.shown(call, row) for row in rows])
+    rows = call.app.read(assignments.given_roles, limit=most_of(call), **call.target['where'])
+    return bounded(call, 'roles', call.url.removeprefix(call.link('')), rows, roles.shown)
 
 
 def check(call: Call) -> None:

@@ -61,8 +61,11 @@ def index(call: Call) -> dict[str, Any]:
         filters['domain_id'] = call.context.domain_id
     if flag(filters.pop('is_domain', 'false')):
         return listing(call, 'projects', _PATH, [])
-    if 'parent_id' in filters and call.app.read(nouns.DOMAINS.find, id=filters['parent_id']):
-        filters |= {'domain_id': filters['parent_id'], 'parent_id': None}
+    parent = filters.get('parent_id')
+    if parent and call.app.read(nouns.DOMAINS.find, id=parent):
+        if filters.setdefault('domain_id', parent) != parent:  # no project is of two domains
+            return listing(call, 'projects', _PATH, [])
+        filters['parent_id'] = None
     where = tags.fitting({key: filters.pop(key) for key in tags.FILTERS if key in filters})
 
     def read(db: Any, filters: Row, **pages: Any) -> list[Row]:

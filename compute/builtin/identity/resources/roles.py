@@ -19,9 +19,10 @@ from compute.builtin.identity.resources.shapes import (
     filters_of,
     listing_query,
     member,
+    most_of,
     page,
 )
-from compute.exception import Conflict, Forbidden, Invalid, NotFound
+from compute.exception import Forbidden, Invalid, NotFound
 from compute.rest.call import Call
 from compute.rest.claims import is_role_name
 from compute.rest.fields import Required, fields
@@ -64,7 +65,6 @@ def create(call: Call) -> dict[str, Any]:
     def store(db: Any) -> Row:
         if values.get('domain_id'):
             nouns.DOMAINS.get(db, values['domain_id'])
-        _demand_new_name(db, values)
         return nouns.ROLES.insert(db, values)
     return {'role': shown(call, call.app.write(store))}
 
@@ -76,7 +76,6 @@ def update(call: Call) -> dict[str, Any]:
         raise Invalid(f'domain_id cannot be changed; it is {call.target["domain_id"]}')
 
     def change(db: Any) -> Row:
-        _demand_new_name(db, changes, call.target['id'])
         row = nouns.ROLES.update(db, call.target['id'], changes)
         if row['name'] != call.target['name']:
             revoke(db, 'role', row['id'])
@@ -91,25 +90,38 @@ def delete(call: Call) -> None:
 
 def inferences(call: Call) -> dict[str, Any]:
     """List which roles imply which."""
-    implied, roles = call.app.read(lambda db: (assignments.inferences(db), nouns.ROLES.all(db)))
-    named = {role['id']: _brief(call, role) for role in roles}
-    return {'role_inferences': [_inference(named, prior, sorted(implied[prior])) for prior in sorted(implied)],
-            'links': {'self': call.link('/role_inferences')}}
+    pairs, cut = _implications(call)
+    found: dict[str, list[Row]] = {}
+    for prior, implied in pairs:
+        found.setdefault(prior['id'], [prior]).append(implied)
+    return {'role_inferences': [{'prior_role': prior, 'implies': implied} for prior, *implied in found.values()],
+            'links': {'self': call.link('/role_inferences')}, **cut}
 
 
 def index_implied(call: Call) -> dict[str, Any]:
     """List the roles that one implies directly."""
-    implied, roles = call.app.read(lambda db: (assignments.inferences(db), nouns.ROLES.all(db)))
-    named = {role['id']: _brief(call, role) for role in roles}
-    prior = call.target['id']
-    return {'role_inference': _inference(named, prior, sorted(implied.get(prior, ()))),
-            'links': {'self': call.link(f'{_PATH}/{prior}/implies')}}
+    pairs, cut = _implications(call, call.target['id'])
+    return {'role_inference': {'prior_role': _brief(call, call.target), 'implies': [implied for _, implied in pairs]},
+            'links': {'self': call.link(f'{_PATH}/{call.target["id"]}/implies')}, **cut}
+
+
+def _implications(call: Call, prior_id: str | None = None) -> tuple[list[tuple[Row, Row]], dict[str, bool]]:
+    """Return pairs of roles of which one implies the other, and what an answer says if there are more."""
+    most = most_of(call)
+
+    def read(db: sa.Connection) -> tuple[list[tuple[str, str]], dict[str, Row]]:
+        pairs = assignments.implications(db, most, prior_id)
+        return pairs, nouns.ROLES.of_ids(db, {role for pair in pairs for role in pair})
+    pairs, found = call.app.read(read)
+    named = {role: _brief(call, row) for role, row in found.items()}
+    there = [(named[prior], named[implied]) for prior, implied in pairs[:most - 1] if {prior, implied} <= named.keys()]
+    return there, {'truncated': True} if len(pairs) >= most else {}
 
 
 def show_implied(call: Call) -> dict[str, Any]:
     """Show that one role implies another."""
     prior, implied = call.target, call.app.read(nouns.ROLES.get, call.path['implied_id'])
-    if implied['id'] not in call.app.read(assignments.inferences).get(prior['id'], ()):
+    if not call.app.read(assignments.implies, prior['id'], implied['id']):
         raise NotFound(f'Role {prior["id"]} does not imply role {implied["id"]}.')
     return {'role_inference': {'prior_role': _brief(call, prior), 'implies': _brief(call, implied)},
             'links': {'self': call.link(f'{_PATH}/{prior["id"]}/implies/{implied["id"]}')}}
@@ -128,7 +140,7 @@ def put_implied(call: Call) -> dict[str, Any]:
                             'of it.')
         if prior in assignments.with_implied(db, {implied['id']}):
             raise Invalid(f'Role {implied["id"]} implies role {prior} already; a circle is not possible')
-        if implied['id'] not in assignments.inferences(db).get(prior, ()):
+        if not assignments.implies(db, prior, implied['id']):
             db.execute(implied_roles.insert().values(prior_id=prior, implied_id=implied['id']))
     call.app.write(put)
     return show_implied(call)
@@ -154,21 +166,8 @@ def _accepted(call: Call) -> Row:
     return values
 
 
-def _demand_new_name(db: sa.Connection, values: Row, role_id: str | None = None) -> None:
-    """Return if no other role has this name. Policies compare names without regard to case. :raises Conflict:"""
-    wanted = values.get('name', '').lower()
-    for role in nouns.ROLES.all(db) if wanted else ():
-        if role['name'].lower() == wanted and role['id'] != role_id:
-            raise Conflict(f'Conflict occurred attempting to store role: {values["name"]!r} exists already, as '
-                           f'{role["name"]!r}.')
-
-
 def _brief(call: Call, row: Row) -> Row:
     return member(call, _PATH, {'id': row['id'], 'name': row['name'], 'description': row['description']})
-
-
-def _inference(named: dict[str, Row], prior: str, implied: list[str]) -> dict[str, Any]:
-    return {'prior_role': named[prior], 'implies': [named[role] for role in implied]}
 
 
 ROLES = Resource('roles', (

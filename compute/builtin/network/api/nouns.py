@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
+
+import sqlalchemy as sa
 
 from compute.builtin.network.control.changes import Work
 from compute.builtin.network.db import rows
@@ -52,10 +55,11 @@ class Noun:
     def page(self, call: Call) -> dict[str, Any]:
         """Answer a list, with links to its neighbours where it is one page of several."""
         listing = listing_of(call, call.app.options.max_limit)
+        scope = sa.and_(self.scope(call), self._comparable(call, listing))
         shown = call.query.get('fields', [])
 
         def read(work: Work) -> tuple[Any, list[dict[str, Any]]]:
-            found = find(work.connection, self.kind, self.scope(call), listing)
+            found = find(work.connection, self.kind, scope, listing)
             return found, present(work.connection, self.kind, found.rows, call.app.options, shown)
         found, items = call.app.look(read)
         ids = [item['id'] for item in items]
@@ -117,8 +121,26 @@ class Noun:
         return [{name: item[name] for name in shown if name in item} for item in items] if shown else items
 
     def _hidden(self, call: Call, target: dict[str, Any]) -> list[str]:
-        return [attribute for rule, attribute in GUARDED if rule == f'get_{self.kind.name}'
-                and not call.may(f'{rule}:{attribute}', target)]
+        return [attribute for attribute in self._guarded
+                if not call.may(f'get_{self.kind.name}:{attribute}', target)]
+
+    @functools.cached_property
+    def _guarded(self) -> frozenset[str]:
+        return frozenset(attribute for rule, attribute in GUARDED if rule == f'get_{self.kind.name}')
+
+    def _comparable(self, call: Call, listing: Listing) -> Clause:
+        """Return the clause for rows of which the caller may see every attribute that the list compares.
+
+        :raises Invalid: policy hides an attribute to filter by, or hides one to sort by on some rows.
+        """
+        own, ordered = call.context.project_id or '', dict(listing.sort)
+        if not self._guarded.intersection((*listing.filters, *ordered)):
+            return sa.true()
+        hidden = set(self._hidden(call, {})).intersection((*listing.filters, *ordered))
+        if refused := hidden.intersection((*ordered, *self._hidden(call, {'project_id': own}))):
+            raise Invalid(f'{min(refused)}: your roles do not let you see this attribute of {self.kind.collection}, '
+                          'so lists cannot be filtered or sorted by it')
+        return self.kind.table.c.project_id == own if hidden else sa.true()
 
     def _links(self, call: Call, found: Any, ids: list[str]) -> list[dict[str, str]]:
         links = []

@@ -45,7 +45,7 @@ def find(connection: Connection, kind: Kind, scope: Clause, listing: Listing) ->
     clauses = [scope, *(_filter(kind, name, values) for name, values in listing.filters.items())]
     keys = _keys(kind, listing)
     if listing.marker is not None:
-        clauses.append(_after(connection, kind, keys, listing.marker))
+        clauses.append(_after(connection, kind, keys, listing.marker, scope))
     query = sa.select(kind.table).where(*clauses).order_by(*(
         key.asc() if ascending else key.desc() for key, ascending in keys))
     if listing.limit:
@@ -78,8 +78,10 @@ def _sortable(column: sa.Column[Any]) -> Any:
     return sa.func.coalesce(column, -1 if isinstance(column.type, sa.Integer) else '')
 
 
-def _after(connection: Connection, kind: Kind, keys: list[tuple[Any, bool]], marker: str) -> Clause:
-    at = connection.execute(sa.select(*(key for key, _ in keys)).where(kind.table.c.id == marker)).first()
+def _after(connection: Connection, kind: Kind, keys: list[tuple[Any, bool]], marker: str,
+           scope: Clause) -> Clause:
+    # A marker that the caller does not see would tell how its attributes compare with those of visible rows.
+    at = connection.execute(sa.select(*(key for key, _ in keys)).where(kind.table.c.id == marker, scope)).first()
     if at is None:
         raise NotFound(f'marker {marker}: there is no such {kind.name}')
     ways = []

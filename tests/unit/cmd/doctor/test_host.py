@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from compute.cmd.doctor import apparmor, disk_space, kvm, libvirtd, network, state_folder
+from compute.cmd.doctor import apparmor, control_groups, disk_space, kvm, libvirtd, network, state_folder
 from compute.cmd.doctor.diagnosis import FAILURE, OK, UNKNOWN, WARNING, Diagnosis
 from compute.cmd.doctor.machine import Done
 from tests.unit.cmd.doctor.making import FakeMachine, make_conf
@@ -104,6 +104,22 @@ HELPER = '/etc/apparmor.d/usr.lib.libvirt.virt-aa-helper'
 def test_apparmor(files: dict[str, str], path: str, levels: list[str]) -> None:
     machine = FakeMachine(files=files)
     assert [each[0] for each in found(apparmor.look(machine, make_conf(libvirt__instances_path=path)))] == levels
+
+
+V1 = ('57 124 0:55 / /sys/fs/cgroup ro,nosuid shared:15 - tmpfs tmpfs ro,size=4096k,mode=755\n'
+      '59 57 0:32 / /sys/fs/cgroup/memory {},nosuid,relatime shared:17 - cgroup cgroup rw,memory\n'
+      '61 57 0:34 / /sys/fs/cgroup/freezer ro,nosuid,relatime shared:20 - cgroup cgroup rw,freezer\n'
+      '66 57 0:38 / /sys/fs/cgroup/unified rw,nosuid,relatime shared:24 - cgroup2 cgroup rw\n')
+V2 = '28 22 0:25 / /sys/fs/cgroup {},nosuid,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate\n'
+
+
+@pytest.mark.parametrize(('mounts', 'levels', 'word'), [
+    (V2.format('rw'), [OK], 'writable'), (V2.format('ro'), [FAILURE], '(/sys/fs/cgroup)'),
+    (V1.format('rw'), [OK], 'writable'), (V1.format('ro'), [FAILURE], 'mount -o remount,bind,rw /sys/fs/cgroup/memory'),
+    ('', [], '')])
+def test_control_groups(mounts: str, levels: list[str], word: str) -> None:
+    listed = found(control_groups.look(FakeMachine(files={control_groups.MOUNTS: mounts}), make_conf()))
+    assert [each[0] for each in listed] == levels and all(word in each[1] for each in listed)
 
 
 @pytest.mark.parametrize(('more', 'level', 'word'), [

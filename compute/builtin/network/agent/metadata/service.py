@@ -1,114 +1,72 @@
 """Listens at 169.254.169.254 in each network of this host and knows which guest has which address there.
 
-The listening socket is made inside the network's namespace; everything after that happens in this process, in a
-bounded pool of threads.
+The listening socket is made inside the network's namespace; everything after that happens in this process. Each network
+has an HTTP server of its own, and all take their threads from the same slots. A request takes one when it is complete.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import logging
 import socket
-import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from compute import concurrency
-from compute.builtin.network.agent.metadata.proxy import Asker, Upstream, serve
+from compute.builtin.network.agent.metadata.proxy import Asker, MetadataProxy, Upstream
 from compute.builtin.network.agent.plumbing import Plumbing
+from compute.http.rules import Rules
+from compute.http_server import Slots
 from compute.objects.wiring import NetworkWiring
 
 LOG = logging.getLogger(__name__)
-PER_GUEST, LONGEST_REQUEST, LOOK_EVERY, PAUSE = 4, 120.0, 5.0, 0.2
+PER_GUEST, PER_NETWORK = 4, 2000
+STRANGERS = ''
+"""The client that all addresses without an instance count as."""
+
+
+def rules_of(options: Any) -> Rules:
+    """Return the limits for guests, of the group ``[http]``: a guest has few connections, each for one request."""
+    return Rules(header_timeout=options.header_timeout, body_timeout=options.body_timeout,
+                 idle_timeout=options.header_timeout, least_rate=options.least_rate, per_address=PER_GUEST,
+                 connections=PER_NETWORK, keep_alive=False, of_options=False)
 
 
 class Listener:
     """One network's metadata address.
 
-    Requests of a guest beyond ``PER_GUEST`` at once are refused, and one that takes longer than ``LONGEST_REQUEST``
-    seconds is cut off, so that slow guests cannot keep the pool from the others.
+    An instance has ``PER_GUEST`` connections there, whichever of its addresses they come from; all strangers together
+    have as many. What comes too slowly, or is taken too slowly, ends by ``rules``.
     """
 
     def __init__(self, network: NetworkWiring, sock: socket.socket, generation: int, upstream: Upstream,
-                 pool: concurrency.Pool) -> None:
+                 slots: Slots, rules: Rules) -> None:
         self.generation = generation
-        self._socket, self._upstream, self._pool = sock, upstream, pool
-        self._lock = threading.Lock()
-        self._busy: dict[str, int] = {}
-        self._open: dict[socket.socket, float] = {}
-        self._closed = False
+        self._socket = sock
         self._askers: dict[str, Asker] = {}
         self.update(network)
-        concurrency.spawn(self._accept, name=f'metadata-{network.id}')
+        self._server = slots.backend(MetadataProxy(self._asker, upstream), sock, dataclasses.replace(
+            rules, client_of=self._client))
+        self._server.start()
 
     def update(self, network: NetworkWiring) -> None:
         """Take over who has which address."""
         self._askers = askers(network)
 
     def close(self) -> None:
-        """Listen no more."""
-        self._closed = True
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            LOG.debug('metadata socket was closed before')
+        """Listen no more, and end the connections."""
+        self._server.refuse(empty=False)
         self._socket.close()
+        self._server.end()
 
-    def _accept(self) -> None:
-        self._socket.settimeout(LOOK_EVERY)
-        while not self._closed:
-            self._cut_off()
-            try:
-                connection, peer = self._socket.accept()
-            except TimeoutError:
-                continue
-            except OSError as error:
-                if not self._closed:  # no descriptor is free, say: that passes
-                    LOG.warning('a metadata request could not be taken: %s', error)
-                    time.sleep(PAUSE)
-                continue
-            self._hand_over(connection, peer[0])
+    def _asker(self, address: str) -> Asker | None:
+        return self._askers.get(address)
 
-    def _hand_over(self, connection: socket.socket, address: str) -> None:
-        with self._lock:
-            free = self._busy.get(address, 0) < PER_GUEST
-            if free:
-                self._busy[address] = self._busy.get(address, 0) + 1
-        if not free:
-            connection.close()
-            return
-        try:
-            self._pool.submit(self._serve, connection, address)
-        except (concurrency.Pool.Full, RuntimeError):
-            self._release(address)
-            connection.close()
-
-    def _serve(self, connection: socket.socket, address: str) -> None:
-        with self._lock:
-            self._open[connection] = time.monotonic()
-        try:
-            serve(connection, address, self._askers.get(address), self._upstream)
-        finally:
-            with self._lock:
-                del self._open[connection]
-            self._release(address)
-
-    def _cut_off(self) -> None:
-        oldest = time.monotonic() - LONGEST_REQUEST
-        with self._lock:
-            late = [connection for connection, begun in self._open.items() if begun < oldest]
-        for connection in late:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                LOG.debug('a late metadata request had just ended')
-
-    def _release(self, address: str) -> None:
-        with self._lock:
-            self._busy[address] -= 1
-            if not self._busy[address]:
-                del self._busy[address]
+    def _client(self, address: str) -> str:
+        asker = self._askers.get(address)
+        # With the project: any project may write the id of a foreign server into its own port.
+        return STRANGERS if asker is None else f'{asker.project_id}/{asker.instance_id}'
 
 
 class MetadataService:
@@ -118,18 +76,19 @@ class MetadataService:
         options = conf.network_agent
         self._plumbing = plumbing
         self._upstream = Upstream(options.metadata_url, options.metadata_shared_secret, options.metadata_timeout)
-        self._workers = options.metadata_workers
+        self._rules, self._workers = rules_of(conf.http), options.metadata_workers
         self._signed = bool(options.metadata_shared_secret)
-        self._pool: concurrency.Pool | None = None
+        self._slots: Slots | None = None
         self._listeners: dict[str, Listener] = {}
 
     def apply(self, networks: Mapping[str, NetworkWiring | None]) -> None:
         """Serve these networks as stated; None ends one. A network without its namespace is tried again later."""
-        for network_id, network in networks.items():
-            if network is None:
-                self._end(network_id)
-            else:
+        ended = [self._listeners.pop(network_id) for network_id, network in networks.items() if network_id in
+                 self._listeners and (network is None or not self._is_current(network_id))]
+        for network in networks.values():
+            if network is not None:
                 self._ensure(network)
+        _close(ended)
 
     def sync(self, networks: list[NetworkWiring]) -> None:
         """Serve exactly these networks."""
@@ -138,18 +97,20 @@ class MetadataService:
 
     def stop(self) -> None:
         """Close all listeners."""
-        for network_id in list(self._listeners):
-            self._end(network_id)
-        if self._pool is not None:
-            self._pool.shutdown()
+        listeners, self._listeners = self._listeners, {}
+        _close(listeners.values())
+        if self._slots is not None:
+            self._slots.end()
+
+    def _is_current(self, network_id: str) -> bool:
+        """Return whether the listener of a network is in the namespace that the network has now."""
+        return self._listeners[network_id].generation == self._plumbing.generation(network_id)
 
     def _ensure(self, network: NetworkWiring) -> None:
-        generation = self._plumbing.generation(network.id)
-        listener = self._listeners.get(network.id)
-        if listener is not None and listener.generation == generation:
+        if (listener := self._listeners.get(network.id)) is not None:
             listener.update(network)
             return
-        self._end(network.id)
+        generation = self._plumbing.generation(network.id)
         try:
             sock = self._plumbing.listen(network.id)
         except OSError as error:
@@ -157,16 +118,17 @@ class MetadataService:
             return
         if sock is None:
             return
-        if self._pool is None:
-            self._pool = concurrency.Pool('metadata', self._workers)
+        if self._slots is None:
+            self._slots = Slots(self._workers)
             if not self._signed:
                 LOG.warning('[network_agent] metadata_shared_secret is empty: whoever reaches compute-metadata can '
                             'ask in the name of any instance')
-        self._listeners[network.id] = Listener(network, sock, generation, self._upstream, self._pool)
+        self._listeners[network.id] = Listener(network, sock, generation, self._upstream, self._slots, self._rules)
 
-    def _end(self, network_id: str) -> None:
-        if (listener := self._listeners.pop(network_id, None)) is not None:
-            listener.close()
+
+def _close(listeners: Iterable[Listener]) -> None:
+    """Close listeners, all at the same time: a green one takes a moment to notice."""
+    concurrency.all_at_once([listener.close for listener in listeners], name='metadata-end')
 
 
 def askers(network: NetworkWiring) -> dict[str, Asker]:
