@@ -112,13 +112,14 @@ def settle(connection: Connection, instance_uuid: str, *, outgoing: bool) -> Non
 
     :param outgoing: the former current claim is kept as outgoing until the move is confirmed or reverted; else it is
         released.
-    :raises Stale: the server has no incoming claim, or an outgoing one already.
+    :raises Stale: the server has no incoming or no current claim, or an outgoing one already.
     """
     _lock_instance(connection, instance_uuid)
     held = by_purpose(connection, instance_uuid)
-    if INCOMING not in held or (outgoing and OUTGOING in held):
+    if not {CURRENT, INCOMING} <= held.keys() or (outgoing and OUTGOING in held):
         raise exception.Stale(f'server {instance_uuid} has claims {", ".join(held) or "of no purpose"}: '
                               'nothing can be settled')
+    _lock_hosts(connection, held)
     if outgoing:
         _relabel(connection, held[CURRENT], OUTGOING)
     else:
@@ -136,6 +137,7 @@ def settle_back(connection: Connection, instance_uuid: str) -> None:
     held = by_purpose(connection, instance_uuid)
     if OUTGOING not in held:
         raise exception.Stale(f'server {instance_uuid} has no outgoing claim to move back to')
+    _lock_hosts(connection, held)
     release(connection, instance_uuid, CURRENT)
     _relabel(connection, held[OUTGOING], CURRENT)
     _move(connection, instance_uuid, held[OUTGOING].host_id)
@@ -163,6 +165,12 @@ def _move(connection: Connection, instance_uuid: str, host_id: int) -> None:
 
 def _lock_instance(connection: Connection, instance_uuid: str) -> None:
     connection.execute(sa.select(instances.c.id).where(instances.c.uuid == instance_uuid).with_for_update()).first()
+
+
+def _lock_hosts(connection: Connection, held: Mapping[str, Any]) -> None:
+    """Lock the hosts of these claims by their ids: servers that change places wait for each other."""
+    ids = {row.host_id for row in held.values()}
+    connection.execute(sa.select(hosts.c.id).where(hosts.c.id.in_(ids)).order_by(hosts.c.id).with_for_update()).all()
 
 
 def _release_seats(connection: Connection, instance_uuid: str) -> None:

@@ -16,6 +16,7 @@ from tests.contract.db.claims_contract import ClaimsContract
 from tests.contract.db.claims_together_contract import ClaimsTogetherContract
 from tests.contract.db.hosts_contract import GroupsContract, HostsContract
 from tests.contract.db.meeting_contract import MeetingContract
+from tests.contract.db.purposes_contract import PurposesContract
 from tests.contract.db.stores import empty, open_store
 
 
@@ -36,6 +37,10 @@ def database(store: Database) -> Database:
 
 
 class TestClaims(ClaimsContract):
+    """On the databases of a cluster."""
+
+
+class TestPurposes(PurposesContract):
     """On the databases of a cluster."""
 
 

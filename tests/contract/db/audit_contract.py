@@ -20,6 +20,7 @@ from compute.db.tables import group_seats, operation_events, usages
 from compute.db.tables import hosts as hosts_table
 from compute.objects.finding import AuditReport
 from compute.objects.operation import DONE, Operation
+from compute.objects.request_spec import CURRENT, INCOMING, OUTGOING
 from compute.objects.value import now
 from tests.contract.db.stores import add_host, add_server
 
@@ -39,7 +40,7 @@ def audit(database: Database) -> AuditReport:
 def spoil(database: Database) -> None:
     """Break every rule of the store."""
     first, second = add_host(database, 'one'), add_host(database, 'two')
-    stale, elsewhere, busy, unshown = (add_server(database).instance_uuid for _ in range(4))
+    stale, elsewhere, busy, unshown, lost, resized = (add_server(database).instance_uuid for _ in range(6))
 
     def write(connection: sa.Connection) -> None:
         def opened(key: str, **values: Any) -> Operation:
@@ -48,11 +49,12 @@ def spoil(database: Database) -> None:
                 **{'lease_until': now(), 'deadline_at': now() + datetime.timedelta(hours=1), **values}))
         instances.update(connection, stale, vm_state='active', task_state='rebooting', host='one')
         instances.update(connection, elsewhere, vm_state='active', host='two')
-        instances.update(connection, busy, vm_state='active')
-        instances.update(connection, unshown, vm_state='active')
-        for key, place in ((elsewhere, first), (str(uuid.uuid4()), second), (elsewhere, 4711)):
+        for key in (busy, unshown, lost, resized):
+            instances.update(connection, key, vm_state='active')
+        for key, place, purpose in ((elsewhere, first, CURRENT), (str(uuid.uuid4()), second, CURRENT),
+                                    (lost, 4711, CURRENT), (stale, second, INCOMING), (resized, second, OUTGOING)):
             connection.execute(claims_table.insert().values(
-                instance_uuid=key, host_id=place, vcpus=1, memory_mb=1, disk_gb=1, created_at=now()))
+                instance_uuid=key, host_id=place, purpose=purpose, vcpus=1, memory_mb=1, disk_gb=1, created_at=now()))
         connection.execute(group_seats.insert().values(
             group_uuid=str(uuid.uuid4()), host_id=first, seat=0, instance_uuid=str(uuid.uuid4())))
         connection.execute(usages.insert().values(project_id='q', instances=7, cores=0, ram=0))
@@ -75,7 +77,7 @@ class AuditContract:
         assert {finding.code for finding in first.findings} == {
             'task_state_stale', 'operation_without_server', 'operation_unshown', 'operation_past_deadline',
             'operation_unattended', 'event_open', 'claim_elsewhere', 'claim_without_server', 'claim_without_host',
-            'server_without_claim', 'seat_without_claim', 'host_usage_wrong', 'quota_usage_wrong'}
+            'claim_unexplained', 'server_without_claim', 'seat_without_claim', 'host_usage_wrong', 'quota_usage_wrong'}
         by_hand = {'operation_past_deadline', 'operation_unattended'}
         assert {finding.code for finding in first.left} == by_hand
         assert {finding.code for finding in audit(database).left} == by_hand

@@ -17,7 +17,7 @@ from compute.db.tables import claims as claims_table
 from compute.db.tables import group_seats
 from compute.db.tables import hosts as hosts_table
 from compute.objects.host import Host
-from compute.objects.request_spec import RequestSpec, ServerGroup
+from compute.objects.request_spec import CURRENT, INCOMING, OUTGOING, RequestSpec, ServerGroup
 from tests.contract.db.stores import add_host, add_server, flavor
 
 
@@ -25,8 +25,8 @@ def claim(database: Database, spec: RequestSpec, host_id: int) -> bool:
     return database.transaction(lambda connection: claims.claim(connection, spec, host_id))
 
 
-def release(database: Database, spec: RequestSpec, host_id: int | None = None) -> bool:
-    return database.transaction(lambda connection: claims.release(connection, spec.instance_uuid, host_id))
+def release(database: Database, spec: RequestSpec, purpose: str | None = None) -> bool:
+    return database.transaction(lambda connection: claims.release(connection, spec.instance_uuid, purpose))
 
 
 def host(database: Database, host_id: int) -> Host:
@@ -109,13 +109,14 @@ class ClaimsContract:
         assert not release(database, spec)
         assert used(database, place) == (0, 0, 0, 0)
 
-    def test_release_of_one_host_leaves_the_other(self, database: Database) -> None:
-        first, second = add_host(database, 'one'), add_host(database, 'two')
+    def test_release_of_one_purpose_leaves_the_others(self, database: Database) -> None:
+        place = add_host(database, 'one')
         spec = add_server(database)
-        claim(database, spec, first)
-        assert not release(database, spec, second)
-        assert used(database, first)[3] == 1
-        assert release(database, spec, first)
+        claim(database, spec, place)
+        for purpose in (INCOMING, OUTGOING):
+            assert not release(database, spec, purpose)
+        assert used(database, place)[3] == 1
+        assert release(database, spec, CURRENT)
 
     def test_releasing_many_times_at_once_gives_back_once(self, database: Database) -> None:
         place = add_host(database, 'one')

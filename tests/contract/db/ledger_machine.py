@@ -289,7 +289,7 @@ class Ledger(RuleBasedStateMachine):
             return
         conductor = reports._conductor
         more = {'progress': {'stage': 'deleting' if entry.kind == 'delete' else 'powering_off'},
-                'finish': {'update': InstanceUpdate()}, 'fail': {'error': WRONG}}[what]
+                'finish': {'update': InstanceUpdate(), 'leg': 0}, 'fail': {'error': WRONG}}[what]
         said = self._refused(lambda: getattr(reports, what)(USER, **names, **more))
         expected = {'progress': lambda: self.model.holds(host, incarnation, number),
                     'finish': lambda: self.model.finish(host, incarnation, number),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from compute import exception
 from compute.conductor import delete
 from compute.db import claims, claims_audit, claims_together, instances
 from compute.db.session import Database
-from compute.objects.request_spec import RequestSpec
+from compute.objects.request_spec import INCOMING, RequestSpec, ServerGroup
 from tests.contract.db.claims_contract import assert_sound, claim, make_group, used
 from tests.contract.db.stores import add_host, add_server
 
@@ -64,6 +65,19 @@ def take_together(connection: Connection, spec: RequestSpec, place: int) -> obje
     return claims_together.take_together(connection, [(spec, place)])
 
 
+def settle(connection: Connection, spec: RequestSpec, place: int) -> object:
+    return claims.settle(connection, spec.instance_uuid, outgoing=True)
+
+
+def moving(database: Database, group: ServerGroup | None = None) -> tuple[int, int, RequestSpec]:
+    """Return two hosts, and the request for the second one of a server on the first that operation 7 moves."""
+    first, second = add_host(database, 'one'), add_host(database, 'two')
+    spec = add_server(database, group=group)
+    assert claim(database, spec, first)
+    database.transaction(lambda connection: instances.update(connection, spec.instance_uuid, operation_id=7))
+    return first, second, dataclasses.replace(spec, purpose=INCOMING, operation_id=7)
+
+
 def meet(database: Database, spec: RequestSpec, place: int, claims_it: Callable[..., object],
          ends_it: Callable[[Database, RequestSpec], None]) -> None:
     """Commit a claim at the moment at which another connection is about to lock the server's row."""
@@ -98,6 +112,36 @@ class MeetingContract:
         meet(database, spec, place, take, forget)
         assert_sound(database)
         assert claim(database, next_one, place), 'the only seat of the host is free again'
+
+    @pytest.mark.parametrize('policy', [None, 'anti-affinity'])
+    def test_a_delete_that_meets_a_claim_of_a_new_place_frees_both(self, database: Database,
+                                                                   policy: str | None) -> None:
+        first, second, spec = moving(database, make_group(database, policy) if policy else None)
+        meet(database, spec, second, take, forget)
+        assert (used(database, first), used(database, second)) == ((0, 0, 0, 0), (0, 0, 0, 0))
+        assert_sound(database)
+        with pytest.raises(exception.NotFound) as caught:  # a scheduler that comes too late
+            claim(database, spec, second)
+        assert caught.value.code == 'instance_deleted' and used(database, second) == (0, 0, 0, 0)
+
+    def test_a_delete_that_meets_the_end_of_a_move_frees_both(self, database: Database) -> None:
+        first, second, spec = moving(database)
+        assert claim(database, spec, second)
+        meet(database, spec, second, settle, forget)
+        assert (used(database, first), used(database, second)) == ((0, 0, 0, 0), (0, 0, 0, 0))
+        assert_sound(database)
+
+    def test_an_undo_that_meets_the_end_of_a_move_frees_one_place(self, database: Database) -> None:
+        """Whoever is first wins: the claim that was settled is no incoming one any more."""
+        first, second, spec = moving(database)
+        assert claim(database, spec, second)
+
+        def undo(database: Database, spec: RequestSpec) -> None:
+            database.transaction(lambda connection: claims.release(connection, spec.instance_uuid, INCOMING))
+        meet(database, spec, second, settle, undo)
+        assert (used(database, first)[3], used(database, second)[3]) == (0, 1)
+        assert database.read(lambda connection: instances.get(connection, spec.instance_uuid)).host == 'two'
+        assert_sound(database)
 
     def test_a_claim_for_an_operation_that_ended_is_refused(self, database: Database) -> None:
         """Its answer comes late: the build has failed meanwhile, or a delete goes on with the server."""

@@ -12,6 +12,7 @@ from tests.contract.db.claims_contract import ClaimsContract
 from tests.contract.db.claims_together_contract import ClaimsTogetherContract
 from tests.contract.db.hosts_contract import GroupsContract, HostsContract
 from tests.contract.db.meeting_contract import MeetingContract
+from tests.contract.db.purposes_contract import PurposesContract
 from tests.contract.db.stores import open_store
 
 
@@ -23,6 +24,10 @@ def database(tmp_path: pathlib.Path) -> Iterator[Database]:
 
 
 class TestClaims(ClaimsContract):
+    """On SQLite."""
+
+
+class TestPurposes(PurposesContract):
     """On SQLite."""
 
 

@@ -94,14 +94,14 @@ def test_an_old_worker_builds_and_deletes(controller: Controller) -> None:
         worker.say('progress', operation_id=number, stage=stage)
         assert controller.instance(uuid).task_state == stage
         assert worker.say('heartbeat', operations=(number,)) == ()
-    worker.say('finish', operation_id=number, update=Value['InstanceUpdate'](
+    worker.say('finish', operation_id=number, leg=1, update=Value['InstanceUpdate'](
         vm_state='active', power_state=1, launched=True, clear_fault=True))
     assert (controller.instance(uuid).vm_state, controller.operation(number).state) == ('active', 'done')
     from compute.conductor.delete import remove
     remove(controller.conductor, USER, controller.delete(uuid).id)
     number = worker.say('begin', operation_id=worker.told('delete')).operation.id
     worker.say('progress', operation_id=number, stage='deleting')
-    worker.say('finish', operation_id=number, update=Value['InstanceUpdate']())
+    worker.say('finish', operation_id=number, leg=0, update=Value['InstanceUpdate']())
     assert controller.instance(uuid).deleted
 
 
@@ -116,7 +116,7 @@ def test_an_old_worker_fails_and_registers_anew(controller: Controller) -> None:
     assert [(ref.operation_id, ref.kind) for ref in held] == [(second.operation.id, 'create')]
     with pytest.raises(exception.Superseded):
         old.say('heartbeat', operations=())
-    OldWorker(controller).say('finish', operation_id=second.operation.id,
+    OldWorker(controller).say('finish', operation_id=second.operation.id, leg=1,
                               update=Value['InstanceUpdate'](vm_state='active', launched=False, clear_fault=False))
 
 
@@ -141,9 +141,9 @@ class OldConductor:
             return Reports.methods()[name].decode_result(over_json(answer))
         return send
 
-    def begin(self, host: str, incarnation: str, operation_id: int, stage: str | None = None) -> Any:
+    def begin(self, host: str, incarnation: str, operation_id: int) -> Any:
         self.said.append('begin')
-        return decode(Value['Work'], over_json({**encode(self.work), 'noted': stage}))
+        return decode(Value['Work'], over_json({**encode(self.work), 'noted': 'networking'}))
 
     def heartbeat(self, host: str, incarnation: str, operations: tuple[int, ...],
                   problems: tuple[str, ...] = (), health: Any = None) -> tuple[int, ...]:
@@ -153,7 +153,9 @@ class OldConductor:
                  stages: tuple[Any, ...] = ()) -> None:
         self.said += [each.name for each in stages] or [stage]
 
-    def finish(self, host: str, incarnation: str, operation_id: int, update: Any, stages: tuple[Any, ...] = ()) -> None:
+    def finish(self, host: str, incarnation: str, operation_id: int, leg: int, update: Any, carry: Any = None,
+               stages: tuple[Any, ...] = ()) -> None:
+        assert leg == self.work.operation.leg
         self.said += [*(each.name for each in stages), 'finish']
         self.update = update
         self.ended.set()
@@ -166,7 +168,7 @@ def test_a_new_worker_builds_under_an_old_conductor(tmp_path: Path, controller: 
                         flavor=flavor, host='a', config_drive=True)
     leased = now()
     work = Work(instance=instance, operation=Operation(
-        id=5, request_id='req-1', kind='create', host='a', instance_uuid=instance.uuid, args={'nics': []},
+        id=5, request_id='req-1', kind='create', host='a', leg=1, instance_uuid=instance.uuid, args={'nics': []},
         updated_at=leased, lease_until=leased + datetime.timedelta(seconds=60)))
     conductor, driver = OldConductor(work), FakeDriver(controller.conf, 'a')
     driver.start(lambda event: None)
