@@ -32,7 +32,7 @@ from compute.virt import download
 from compute.virt.libvirt import lifecycle, qemu_img, vif
 from compute.virt.libvirt.host import translated
 from compute.virt.libvirt.xml.interface import interface
-from compute.worker import runner
+from compute.worker import failures
 from compute.worker.events import EventBook
 
 ROOT = Path(__file__).parents[3] / 'compute'
@@ -105,14 +105,14 @@ ERRORS: dict[str, Callable[[], Any]] = {
     'neighbour refuses a caller in silence': lambda: response(409, {}, own=False),
     'neighbour fails': lambda: response(500, {'message': ALL}),
     'neighbour is silent': lambda: exception.Unavailable(ALL, code='network_unavailable', hint=ALL),
-    'left behind': lambda: runner._left_behind(exception.Failed(ALL), OSError(ALL)),
+    'left behind': lambda: failures.left_behind(exception.Failed(ALL), OSError(ALL)),
 }
 
 
 @pytest.mark.parametrize('name', ERRORS)
 def test_what_hosts_and_neighbours_say_is_for_administrators(name: str) -> None:
     error = ERRORS[name]()
-    for made in (runner._as_value(error, 'spawning'), ending.error_of(error, 'spawning')):
+    for made in (failures.as_value(error, 'spawning'), ending.error_of(error, 'spawning')):
         told = sees(made, admin=False)
         assert made.code in told and made.shown in told
         assert not [secret for secret in (*SECRETS, NIC.device) if secret in told], told
@@ -131,10 +131,10 @@ def test_an_api_that_meets_them_tells_no_more(name: str) -> None:
 
 
 def test_unforeseen_errors_show_their_kind_to_nobody() -> None:
-    for make in (runner._as_value, ending.error_of):
+    for make in (failures.as_value, ending.error_of):
         told = sees(make(KeyError(ALL), 'spawning'), admin=False)
         assert meaning('internal') in told and not [secret for secret in SECRETS if secret in told]
-    full = runner._as_value(OSError(errno.ENOSPC, ALL), 'spawning')
+    full = failures.as_value(OSError(errno.ENOSPC, ALL), 'spawning')
     assert meaning('disk_full') in sees(full, admin=False) and SECRETS[0] not in sees(full, admin=False)
 
 
