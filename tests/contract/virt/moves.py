@@ -257,18 +257,6 @@ class MovedDisksContract:
         folder = _disk(bed, guest).parent
         assert {'disk.eph0', 'disk.swap'} <= {path.name for path in folder.iterdir()}
 
-    def test_a_kernel_and_a_ram_disk_come_along(self, bed: Bed) -> None:
-        guest, source = bed.with_kernel()
-        bed.driver.prepare(guest.instance, source)
-        bed.driver.spawn(guest)
-        bed.driver.power_off(guest.instance, 0)
-        folder = _disk(bed, guest).parent
-        told = {name: (folder / name).read_bytes() for name in ('kernel', 'ramdisk')}
-        files = bed.driver.moves.set_aside(guest.instance)
-        for given in (files, {'disk': files['disk']}):
-            bed.driver.moves.adopt(guest, given)
-            assert {name: (folder / name).read_bytes() for name in told} == told
-
     @pytest.mark.parametrize('lost', ['disk', 'disk.eph0'])
     def test_a_lost_file_is_told_before_anything_is_removed(self, bed: Bed, lost: str) -> None:
         guest = bed.stopped(flavor={'ephemeral_gb': 1})

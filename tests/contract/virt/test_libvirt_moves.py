@@ -60,6 +60,19 @@ class TestLibvirtMoves(MovesContract, MovedDisksContract):
     """The part of the contract that is about moves."""
 
 
+def test_a_kernel_and_a_ram_disk_come_along(bed: Bed, tmp_path: pathlib.Path) -> None:
+    guest, source = bed.with_kernel()
+    bed.driver.prepare(guest.instance, source)
+    bed.driver.spawn(guest)
+    bed.driver.power_off(guest.instance, 0)
+    folder = tmp_path / 'instances' / guest.instance.uuid
+    told = {name: (folder / name).read_bytes() for name in ('kernel', 'ramdisk')}
+    files = bed.driver.moves.set_aside(guest.instance)
+    for given in (files, {'disk': files['disk']}):
+        bed.driver.moves.adopt(guest, given)
+        assert {name: (folder / name).read_bytes() for name in told} == told
+
+
 # -- a worker that is killed --
 
 
