@@ -63,14 +63,14 @@ class ConductorMove(ConductorHandler):
             return
         if selection is None:
             return
-        plan = MovePlan(source=work.instance.host, destination=selection.host)
 
         def hand_over(connection: Connection) -> Operation | None:
             held = conductor.held(connection, operation_id)
             if held is None:
                 return None
             migrations.set_status(connection, operation_id, migration.MIGRATING)
-            migrations.set_destination(connection, operation_id, selection.host)
+            address = migrations.set_destination(connection, operation_id, selection.host)
+            plan = MovePlan(source=work.instance.host, destination=selection.host, destination_address=address)
             operations.hand_over(connection, operation_id, plan.source, conductor.conf.conductor.begin_timeout,
                                  leg=1, plan=encode(plan))
             return dataclasses.replace(held, leg=1, host=plan.source, plan=encode(plan))

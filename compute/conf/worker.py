@@ -59,7 +59,7 @@ OPTS = [
     cfg.IPOpt('transfer_address',
               help='Address of this host for the disks of servers that move: other workers fetch them at this address, '
                    'and this worker connects from it. Without it, the address from which this host reaches the other '
-                   'one.'),
+                   'one. If it is set, it is also the host_ip that the hypervisors API shows.'),
     cfg.Opt('transfer_ports', type=PortRange(), default='0',
             help='Port, or range of ports (FIRST-LAST), of which one is open while the disks of a server are fetched '
                  'from this host; 0 means any free port. Each server that moves needs a port of its own. Only the '

@@ -138,9 +138,10 @@ def close(connection: Connection, instance_uuid: str) -> None:
             status=status, updated_at=now()))
 
 
-def set_destination(connection: Connection, operation_id: int, host: str) -> None:
-    """Note the host that was chosen."""
+def set_destination(connection: Connection, operation_id: int, host: str) -> str | None:
+    """Note the host that was chosen, and return its address; None if it has none."""
     place = connection.execute(sa.select(hosts.c.node, hosts.c.host_ip).where(hosts.c.host == host)).first()
+    node, address = (place.node, place.host_ip or None) if place is not None else (None, None)
     connection.execute(table.update().where(table.c.operation_id == operation_id).values(
-        dest_host=host, dest_node=place.node if place else None, dest_ip=(place.host_ip or None) if place else None,
-        updated_at=now()))
+        dest_host=host, dest_node=node, dest_ip=address, updated_at=now()))
+    return address

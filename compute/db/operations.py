@@ -16,7 +16,7 @@ from compute.db.tables import claims, hosts
 from compute.db.tables import operation_events as events_table
 from compute.db.tables import operations as table
 from compute.objects import operation as op
-from compute.objects.kinds import without_secrets
+from compute.objects.kinds import KINDS, without_secrets
 from compute.objects.operation import Operation, OperationError, OperationEvent, StageBegan
 from compute.objects.value import decode, encode, now
 
@@ -320,7 +320,7 @@ def end_events(connection: Connection, operation_id: int, result: str, details: 
 
 def end(connection: Connection, operation: Operation, state: str, error: OperationError | None = None,
         stages: Sequence[StageBegan] = ()) -> bool:
-    """End an operation that is open; tell whether it was. Secrets in its arguments are forgotten.
+    """End an operation that is open; tell whether it was. Secrets in its arguments and its plan are forgotten.
 
     ``stages``: those that its host did not tell before.
     """
@@ -328,6 +328,9 @@ def end(connection: Connection, operation: Operation, state: str, error: Operati
     time = now()
     values = {'state': state, 'finished_at': time, 'updated_at': time, 'lease_until': None, 'args': args,
               'error': encode(error), **({'stage': stages[-1].name} if stages else {})}
+    if (kind := KINDS.get(operation.kind)) is not None and kind.has_secret_plan:
+        plan = connection.execute(sa.select(table.c.plan).where(table.c.id == operation.id)).scalar()
+        values['plan'] = kind.plan_without_secrets(plan or {})
     ended = connection.execute(table.update().where(
         table.c.id == operation.id, table.c.state.in_(_OPEN)).values(values)).rowcount == 1
     result, details = 'Success' if state == op.DONE else 'Error', error.text if error else None

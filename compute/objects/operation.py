@@ -82,7 +82,7 @@ class Operation:
     project_id: str = ''
     user_id: str = ''
     args: dict[str, Any] = field(default_factory=dict, repr=False)
-    plan: dict[str, Any] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict, repr=False)
     state: str = QUEUED
     stage: str = ''
     leg: int = 0

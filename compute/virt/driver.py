@@ -166,8 +166,11 @@ class Moves(Protocol):
     def incoming(self, instance: Instance) -> pathlib.Path | None:
         """Return the folder into which files of a guest from another host are fetched; None where there are none.
 
-        It exists afterwards. ``adopt`` and ``destroy`` remove it.
+        It exists afterwards. ``adopt``, ``drop_incoming`` and ``destroy`` remove it.
         """
+
+    def drop_incoming(self, instance: Instance) -> None:
+        """Remove what was fetched of a guest. Nothing fetched: no change."""
 
     def restore(self, guest: Guest) -> None:
         """Make a guest that was set aside what it was before, stopped. Not set aside: no change."""
@@ -204,6 +207,12 @@ class Images(Protocol):
         :raises Retry: no room (disk_full).
         :raises Stale: ``cancelled`` was set while it was fetched, by this call or by the one that this waited for,
         which goes on.
+        """
+
+    def cached_images(self, instance: Instance) -> dict[str, pathlib.Path]:
+        """Return the files of ``instance.image``, its kernel and its RAM disk that are here, by id of the image.
+
+        They are as they were fetched; an empty dict where there are no files.
         """
 
     def expire_images(self, older_than: float) -> list[str]:

@@ -8,18 +8,20 @@ from compute.objects.kinds.delete import DELETE
 from compute.objects.operation import InstanceUpdate
 from compute.virt.driver import Driver
 from compute.worker.job import Job
+from compute.worker.moved_files import MovedFiles
 
 
 class Delete:
     """The ``delete`` of one host."""
 
-    def __init__(self, driver: Driver, networks: Networks) -> None:
-        self._driver, self._networks = driver, networks
+    def __init__(self, driver: Driver, networks: Networks, files: MovedFiles) -> None:
+        self._driver, self._networks, self._files = driver, networks, files
 
     def run(self, job: Job) -> InstanceUpdate:
         """Destroy the guest with its disks, and give back its ports."""
         job.stage('deleting')
         job.sure()
+        self._files.withdraw(job.ref.instance_uuid)
         self._driver.destroy(job.instance)
         self._driver.moves.drop_aside(job.instance)
         job.stage('releasing')

@@ -6,6 +6,7 @@ process before still lives, this one waits until that can no longer act (``takeo
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
@@ -50,6 +51,7 @@ from compute.worker.host_lock import HostLock
 from compute.worker.inspection import InspectionEndpoint
 from compute.worker.job import Moment
 from compute.worker.migrate import Migrate
+from compute.worker.moved_files import MovedFiles
 from compute.worker.nics import Nics
 from compute.worker.pause import Pause
 from compute.worker.periodic.image_cache import ImageCacheTask
@@ -65,9 +67,11 @@ from compute.worker.start import Start
 from compute.worker.stop import Stop
 from compute.worker.suspend import Suspend
 from compute.worker.takeover import MARGIN, Takeover
+from compute.worker.transfer.source import Transfers
 from compute.worker.unpause import Unpause
 
 LOG = logging.getLogger(__name__)
+_LOOK = 0.2
 
 
 class HostWorker:
@@ -87,15 +91,18 @@ class HostWorker:
         self.takeover = Takeover(self.lock, host, self._stopped.wait)
         self._registration = Registration(service_uuid='')
         nics, names = Nics(conf, host, networks, self.events), GroupNames(networks).of
-        reboot = Reboot(conf, driver, nics, names)
+        self._transfers = Transfers(conf)
+        reboot, files = Reboot(conf, driver, nics, names), MovedFiles(conf, driver, self._transfers)
         handlers: dict[str, HostHandler] = {
             CREATE.name: Create(conf, host, driver, images, networks, self.events),
-            DELETE.name: Delete(driver, networks), START.name: Start(conf, driver, nics, names),
+            DELETE.name: Delete(driver, networks, files), START.name: Start(conf, driver, nics, names),
             STOP.name: Stop(conf, driver), REBOOT.name: reboot, HARD_REBOOT.name: reboot,
             PAUSE.name: Pause(conf, driver), UNPAUSE.name: Unpause(conf, driver), SUSPEND.name: Suspend(conf, driver),
-            RESUME.name: Resume(conf, driver, nics, names), RESIZE.name: Resize(conf, driver, images, nics, names),
-            MIGRATE.name: Migrate(conf, driver, images, nics, names), CONFIRM_RESIZE.name: ConfirmResize(driver),
-            REVERT_RESIZE.name: RevertResize(conf, driver, nics, names)}
+            RESUME.name: Resume(conf, driver, nics, names),
+            RESIZE.name: Resize(conf, driver, images, nics, files, names),
+            MIGRATE.name: Migrate(conf, driver, images, nics, files, names),
+            CONFIRM_RESIZE.name: ConfirmResize(driver, files),
+            REVERT_RESIZE.name: RevertResize(conf, driver, nics, files, names)}
         self.runner = Runner(self.reporter, handlers, options.max_concurrent_builds, options.max_concurrent_actions,
                              options.max_concurrent_moves, options.patience)
         self.power_sync = PowerSync(self.reporter, driver, self.runner)
@@ -168,7 +175,7 @@ class HostWorker:
         pause = 0.5
         while True:
             try:
-                return self.driver.inventory()
+                return self._inventory_now()
             except exception.Unavailable as error:
                 LOG.warning('host %s is not registered yet: %s', self.host, error.message)
                 if self._stopped.wait(pause):
@@ -182,7 +189,10 @@ class HostWorker:
         if self._replaced:  # what is in the middle of a call ends: it is over when our successor sees our end
             self.runner.finish(min(until, time.monotonic() + MARGIN))
             return
-        if not self.runner.finish(until):
+        done = self.runner.finish(until)
+        while self._transfers.active() and time.monotonic() < until:
+            self._stopped.wait(_LOOK)
+        if not done:
             LOG.warning('%s: operations %s are left to the next start', self.host, self.runner.running())
 
     def stop(self) -> None:
@@ -196,6 +206,7 @@ class HostWorker:
         for periodic in (*self._reports, *self._periodics):
             periodic.stop()
         self.runner.stop()
+        self._transfers.stop()
         self.driver.stop()
 
     def health(self) -> list[str]:
@@ -234,4 +245,8 @@ class HostWorker:
         self.runner.heard(running, lost, at)
 
     def _inventory(self) -> None:
-        self.reporter.inventory(self.driver.inventory())
+        self.reporter.inventory(self._inventory_now())
+
+    def _inventory_now(self) -> Inventory:
+        found, address = self.driver.inventory(), self.conf.worker.transfer_address
+        return dataclasses.replace(found, host_ip=address) if address else found

@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from compute import concurrency, exception, metrics
 from compute.context import RequestContext
@@ -39,6 +39,14 @@ class HostHandler(Protocol):
 
     def after_failure(self, job: Job) -> InstanceUpdate | None:
         """Say how the server is after a failure; None when nothing is known."""
+
+
+@runtime_checkable
+class Recovering(Protocol):
+    """One that goes on where it was cut off in a stage that is not idempotent, instead of undoing that first."""
+
+    def recover(self, job: Job) -> None:
+        """Prepare to run again."""
 
 
 class Runner:
@@ -300,7 +308,10 @@ class Runner:
         """What was being done when it was cut off: a stage that may not simply be done again is undone first."""
         if not all(stage.redo for stage in job.may_have_reached()):
             job.sure()
-            handler.undo(job)
+            if isinstance(handler, Recovering):
+                handler.recover(job)
+            else:
+                handler.undo(job)
 
     def _give_up(self, job: Job, handler: HostHandler, error: exception.Stale) -> None:
         """It is no longer ours: remove what is here of it, and touch nothing that may be somebody else's.

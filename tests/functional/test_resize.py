@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import pathlib
+import sqlite3
 import uuid as uuids
 from collections.abc import Iterator
 from typing import Any
@@ -90,6 +93,43 @@ def test_a_migration_is_reverted(client: Client, cloud: Cloud, server: str) -> N
     client.wait(server, 'ACTIVE')
     assert host_of(client, server) == here and claims(client) == before
     assert {port['binding:host_id'] for port in cloud.ports(server)} == {here}
+
+
+def disk_of(stack: Standalone, host: str, uuid: str, suffix: str = '') -> pathlib.Path:
+    """Return where the fake has the disk of a guest."""
+    return stack.folder / 'guests' / host / 'disks' / f'{uuid}{suffix}' / 'disk'
+
+
+def test_the_disk_moves_along(stack: Standalone, client: Client, server: str) -> None:
+    here = host_of(client, server)
+    data = f'made on {here}\nwritten by its user\n' * 100000
+    disk_of(stack, here, server).write_text(data)
+    client.act(server, 'migrate')
+    client.wait(server, 'VERIFY_RESIZE')
+    there = host_of(client, server)
+    assert disk_of(stack, there, server).read_text() == data
+    assert disk_of(stack, here, server, '_resize').read_text() == data and not disk_of(stack, here, server).exists()
+    client.act(server, 'revertResize')
+    client.wait(server, 'ACTIVE')
+    assert disk_of(stack, here, server).read_text() == data and not disk_of(stack, there, server).exists()
+    client.act(server, 'migrate')
+    client.wait(server, 'VERIFY_RESIZE')
+    client.act(server, 'confirmResize')
+    client.wait(server, 'ACTIVE')
+    folders = [path.name for path in (stack.folder / 'guests').glob(f'*/disks/{server}*')]
+    assert folders == [server]
+
+
+def test_the_token_of_a_transfer_is_neither_kept_nor_logged(stack: Standalone, client: Client, server: str) -> None:
+    client.act(server, 'migrate')
+    client.wait(server, 'VERIFY_RESIZE')
+    with contextlib.closing(sqlite3.connect(stack.folder / 'db.sqlite')) as database:
+        (plan,), = database.execute('SELECT plan FROM operations WHERE instance_uuid = ? AND kind = ?',
+                                    (server, 'migrate'))
+    assert 'destination_address' in plan and 'fingerprint' not in plan and 'token' not in plan
+    assert 'fingerprint' not in stack.log.read_text()
+    operations = client.ok('GET', 'compute', f'/servers/{server}/operations')
+    assert 'fingerprint' not in str(operations) and 'plan' not in str(operations)
 
 
 def test_a_stopped_server_stays_stopped(client: Client, server: str) -> None:

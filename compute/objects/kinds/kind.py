@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import itertools
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from compute.objects.value import decode, encode
 
@@ -84,7 +84,8 @@ class NoArgs:
 
 
 def secret() -> Any:
-    """Return the field of an argument that is never logged nor shown, and removed when the operation ends."""
+    """Return the field of an argument, or of a plan, that is never logged nor shown, and removed when the operation
+    ends."""
     return dataclasses.field(default=None, repr=False, metadata={'secret': True})
 
 
@@ -157,9 +158,24 @@ class Kind(Generic[A, P]):
 
     def without_secrets(self, stored: dict[str, Any]) -> dict[str, Any]:
         """Return stored arguments without those that are secret."""
-        fields = dataclasses.fields(cast(Any, self.args))
-        secrets = {field.name for field in fields if field.metadata.get('secret')}
-        return {name: encode(value) for name, value in stored.items() if name not in secrets}
+        return _without(_secrets(self.args), stored)
+
+    @functools.cached_property
+    def has_secret_plan(self) -> bool:
+        """Whether a plan may hold something that is secret."""
+        return bool(_secrets(self.plan))
+
+    def plan_without_secrets(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """Return a stored plan without what is secret."""
+        return _without(_secrets(self.plan), stored)
+
+
+def _secrets(values: Any) -> set[str]:
+    return {field.name for field in dataclasses.fields(values) if field.metadata.get('secret')}
+
+
+def _without(secrets: set[str], stored: dict[str, Any]) -> dict[str, Any]:
+    return {name: encode(value) for name, value in stored.items() if name not in secrets}
 
 
 PlainKind = Kind[NoArgs, NoArgs]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from compute import states
 from compute.objects.flavor import Flavor
-from compute.objects.kinds.kind import CONDUCTOR, DESTINATION, SOURCE, Guard, Stage
+from compute.objects.kinds.kind import CONDUCTOR, DESTINATION, SOURCE, Guard, Stage, secret
+from compute.objects.transfer import Offer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +25,22 @@ class MoveArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class MoveCarry:
-    """What the source found."""
+    """Where the destination fetches the files of the server; None where it has none, or stays on its host."""
+
+    offer: Offer | None = secret()
 
 
 @dataclass(frozen=True, kw_only=True)
 class MovePlan:
-    """The hosts of a move. They may be the same: then only the size changes."""
+    """The hosts of a move. They may be the same: then only the size changes.
+
+    :param destination_address: from which the destination fetches files. :param offer: see ``MoveCarry``.
+    """
 
     source: str | None = None
     destination: str | None = None
+    destination_address: str | None = None
+    offer: Offer | None = secret()
 
 
 MOVE_GUARD = Guard(vm_states=(states.ACTIVE, states.STOPPED), needs_host_up=True)

@@ -8,6 +8,7 @@ show a stranger's guest) stands at the end of the class under names that no driv
 from __future__ import annotations
 
 import os
+import pathlib
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from compute.objects.instance import Instance
 from compute.virt import download, hardware
 from compute.virt.driver import ConsoleAddress, Guest, GuestEvent, GuestInfo, ImageStream
 from compute.virt.fake import console
+from compute.virt.fake.disks import FakeDisks
 from compute.virt.fake.faults import Faults
 from compute.virt.fake.images import ImageCache
 from compute.virt.fake.moves import FakeMoves
@@ -39,7 +41,8 @@ class FakeDriver:
     def __init__(self, conf: cfg.ConfigOpts, host: str) -> None:
         self._conf, self._host = conf, host
         directory = conf.fake.state_dir
-        self._store = Store(os.path.join(directory, host) if directory else '')
+        directory = os.path.join(directory, host) if directory else ''
+        self._store, self._disks = Store(directory), FakeDisks(directory)
         self._images = ImageCache(conf, self._store)
         self._faults = Faults()
         self._lock = threading.Lock()
@@ -47,7 +50,7 @@ class FakeDriver:
         self._started_at = time.time()
         self._left: set[str] = set()
         self.power = FakePower(self._get, self._boot, self._set_state, self._lock)
-        self.moves = FakeMoves(self._store, self._faults, self._make, self._own, self._lock)
+        self.moves = FakeMoves(self._store, self._disks, self._faults, self._make, self._own, self._lock)
 
     # -- Driver --
 
@@ -98,6 +101,7 @@ class FakeDriver:
                 raise exception.Retry(f'image {image.id} is not in the cache of {self._host}', code='image_missing')
         _pause(self._conf.fake.spawn_delay)
         with self._lock:
+            self._disks.make(instance.uuid, f'made on {self._host}\n')
             self._boot(self._make(guest))
 
     def destroy(self, instance: Instance) -> None:
@@ -106,6 +110,7 @@ class FakeDriver:
         with self._lock:
             self._own(instance.uuid)
             self._store.remove(instance.uuid)
+            self._disks.remove(instance.uuid)
             self._left.discard(instance.uuid)
 
     def power_on(self, guest: Guest) -> None:
@@ -179,6 +184,10 @@ class FakeDriver:
         """Note the image as cached; with ``[fake] download_images`` fetch and verify it first."""
         self._faults.check('prepare')
         self._images.prepare(instance, open_stream, cancelled)
+
+    def cached_images(self, instance: Instance) -> dict[str, pathlib.Path]:
+        """Return nothing: only names are cached."""
+        return {}
 
     def expire_images(self, older_than: float) -> list[str]:
         """Forget images that nobody uses."""

@@ -1,4 +1,4 @@
-"""Set guests of the fake hypervisor aside, adopt and restore them. They have no files."""
+"""Set guests of the fake hypervisor aside, adopt and restore them, with their disks where they have any."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from compute import exception, states
 from compute.objects.instance import Instance
 from compute.virt import hardware
 from compute.virt.driver import Guest
+from compute.virt.fake.disks import FakeDisks
 from compute.virt.fake.faults import Faults
 from compute.virt.fake.store import FakeGuest, Store
 
@@ -19,9 +20,10 @@ _OFF = (states.SHUTDOWN, states.CRASHED, states.NOSTATE)
 class FakeMoves:
     """``driver.Moves`` of the fake, on the store of its driver."""
 
-    def __init__(self, store: Store, faults: Faults, make: Callable[[Guest], FakeGuest], own: Callable[[str], None],
-                 lock: AbstractContextManager[object]) -> None:
-        self._store, self._faults, self._make, self._own, self._lock = store, faults, make, own, lock
+    def __init__(self, store: Store, disks: FakeDisks, faults: Faults, make: Callable[[Guest], FakeGuest],
+                 own: Callable[[str], None], lock: AbstractContextManager[object]) -> None:
+        self._store, self._disks, self._faults = store, disks, faults
+        self._make, self._own, self._lock = make, own, lock
 
     def set_aside(self, instance: Instance) -> dict[str, pathlib.Path]:
         """See the contract."""
@@ -35,7 +37,7 @@ class FakeMoves:
                 if fake.power_state not in _OFF:
                     raise exception.Failed(f'guest {instance.uuid} runs', code='guest_running')
                 self._store.set_aside(fake)
-        return {}
+            return self._disks.set_aside(instance.uuid)
 
     def adopt(self, guest: Guest, files: dict[str, pathlib.Path]) -> None:
         """See the contract."""
@@ -44,17 +46,25 @@ class FakeMoves:
             hardware.check_bound(nic)
         hardware.plan(guest.instance)
         with self._lock:
+            self._own(guest.instance.uuid)
+            self._disks.adopt(guest.instance.uuid, files)
             self._put(guest)
 
     def incoming(self, instance: Instance) -> pathlib.Path | None:
         """See the contract."""
-        return None
+        return self._disks.incoming(instance.uuid)
+
+    def drop_incoming(self, instance: Instance) -> None:
+        """See the contract."""
+        self._disks.drop_incoming(instance.uuid)
 
     def restore(self, guest: Guest) -> None:
         """See the contract."""
         self._faults.check('restore')
         with self._lock:
             if guest.instance.uuid in self._store.aside:
+                self._own(guest.instance.uuid)
+                self._disks.restore(guest.instance.uuid)
                 self._put(guest)
                 self._store.drop_aside(guest.instance.uuid)
 
@@ -63,6 +73,7 @@ class FakeMoves:
         self._faults.check('drop_aside')
         with self._lock:
             self._store.drop_aside(instance.uuid)
+            self._disks.drop_aside(instance.uuid)
 
     def is_aside(self, instance: Instance) -> bool:
         """See the contract."""
@@ -75,7 +86,6 @@ class FakeMoves:
             return sorted(self._store.aside)
 
     def _put(self, guest: Guest) -> None:
-        self._own(guest.instance.uuid)
         fake = self._make(guest)
         fake.power_state = states.SHUTDOWN
         self._store.put(fake)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import threading
 from collections.abc import Callable
 
@@ -121,6 +122,10 @@ class LibvirtDriver:
     def prepare(self, instance: Instance, open_stream: ImageStream, cancelled: threading.Event | None = None) -> None:
         """Fetch, verify and inspect the image."""
         self._images.prepare(instance, open_stream, cancelled)
+
+    def cached_images(self, instance: Instance) -> dict[str, pathlib.Path]:
+        """Return what is in the cache."""
+        return self._images.files_of(instance)
 
     def expire_images(self, older_than: float) -> list[str]:
         """Remove what nobody uses."""

@@ -113,6 +113,11 @@ class ImageCache:
             touch(path)
             yield path
 
+    def files_of(self, instance: Instance) -> dict[str, pathlib.Path]:
+        """See ``driver.Images.cached_images``."""
+        found = {image.id: self.path(image) for image, _ in download.wanted(instance)}
+        return {image_id: path for image_id, path in found.items() if path.exists()}
+
     @contextlib.contextmanager
     def held(self, image: ImageData | None) -> Iterator[None]:
         """Keep expiry from looking at who uses an image as long as the block lasts: a disk based on it is renamed."""

@@ -74,7 +74,7 @@ class LibvirtMoves:
         except Exception as error:
             self._lifecycle.undo(instance, error)
             raise not_made(error, 'the guest was not defined') from error
-        _remove(self._paths.incoming(instance), 'it is removed with the guest')
+        self.drop_incoming(instance)
 
     def incoming(self, instance: Instance) -> pathlib.Path | None:
         """See the contract."""
@@ -85,6 +85,10 @@ class LibvirtMoves:
             raise exception.Failed(f'the folder {folder} cannot be made: {error.strerror or error}',
                                    code='instances_path') from error
         return folder
+
+    def drop_incoming(self, instance: Instance) -> None:
+        """See the contract."""
+        _remove(self._paths.incoming(instance), 'it is removed with the guest')
 
     def restore(self, guest: Guest) -> None:
         """See the contract."""

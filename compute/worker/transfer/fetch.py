@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hmac
 import logging
 import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -38,32 +39,43 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _SLICE = 0.2, 5.0, 0.5
 
 
 def fetch(offer: Offer, folder: Path, *, progress: Callable[[int, int], object], check: Callable[[], object],
-          patience: float, address: str | None = None, throttle: Throttle | None = None) -> dict[str, Path]:
+          patience: float, address: str | None = None, throttle: Throttle | None = None,
+          names: Collection[str] | None = None, session: str | None = None) -> dict[str, Path]:
     """Fetch the files of an offer into a folder, and return their paths by name. Holes stay holes.
 
     They belong to the user of this process, with mode 0600, and are on disk when this returns. After an error nothing
-    of them is left. An offer can be fetched once: after an error the source has to make another.
+    of them is left. An offer can be fetched once: after an error the source has to make another, unless the next call
+    has the same session.
 
     :param progress: called with the bytes of data that have come and those that are to come in all.
     :param check: called every few seconds at least, and after each MiB; what it raises ends the transfer.
     :param patience: seconds for which broken connections are made anew while no data comes.
     :param address: of this host, to connect from: one of the ``peers`` for which the offer was made.
     :param throttle: a limit of this host, beside that of the source.
+    :param names: of the files to fetch; all by default. :param session: the nonce of ``new_session``, for a transfer
+        that goes on after this process was started again.
     :raises Unavailable: ``transfer_interrupted``: no data came for ``patience`` seconds.
     :raises Failed: ``transfer_refused``: the source does not accept the token, another answers in its place, or a name
         is not permitted. ``transfer_corrupt``: the data is not what was offered. ``disk_create``: it cannot be written.
     :raises Retry: ``disk_full``
     """
-    return _Fetch(offer, folder, progress, check, patience, address, throttle).run()
+    chosen = tuple(each for each in offer.files if names is None or each.name in names)
+    return _Fetch(dataclasses.replace(offer, files=chosen), folder, progress, check, patience, address, throttle,
+                  session or new_session()).run()
+
+
+def new_session() -> str:
+    """Return a nonce that tells this client of an offer from all others."""
+    return secrets.token_urlsafe(32)
 
 
 class _Fetch:
     def __init__(self, offer: Offer, folder: Path, progress: Callable[[int, int], object], check: Callable[[], object],
-                 patience: float, address: str | None, throttle: Throttle | None) -> None:
+                 patience: float, address: str | None, throttle: Throttle | None, session: str) -> None:
         self._offer, self._folder, self._patience, self._throttle = offer, folder, patience, throttle
         self._from = (address, 0) if address else None
         self._progress, self._check = progress, check
-        self._session = secrets.token_urlsafe(32)
+        self._session = session
         self._context = certificate.client_context()
         self._files = [Incoming(each, folder) for each in offer.files]
         self._total = sum(each.data_bytes for each in offer.files)

@@ -5,6 +5,7 @@ It starts no QEMU. What libvirt really does is seen in ``tests/real/test_libvirt
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,13 +13,20 @@ import libvirt
 
 from compute.virt.libvirt.driver import LibvirtDriver
 from compute.virt.libvirt.xml.metadata import NAMESPACE
+from tests.contract.virt.making import make_conf
 
 _CAPABILITIES = '<capabilities><host><cpu><arch>x86_64</arch></cpu></host></capabilities>'
 
 
-def connect(driver: LibvirtDriver, connection: Connection) -> None:
-    """Let a driver talk to it."""
+def make_driver(root: pathlib.Path, connection: Connection, host: str = 'host-1') -> LibvirtDriver:
+    """Return the driver of a worker that has just started, with the folder of its guests."""
+    driver = LibvirtDriver(make_conf(libvirt={'instances_path': str(root), 'virt_type': 'qemu', 'cpu_mode': 'none'}),
+                           host)
     driver._host._connection = connection
+    driver._paths.make()
+    driver._images.clean()
+    driver.moves.clean()
+    return driver
 
 
 class Connection:

@@ -128,6 +128,7 @@ class MovesContract:
     def test_destroy_spares_what_is_set_aside(self, bed: Bed) -> None:
         guest = bed.stopped()
         bed.driver.moves.set_aside(guest.instance)
+        bed.driver.moves.drop_incoming(guest.instance)
         bed.driver.moves.incoming(guest.instance)
         for _ in range(2):
             bed.driver.destroy(guest.instance)
@@ -135,6 +136,18 @@ class MovesContract:
         assert guest.instance.uuid not in bed.driver.stored()
         bed.driver.moves.restore(guest)
         assert bed.state(guest) == states.SHUTDOWN
+
+    def test_what_is_fetched_has_a_folder_of_its_own(self, bed: Bed) -> None:
+        guest = bed.guest()
+        folder = bed.driver.moves.incoming(guest.instance)
+        assert folder == bed.driver.moves.incoming(guest.instance)
+        for _ in range(2):
+            assert folder is None or folder.is_dir()
+            bed.driver.moves.drop_incoming(guest.instance)
+            assert folder is None or not folder.exists()
+            bed.driver.moves.incoming(guest.instance)
+        bed.driver.destroy(guest.instance)
+        assert folder is None or not folder.exists()
 
     def test_the_image_of_what_is_set_aside_does_not_expire(self, bed: Bed) -> None:
         guest, idle = bed.stopped(), bed.guest()

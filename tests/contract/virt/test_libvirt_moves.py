@@ -6,7 +6,7 @@ import os
 import pathlib
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from compute.virt.driver import Guest
 from compute.virt.libvirt.driver import LibvirtDriver
 from tests.contract.virt import fake_libvirt
 from tests.contract.virt.bed import Bed
-from tests.contract.virt.making import make_conf
+from tests.contract.virt.killing import Steps
 from tests.contract.virt.moves import (
     GIB,
     MovedDisksContract,
@@ -32,16 +32,6 @@ pytestmark = pytest.mark.skipif(shutil.which('qemu-io') is None, reason='needs q
 DATA = bytes(65536)
 
 
-def make_driver(root: pathlib.Path, connection: fake_libvirt.Connection) -> LibvirtDriver:
-    driver = LibvirtDriver(make_conf(libvirt={'instances_path': str(root), 'virt_type': 'qemu', 'cpu_mode': 'none'}),
-                           'host-1')
-    fake_libvirt.connect(driver, connection)
-    driver._paths.make()
-    driver._images.clean()
-    driver.moves.clean()
-    return driver
-
-
 @pytest.fixture
 def connection() -> fake_libvirt.Connection:
     return fake_libvirt.Connection()
@@ -50,7 +40,7 @@ def connection() -> fake_libvirt.Connection:
 @pytest.fixture
 def bed(tmp_path: pathlib.Path, connection: fake_libvirt.Connection) -> Iterator[Bed]:
     root = tmp_path / 'instances'
-    bed = Bed(make_driver(root, connection), [], DATA, print)
+    bed = Bed(fake_libvirt.make_driver(root, connection), [], DATA, print)
     yield bed
     bed.close()
     assert [path.name for path in root.iterdir()] == ['_base'] and not connection.domains
@@ -76,52 +66,6 @@ def test_a_kernel_and_a_ram_disk_come_along(bed: Bed, tmp_path: pathlib.Path) ->
 # -- a worker that is killed --
 
 
-class Killed(BaseException):
-    """The worker ends here."""
-
-
-class Steps:
-    """Ends the worker before or after the step with a number, of those that change something on the host."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._left: int | None = None
-        for owner, name in ((os, 'rename'), (os, 'unlink'), (os, 'mkdir'), (os, 'link'), (os, 'rmdir'),
-                            (os, 'truncate'), (subprocess, 'run'), (fake_libvirt.Connection, 'defineXML'),
-                            (fake_libvirt.Domain, 'undefineFlags'), (fake_libvirt.Domain, 'destroy')):
-            monkeypatch.setattr(owner, name, self._step(getattr(owner, name)))
-
-    def _step(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def stepped(*args: Any, **kwargs: Any) -> Any:
-            self._pass()
-            result = function(*args, **kwargs)
-            self._pass()
-            return result
-        return stepped
-
-    def _pass(self) -> None:
-        if self._left is None:
-            return
-        self._left -= 1
-        if self._left < 0:
-            self._left = None
-            raise Killed
-
-    def each(self, prepare: Callable[[], None], act: Callable[[], object]) -> Iterator[int]:
-        """Prepare, act and be killed, once at each step; what the caller checks follows on each time."""
-        for number in range(1000):
-            prepare()
-            self._left = number
-            try:
-                act()
-            except Killed:
-                yield number
-            else:
-                self._left = None
-                assert number > 2
-                return
-        raise AssertionError('it never ends')
-
-
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch, bed: Bed) -> Steps:
     return Steps(monkeypatch)
@@ -139,7 +83,7 @@ class Scene:
 
     def worker(self) -> LibvirtDriver:
         """Return the driver of a worker that was started again."""
-        self._bed.driver = make_driver(self._root, self._connection)
+        self._bed.driver = fake_libvirt.make_driver(self._root, self._connection)
         return self._bed.driver  # type: ignore[return-value]
 
     def aside(self) -> None:

@@ -27,12 +27,14 @@ from compute.virt.fake.driver import FakeDriver
 from compute.worker.create import Create
 from compute.worker.delete import Delete
 from compute.worker.events import EventBook
+from compute.worker.moved_files import MovedFiles
 from compute.worker.nics import Nics
 from compute.worker.reboot import Reboot
 from compute.worker.recovery import Recovery
 from compute.worker.runner import Runner
 from compute.worker.start import Start
 from compute.worker.stop import Stop
+from compute.worker.transfer.source import Transfers
 from tests.waiting import wait_until
 
 UUID = '10000000-0000-4000-8000-000000000001'
@@ -94,7 +96,8 @@ class Host:
         nics = self.nics = Nics(self.conf, 'h1', self.networks, self.book)
         self.runner = Runner(self.conductor, {  # type: ignore[arg-type]
             'create': Create(self.conf, 'h1', self.driver, self.images, self.networks, self.book),
-            'delete': Delete(self.driver, self.networks), 'start': Start(self.conf, self.driver, nics),
+            'delete': Delete(self.driver, self.networks, MovedFiles(self.conf, self.driver, Transfers(self.conf))),
+            'start': Start(self.conf, self.driver, nics),
             'stop': Stop(self.conf, self.driver), 'reboot': Reboot(self.conf, self.driver, nics),
             'reboot_hard': Reboot(self.conf, self.driver, nics)}, 2, 2)
         self.driver.start(lambda event: None)

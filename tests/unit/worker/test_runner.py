@@ -233,6 +233,19 @@ def test_recovery_undoes_a_stage_that_may_not_be_repeated() -> None:
         assert handler.undone.is_set() is undone
 
 
+def test_one_that_can_go_on_is_not_undone_before() -> None:
+    class Going(Handler):
+        went_on = False
+
+        def recover(self, job: Job) -> None:
+            self.went_on = True
+    handler = Going()
+    recorder, runner = make({'create': handler})
+    runner.submit(ctx.internal(), work(1, stage='spawning').operation.ref, recover=True)
+    recorder.wait('finish')
+    assert handler.went_on and not handler.undone.is_set()
+
+
 def test_a_neighbour_that_restarts_delays_and_does_not_fail() -> None:
     calls: list[bool] = []
 
