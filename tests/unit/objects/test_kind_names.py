@@ -18,7 +18,6 @@ NAMES_ONE = re.compile(rf'\bkind *(==|!=|in|not in) *\(?[\'"]({"|".join(KINDS)})
 # Where a name may stand, and why.
 ALLOWED = {
     ('worker/reboot.py', 'job.ref.kind == REBOOT.name'): 'one handler does both kinds of reboot',
-    ('db/operations.py', "table.c.kind == 'create'"): 'it asks on which hosts a server was built once',
     ('conductor/audit/capacity.py', "each.kind in ('wrong_host', 'no_claim')"): 'the kind of a finding of an audit',
     ('conductor/audit/capacity.py', "each.kind == 'usage'"): 'the kind of a finding of an audit',
 }
