@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ from compute.objects.kinds.revert_resize import RevertArgs
 from compute.objects.kinds.start import START
 from compute.objects.nic import NicRequest
 from compute.objects.operation import Operation
+from compute.objects.transfer import Offer, OfferedFile
 from compute.objects.value import encode
 from compute.virt.fake.driver import FakeDriver
 from compute.worker.host import HostWorker
@@ -58,13 +60,16 @@ TASK_STATES = {value for name, value in vars(states).items() if name.isupper() a
 each = pytest.mark.parametrize('kind', KINDS.values(), ids=KINDS)
 NIC = NicRequest(port_id='10000000-0000-4000-8000-000000000001', tag='front')
 FLAVOR = Flavor(flavorid='7', name='large', vcpus=4, memory_mb=4096, root_gb=20, extra_specs={'a': 'b'})
+OFFER = Offer(address='192.0.2.1', port=1, fingerprint='f', token='swordfish', backing={'disk': 'image'},
+              files=(OfferedFile(name='disk', size=2, data_bytes=1, sha256='a'),))
 # A value of each type of arguments and of plans, with everything in it.
 VALUES: dict[type, Any] = {
     CreateArgs: CreateArgs(nics=(NIC,), admin_pass='swordfish', zone='z', host='h', node='n'),
     CreatePlan: CreatePlan(alternates=('b', 'c'), tried=('a',), last_error={'code': 'disk_full'}),
     DeleteArgs: DeleteArgs(nics=(NIC,)), DeletePlan: DeletePlan(hosts=('a', 'b')), NoArgs: NoArgs(),
     MoveArgs: MoveArgs(flavor=FLAVOR, vm_state='stopped', host='h'),
-    MovePlan: MovePlan(source='a', destination='b'), MoveCarry: MoveCarry(),
+    MovePlan: MovePlan(source='a', destination='b', destination_address='192.0.2.2', offer=OFFER),
+    MoveCarry: MoveCarry(offer=OFFER),
     ConfirmArgs: ConfirmArgs(vm_state='stopped'), RevertArgs: RevertArgs(flavor=FLAVOR, vm_state='stopped')}
 
 
@@ -160,14 +165,18 @@ def test_arguments_and_plans_come_back_from_the_ledger(kind: Kind[Any, Any]) -> 
 
 @each
 def test_secrets_are_removed_and_not_shown(kind: Kind[Any, Any]) -> None:
-    value = VALUES[kind.args]
-    secrets = {field.name for field in dataclasses.fields(kind.args) if field.metadata.get('secret')}
-    stored = encode(value)
-    kept = without_secrets(kind.name, stored)
-    assert kept.keys() == stored.keys() - secrets and kind.args_of(kept) == dataclasses.replace(
-        value, **dict.fromkeys(secrets))
-    operation = Operation(request_id='r', kind=kind.name, instance_uuid='u', args=stored)
-    assert not [name for name in secrets for text in (repr(value), repr(operation)) if str(stored[name]) in text]
+    for column, form, without, again in (('args', kind.args, partial(without_secrets, kind.name), kind.args_of),
+                                         ('plan', kind.plan, kind.plan_without_secrets, kind.plan_of)):
+        value = VALUES[form]
+        secrets = {field.name for field in dataclasses.fields(form) if field.metadata.get('secret')}
+        stored = encode(value)
+        kept = without(stored)
+        assert kept.keys() == stored.keys() - secrets and again(kept) == dataclasses.replace(
+            value, **dict.fromkeys(secrets))
+        operation = Operation(request_id='r', kind=kind.name, instance_uuid='u', **{column: stored})
+        assert not [name for name in secrets for text in (repr(value), repr(operation)) if str(stored[name]) in text]
+    assert kind.has_secret_plan == bool(secrets)
+    assert 'swordfish' not in repr(VALUES[kind.plan])
 
 
 def test_what_is_secret() -> None:

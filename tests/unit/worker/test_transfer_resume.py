@@ -228,3 +228,25 @@ def test_what_is_missing_at_the_end_is_found(hosts: Hosts) -> None:
     assert [frame[0] for frame in frames] == [DATA, DATA, DATA, END] and FAILED not in frames[-1]
     with pytest.raises(exception.Failed):
         taken(copy, [frames[0], *frames[2:]])
+
+
+def test_a_client_that_was_started_again_goes_on_with_its_session(hosts: Hosts) -> None:
+    original, session = hosts.disk(3), destination.new_session()
+    offer = hosts.offer(original)
+
+    def stop(done: int, total: int) -> None:
+        if done >= MIB:
+            raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        hosts.fetch(offer, progress=stop, session=session)
+    with pytest.raises(exception.Failed) as caught:
+        hosts.fetch(offer)
+    assert caught.value.code == 'transfer_refused'
+    paths = hosts.fetch(offer, session=session)
+    assert paths['disk'].read_bytes() == original.read_bytes()
+
+
+def test_only_some_of_the_files_are_fetched(hosts: Hosts) -> None:
+    offer = hosts.offer(hosts.disk(1), hosts.disk(1, 'image'))
+    assert list(hosts.fetch(offer, names=('disk', 'unknown'))) == ['disk'] == hosts.arrived()
+    assert hosts.progress[-1] == (MIB, MIB) and not listens(offer)

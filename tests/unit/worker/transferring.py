@@ -61,11 +61,12 @@ class Hosts:
 
     def fetch(self, offer: Offer, *, progress: Callable[[int, int], object] | None = None,
               check: Callable[[], object] = bool, patience: float = LONG,
-              address: str | None = None) -> dict[str, Path]:
+              address: str | None = None, names: tuple[str, ...] | None = None,
+              session: str | None = None) -> dict[str, Path]:
         """Fetch what is offered."""
         self.progress = []
-        return fetch(offer, self.destination, check=check, patience=patience, address=address,
-                     progress=progress or (lambda done, total: self.progress.append((done, total))))
+        return fetch(offer, self.destination, check=check, patience=patience, address=address, names=names,
+                     session=session, progress=progress or (lambda done, total: self.progress.append((done, total))))
 
     def arrived(self) -> list[str]:
         """Return the names of all files at the destination."""
