@@ -25,8 +25,7 @@ class Delete:
         job.sure()
         self._driver.destroy(job.instance)
         job.stage('releasing')
-        job.sure()
-        ports.release(self._networks, job.instance, keep=ports.brought(job.instance, job.args))
+        ports.release(self._networks, job.instance, keep=ports.brought(job.instance, job.args), sure=job.sure)
         return InstanceUpdate()
 
     def undo(self, job: Job) -> None:
