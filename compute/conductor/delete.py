@@ -82,7 +82,11 @@ def send(conductor: Any, context: ctx.RequestContext, work: Work) -> None:
 def _without_host(conductor: Conductor, work: Work) -> None:
     """Release the ports, then the rows. A guest on a host that is down is removed when the host comes back."""
     conductor.db.transaction(lambda connection: conductor.begin_stage(connection, work.operation, 'releasing'))
-    ports.release(conductor.cloud.networks, work.instance, keep=ports.brought(work.instance, work.operation.args))
+
+    def sure() -> None:
+        conductor.db.transaction(lambda connection: _check_held(conductor, connection, work.operation))
+    ports.release(conductor.cloud.networks, work.instance, keep=ports.brought(work.instance, work.operation.args),
+                  sure=sure)
 
     def write(connection: Connection) -> None:
         _check_held(conductor, connection, work.operation)
