@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from compute import exception
 from compute.clients.network import Networks
@@ -83,16 +83,18 @@ def _is_lost(networks: Networks, port_id: str, device_id: str, soon: bool) -> bo
         return True
 
 
-def release(networks: Networks, instance: Instance, keep: Collection[str], host: str | None = None) -> None:
+def release(networks: Networks, instance: Instance, keep: Collection[str], host: str | None = None,
+            sure: Callable[[], None] = lambda: None) -> None:
     """Unbind the ports of a server that a user brought, and delete those that Compute made. Safe to repeat.
 
     :param keep: ports that the user brought. :param host: only ports that are bound there; the server may be another
-        host's by now.
+        host's by now. :param sure: called before each change; it raises if the caller must no longer act on the server.
     """
     own = {nic.port_id for nic in instance.nics}
     for port in networks.ports_of(instance.uuid):
         if not counts(port, instance, keep) or host not in (None, port.host):
             continue
+        sure()
         if port.id not in keep and (port.owned or port.id in own):
             networks.delete_port(None, port.id)
         else:

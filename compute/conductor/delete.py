@@ -108,7 +108,10 @@ def _without_host(conductor: Conductor, work: Work) -> None:
     """Release the ports, then the rows. A guest on a host that is down is removed when the host comes back."""
     conductor.db.transaction(lambda connection: conductor.begin_stage(connection, work.operation, 'releasing'))
     asked = DELETE.args_of(work.operation.args).nics
-    ports.release(conductor.cloud.networks, work.instance, keep=ports.brought(work.instance, asked))
+
+    def sure() -> None:
+        conductor.db.transaction(lambda connection: _check_held(conductor, connection, work.operation))
+    ports.release(conductor.cloud.networks, work.instance, keep=ports.brought(work.instance, asked), sure=sure)
 
     def write(connection: Connection) -> None:
         _check_held(conductor, connection, work.operation)

@@ -86,7 +86,8 @@ class Lifecycle(Protocol):
     def power_off(self, instance: Instance, timeout: float, cancelled: threading.Event | None = None) -> None:
         """Ask the guest to shut down and cut power after ``timeout`` seconds (0: at once). Off already: no change.
 
-        :raises Stale: ``cancelled`` was set while the guest had not obeyed; it is left as it is.
+        :raises Stale: ``cancelled`` was set while the guest had not obeyed; it is left as it is. Its ``wait`` raises
+            the same where the caller must no longer act.
         """
 
     def reboot_soft(self, guest: Guest, timeout: float, cancelled: threading.Event | None = None) -> bool:

@@ -94,10 +94,10 @@ class Create:
         """Delete ports of ours that the server does not have: a request whose answer nobody waited for made them."""
         if not nics or not self._comes_again(job):
             return
-        job.sure()
         have = {nic.port_id for nic in nics}
         for port in self._networks.ports_of(job.instance.uuid):
             if port.owned and port.id not in have and ports.counts(port, job.instance):
+                job.sure()  # asked after the list was read: it may show ports that our successor made
                 LOG.warning('port %s of server %s is deleted: it was created by a request that timed out', port.id,
                             job.instance.uuid)
                 self._networks.delete_port(None, port.id)

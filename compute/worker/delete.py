@@ -25,9 +25,8 @@ class Delete:
         self._driver.destroy(job.instance)
         self._driver.moves.drop_aside(job.instance)
         job.stage('releasing')
-        job.sure()
         asked = DELETE.args_of(job.work.operation.args).nics
-        ports.release(self._networks, job.instance, keep=ports.brought(job.instance, asked))
+        ports.release(self._networks, job.instance, keep=ports.brought(job.instance, asked), sure=job.sure)
         return InstanceUpdate()
 
     def undo(self, job: Job) -> None:

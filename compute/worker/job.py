@@ -44,6 +44,25 @@ class Moment:
         return max(time.monotonic() - self._monotonic, time.time() - self._wall)
 
 
+class Interrupt(threading.Event):
+    """``Job.cancelled`` for a call that waits long and then acts: who was paused in the wait learns what it missed."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self._job = job
+
+    def is_set(self) -> bool:
+        """Return whether the operation was cancelled."""
+        return self._job.cancelled.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait, and return whether the operation was cancelled. :raises Stale: it is another's."""
+        if self._job.cancelled.wait(timeout):
+            return True
+        self._job.sure()
+        return False
+
+
 class Job:
     """An operation while it runs here. ``untold`` is called when a stage waits to be told."""
 
@@ -51,6 +70,7 @@ class Job:
                  untold: Callable[[], None] = lambda: None) -> None:
         self.context, self.ref, self._reporter, self._wake = context, ref, reporter, untold
         self.cancelled = threading.Event()
+        self.interrupt = Interrupt(self)
         self._work: Work | None = None
         self.carry: Any = None
         """What the leg found for the legs after it, a value of the kind's carry type."""

@@ -66,7 +66,7 @@ class Move(PowerHandler):
         job.sure()
         if not self._driver.moves.is_aside(job.instance):
             with contextlib.suppress(exception.NotFound):  # without a definition it is off; whether it is here is seen
-                self._driver.power_off(job.instance, self.shutdown_timeout(job.instance), job.cancelled)
+                self._driver.power_off(job.instance, self.shutdown_timeout(job.instance), job.interrupt)
             job.sure()
         files = self._driver.moves.set_aside(job.instance)
         job.carry = self._files.offer(job, _plan(job), files)

@@ -40,7 +40,7 @@ class Reboot(PowerHandler):
         nics = self._nics.current(job)
         job.stage('reboot_started')
         job.sure()
-        obeyed = self._driver.reboot_soft(self._guest(job, nics), self.shutdown_timeout(job.instance), job.cancelled)
+        obeyed = self._driver.reboot_soft(self._guest(job, nics), self.shutdown_timeout(job.instance), job.interrupt)
         return nics if obeyed else None
 
     def _guest(self, job: Job, nics: tuple[Nic, ...]) -> Guest:

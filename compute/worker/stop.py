@@ -15,5 +15,5 @@ class Stop(PowerHandler):
         """Ask the guest to shut down; its power is cut when it does not obey in time."""
         job.stage('powering_off')
         job.sure()
-        self._driver.power_off(job.instance, self.shutdown_timeout(job.instance), job.cancelled)
+        self._driver.power_off(job.instance, self.shutdown_timeout(job.instance), job.interrupt)
         return InstanceUpdate(vm_state=states.STOPPED, power_state=states.SHUTDOWN, clear_fault=True)

@@ -17,6 +17,7 @@ import pathlib
 import re
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -133,7 +134,8 @@ class ImageCache:
         """Put an image into the cache and return the size of its disk."""
         image = fetch.image
         self._check_room(image)
-        part = path.with_name(f'{path.name}.{self._host}.part')
+        # A name of its own: a process that was replaced may still be at the same image.
+        part = path.with_name(f'{path.name}.{uuid.uuid4().hex[:8]}.{self._host}.part')
         try:
             with part.open('wb') as file:
                 size = fetch.run(fetch.open_stream(image.id), lambda chunk: concurrency.offload(file.write, chunk))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -9,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ from compute.virt.libvirt.xml.spec import KernelBoot
 from tests.contract.virt.bed import Bed
 from tests.contract.virt.contract import ImageContract
 from tests.contract.virt.making import Source, make_conf, make_image, make_instance, make_part
+from tests.waiting import LONG
 
 pytestmark = pytest.mark.skipif(shutil.which('qemu-img') is None, reason='needs qemu-img')
 DATA = bytes(65536)
@@ -331,6 +334,34 @@ def test_what_a_killed_worker_left_is_cleaned(store: Store) -> None:
     other.touch()
     store.images.clean()
     assert not left.exists() and other.exists()
+
+
+def test_a_process_that_was_replaced_in_a_fetch_does_not_end_the_fetch_of_its_successor(store: Store,
+                                                                                        tmp_path: pathlib.Path) -> None:
+    """A worker that was paused wakes while the next one fetches the same image: what has a name is whole, always."""
+    instance, later = make_instance(make_image(DATA)), Store(tmp_path).images
+    path = store.images.path(instance.image)  # type: ignore[arg-type]
+    begun, go_on = threading.Event(), threading.Event()
+    successor = threading.Thread(target=later.prepare, daemon=True, args=(instance, lambda key: halves(
+        lambda: begun.set() or go_on.wait(LONG))))
+
+    def replaced() -> None:
+        later.clean()
+        successor.start()
+        assert begun.wait(LONG)
+    with contextlib.suppress(FileNotFoundError):
+        store.images.prepare(instance, lambda key: halves(replaced))
+    assert not path.exists() or path.read_bytes() == DATA
+    go_on.set()
+    successor.join(LONG)
+    assert path.read_bytes() == DATA and not list(store.paths.base.glob('*.part'))
+
+
+def halves(between: Callable[[], Any]) -> Iterator[bytes]:
+    """Yield the data of an image; something happens in the middle."""
+    yield DATA[:1000]
+    between()
+    yield DATA[1000:]
 
 
 def test_a_stamp_without_its_image_is_cleaned(store: Store) -> None:

@@ -124,6 +124,25 @@ def test_a_conductor_that_was_slow_does_not_end_what_the_host_does_by_now(
     assert controller.instance(key).deleted
 
 
+def test_a_conductor_that_was_paused_leaves_ports_that_are_another_servers_by_now(controller: Controller) -> None:
+    """It was paused after it read which ports there are. Another conductor ended the delete, and the user went on."""
+    mine = controller.networks.add_port(controller.network, project_id='p1')
+    operation = controller.create(networks=(NicRequest(port_id=mine),))
+    controller.networks.bind_port(None, mine, host='b', device_id=operation.instance_uuid)
+    number = controller.delete(operation.instance_uuid).id
+    ports_of = controller.networks.ports_of
+
+    def paused(device_id: str) -> object:
+        found = ports_of(device_id)
+        controller.db.transaction(lambda connection: operations.seize(connection, number, 'another', 'its', 30))
+        controller.networks.unbind_port(None, mine)
+        controller.networks.bind_port(None, mine, host='a', device_id='next')
+        return found
+    controller.networks.ports_of = paused  # type: ignore[method-assign, assignment]
+    controller.conductor.submit(delete.remove, USER, number)
+    assert controller.networks.port(None, mine).device_id == 'next'
+
+
 def test_a_host_that_was_only_cut_off_is_told_which_guests_to_remove(controller: Controller) -> None:
     key = built(controller)
     stays = {'a stranger': 1, controller.create().instance_uuid: 1}
