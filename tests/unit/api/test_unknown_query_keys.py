@@ -21,6 +21,9 @@ FIRST = {
     '2.58': {
         'GET /servers/{server_id}/os-instance-actions',
     },
+    '2.59': {
+        'GET /os-migrations',
+    },
     '2.75': {
         'GET /limits',
         'GET /flavors',
@@ -65,6 +68,8 @@ FIRST = {
         'GET /servers/{server_id}/operations',
         'GET /servers/{server_id}/operations/{operation_id}',
         'GET /operations',
+        'GET /servers/{server_id}/migrations',
+        'GET /servers/{server_id}/migrations/{migration_id}',
         'GET /audit',
         'GET /servers/{id}',
         'DELETE /servers/{id}',

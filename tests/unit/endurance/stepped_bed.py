@@ -12,7 +12,7 @@ from typing import Any
 
 from compute.builtin.network.db.tables import metadata as network_tables
 from compute.conductor import create
-from compute.conductor.delete import DeleteEndpoint
+from compute.conductor.operations import OperationsEndpoint
 from compute.conductor.reaper import Reaper
 from compute.db.session import Database
 from compute.db.tables import operations
@@ -78,7 +78,7 @@ class SteppedBed(Bed):
         for cell in cells:
             number = self.controller.delete(cell.uuid).id
             try:
-                DeleteEndpoint(self.running['conductor']).delete(USER, operation_id=number)
+                OperationsEndpoint(self.running['conductor']).begin(USER, kind='delete', operation_ids=(number,))
             except Stands:
                 continue
         return []

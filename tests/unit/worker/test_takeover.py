@@ -62,7 +62,7 @@ class Site:
         """Ask for a server, and let the message come to a worker."""
         operation = self.controller.create(host=HOST)
         self.controller.conductor.submit(create.place, USER, operation.id)
-        worker.runner.submit(USER, self.controller.rpc.of('build')[-1].arguments['work'])
+        worker.runner.submit(USER, self.controller.operation(operation.id).ref)
         return operation
 
     def state(self, operation: Operation) -> str:
