@@ -69,9 +69,7 @@ class ConductorHandler:
                 operations.retry_later(connection, held, legs.WAIT_FOR_HOST, error)
             return None
         if held.state != UNDOING:
-            # A host that reports a failure has undone its own leg. One that is cut off by the deadline may not have.
-            last = held.leg if error.code == 'deadline' else held.leg - 1
-            return self._undo_or_end(connection, held, instance, error, last, within)
+            return self._undo_or_end(connection, held, instance, error, legs.last_to_undo(held, error), within)
         if error.code == 'host_down' and legs.place_of(held) == DESTINATION:
             # What is left there is removed when that host returns. A source holds the server itself.
             return self.undone(connection, held, instance, within)

@@ -70,6 +70,20 @@ def advance(connection: Connection, operation: Operation, instance: Instance, ca
     return dataclasses.replace(operation, leg=number, plan=plan, host=host, owner=None, incarnation=None)
 
 
+def last_to_undo(operation: Operation, error: OperationError) -> int:
+    """Return the number of the last leg that may have to be undone after a failure of the leg that ran; -1 for none.
+
+    A host that reports a failure has undone its own leg, unless it says that it could not. One that is cut off by the
+    deadline has not, nor has a source without heartbeat: it has the guest. What a destination without heartbeat made is
+    removed when it returns.
+    """
+    leg = kind_of(operation.kind).legs[operation.leg]
+    begun = any(stage.name == operation.stage for stage in leg.stages)
+    lost = error.code == 'host_down' and leg.place != DESTINATION
+    left = begun and (lost or error.left_behind or error.code == 'deadline')
+    return operation.leg if left else operation.leg - 1
+
+
 def undo(connection: Connection, operation: Operation, instance: Instance, error: OperationError, last: int,
          within: float) -> Operation | None:
     """Let the last leg that was begun and has an undo be undone; return None where there is none (any more).

@@ -23,6 +23,9 @@ from compute.objects.kinds import KINDS, kind_of
 from compute.objects.operation import (
     DONE,
     ENDED,
+    FAILED,
+    QUEUED,
+    RUNNING,
     UNDOING,
     InstanceUpdate,
     Operation,
@@ -137,20 +140,18 @@ class ReportsEndpoint(Reports):
 
     def finish(self, context: ctx.RequestContext, *, host: str, incarnation: str, operation_id: int, leg: int,
                update: InstanceUpdate, carry: dict[str, Any] | None = None,
-               stages: tuple[StageBegan, ...] = ()) -> None:
+               stages: tuple[StageBegan, ...] = (), undone: bool = False) -> None:
         def write(connection: Connection) -> Operation | None:
             operation = operations.is_held(connection, operation_id, owner_of(host), incarnation)
-            if operation is None and self._reported_before(connection, host, incarnation, operation_id, leg):
+            if operation is None or (operation.leg, operation.state == UNDOING) != (leg, undone):
+                self._check_reported_before(connection, host, incarnation, operation_id, leg, undone)
                 return None
-            if operation is None:
-                operation = self._held(connection, host, incarnation, operation_id)[0]
             handler = handler_of(operation.kind)
-            last = operation.state != UNDOING and operation.leg + 1 == len(kind_of(operation.kind).legs)
-            if last:
+            if not undone and leg + 1 == len(kind_of(operation.kind).legs):
                 return handler.finish(connection, operation, update, stages)
             instance = instances.get(connection, operation.instance_uuid)
             within = self._options.begin_timeout
-            if operation.state == UNDOING:
+            if undone:
                 if values := ending.changes(update, host):
                     instances.update(connection, instance.uuid, **values)
                 return handler.undone(connection, operation, instance, within)
@@ -220,15 +221,20 @@ class ReportsEndpoint(Reports):
         if service is None or service.incarnation != incarnation:
             raise _stale(host)
 
-    @staticmethod
-    def _reported_before(connection: Connection, host: str, incarnation: str, operation_id: int, leg: int) -> bool:
-        """Return whether this report is repeated because its answer got lost: the operation is done, or moved on."""
+    def _check_reported_before(self, connection: Connection, host: str, incarnation: str, operation_id: int, leg: int,
+                               undone: bool) -> None:
+        """Return if this report is repeated because its answer got lost. :raises Stale: it is not."""
         operation = operations.get(connection, operation_id)
-        if (operation.state, operation.owner, operation.incarnation) == (DONE, owner_of(host), incarnation):
-            return True
-        if operation.state == UNDOING or operation.error is not None:  # then legs count downwards
-            return operation.leg < leg and operations.ran_on(connection, operation_id, host)
-        return operation.leg > leg and operations.ran_on(connection, operation_id, host)
+        if undone:  # legs are undone last first
+            behind = operation.leg < leg or (operation.leg == leg and operation.state == FAILED)
+        else:
+            behind = operation.leg > leg and operation.state in (QUEUED, RUNNING, DONE)
+        ended_it = (operation.state, operation.owner, operation.incarnation) == (DONE, owner_of(host), incarnation)
+        if (ended_it and not undone) or (behind and operations.ran_on(connection, operation_id, host)):
+            return
+        self._held(connection, host, incarnation, operation_id)
+        raise exception.Stale(f'operation {operation_id} is {operation.state} at leg {operation.leg}; the report of '
+                              f'{host} is on leg {leg}')
 
     def _held(self, connection: Connection, host: str, incarnation: str,
               operation_id: int) -> tuple[Operation, Instance]:

@@ -23,7 +23,8 @@ class OperationError:
 
     Users see ``code`` and ``shown``. Everything else is for operators: ``message``, ``hint`` and ``details`` may name
     hosts, paths and URLs, and quote libraries. ``for_users`` is a sentence that its author wrote for users; without it,
-    as from a peer of a release before, the meaning of the code is shown.
+    as from a peer of a release before, the meaning of the code is shown. ``left_behind``: the host could not undo what
+    its leg did.
     """
 
     code: str = 'internal'
@@ -34,6 +35,7 @@ class OperationError:
     hint: str | None = None
     status: int = 500
     details: dict[str, Any] = field(default_factory=dict)
+    left_behind: bool = False
 
     @classmethod
     def of(cls, error: exception.ComputeError, stage: str) -> OperationError:

@@ -86,10 +86,11 @@ class Reports(Interface):
     @call(timeout=15)
     def finish(self, context: Any, *, host: str, incarnation: str, operation_id: int, leg: int,
                update: InstanceUpdate, carry: dict[str, Any] | None = None,
-               stages: tuple[StageBegan, ...] = ()) -> None:
-        """Report that a leg succeeded, or that it is undone. The next place goes on; after the last one it is done.
+               stages: tuple[StageBegan, ...] = (), undone: bool = False) -> None:
+        """Report that a leg succeeded, or with ``undone`` that it is undone. The next place goes on; after the last one
+        the operation ends.
 
-        ``carry``: a value of the kind's carry type, encoded. Reporting a leg again changes nothing.
+        ``carry``: a value of the kind's carry type, encoded. A report that is repeated or late changes nothing.
         """
         raise NotImplementedError
 

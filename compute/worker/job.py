@@ -3,7 +3,8 @@
 A stage need not be told before it is acted on, as long as the ledger confirmed lately that the operation is ours: then
 it travels with the next report, and most operations are told in two, ``begin`` and ``finish``. It is told at once when
 that was too long ago, so that a worker that was paused asks before it acts; and a stage that lasts is told while it
-does, so that users see it. The ledger's stage may therefore be behind; ``may_have_reached`` reckons with that.
+does, so that users see it. A destination tells that the guest may run there before it does. Otherwise the ledger's
+stage may be behind; ``may_have_reached`` reckons with that.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from compute import exception, tracing
 from compute.context import RequestContext
 from compute.objects.instance import Instance
 from compute.objects.kinds import Stage, kind_of
-from compute.objects.kinds.kind import Leg
+from compute.objects.kinds.kind import DESTINATION, Leg
 from compute.objects.operation import UNDOING, InstanceUpdate, OperationRef, StageBegan, Work
 from compute.objects.value import encode, now
 from compute.worker.reports import Reporter
@@ -136,12 +137,19 @@ class Job:
                 self._update = self._update.then(update)
             if self._noted != name or update is not None:
                 self._untold.append((name, time.monotonic()))
-                if self.recovering or self._confirmed.ago() > self._trust:
+                if self.recovering or self._confirmed.ago() > self._trust or self._starts_elsewhere(name):
                     self._tell()
                 else:
                     self._wake()
             self._noted = None
             self.current, self._seen = name, True
+
+    def _starts_elsewhere(self, name: str) -> bool:
+        """Return whether the guest may run at a destination from this stage on.
+
+        A conductor that gives this host up has to know it: else it lets the guest start at its source, too.
+        """
+        return self.leg.place == DESTINATION and not kind_of(self.ref.kind).stage(name).redo
 
     def may_have_reached(self) -> tuple[Stage, ...]:
         """Return the stages of the leg that may be half done: the one that the ledger knows, and those after it.
@@ -209,7 +217,7 @@ class Job:
         with self._speaking:
             self._reporter.finish(self.context, self.ref.operation_id, self.work.operation.leg,
                                   self._update.then(update), None if self.carry is None else encode(self.carry),
-                                  self._stages)
+                                  self._stages, undone=self.undoing)
             self._untold.clear()
 
     def fail(self, error: Any, update: InstanceUpdate | None) -> None:

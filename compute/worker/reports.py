@@ -90,10 +90,11 @@ class Reporter:
         say() if once else self._insist(say, 'progress')
 
     def finish(self, context: ctx.RequestContext, operation_id: int, leg: int, update: InstanceUpdate,
-               carry: dict[str, Any] | None, stages: Stages) -> None:
+               carry: dict[str, Any] | None, stages: Stages, *, undone: bool = False) -> None:
         """Report that a leg succeeded or is undone. :raises Stale: the lease is lost."""
         self._insist(lambda: self._client.finish(context, operation_id=operation_id, leg=leg, update=update,
-                                                 carry=carry, stages=stages(), **self._who()), 'finish')
+                                                 carry=carry, stages=stages(), undone=undone, **self._who()),
+                     'finish')
 
     def fail(self, context: ctx.RequestContext, operation_id: int, error: OperationError,
              update: InstanceUpdate | None, stages: Stages) -> None:

@@ -8,6 +8,7 @@ stages, its pool and what it supersedes are in its declaration. When stages are 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import threading
 import time
@@ -349,16 +350,17 @@ class Runner:
         if not self._reporter.holds(ref.operation_id):
             self._give_up(job, handler, exception.Stale(f'operation {ref.operation_id} is no longer ours'))
             return
+        left = False
         try:
             self._undo(job, handler)
             update = handler.after_failure(job)
         except Exception as second:
             LOG.error('%s could not be undone: %s', ref, getattr(second, 'message', second),
                       exc_info=not isinstance(second, exception.ComputeError))
-            update = None
-            if not all(stage.redo for stage in job.may_have_reached()):
+            update, left = None, job.leg.has_undo
+            if not left and not all(stage.redo for stage in job.may_have_reached()):
                 error = failures.left_behind(error, second)
-        job.fail(failures.as_value(error, job.current), update)
+        job.fail(dataclasses.replace(failures.as_value(error, job.current), left_behind=left), update)
 
     def _show(self) -> None:
         """Tell stages that last. The thread sleeps while none waits to be told."""

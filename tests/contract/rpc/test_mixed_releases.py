@@ -154,8 +154,8 @@ class OldConductor:
         self.said += [each.name for each in stages] or [stage]
 
     def finish(self, host: str, incarnation: str, operation_id: int, leg: int, update: Any, carry: Any = None,
-               stages: tuple[Any, ...] = ()) -> None:
-        assert leg == self.work.operation.leg
+               stages: tuple[Any, ...] = (), undone: bool = False) -> None:
+        assert (leg, undone) == (self.work.operation.leg, False)
         self.said += [*(each.name for each in stages), 'finish']
         self.update = update
         self.ended.set()

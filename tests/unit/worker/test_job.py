@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import threading
 from typing import Any
@@ -29,6 +30,7 @@ class Ledger:
     """Stands for the reporter: notes what is reported."""
 
     host = 'h1'
+    kind, leg = 'create', 1
 
     def __init__(self, lease: float = 30.0) -> None:
         self._lease = lease
@@ -38,7 +40,7 @@ class Ledger:
 
     def begin(self, context: Any, operation_id: int) -> Work:
         self.said.append(('begin', None, ()))
-        operation = Operation(id=1, request_id='r', kind='create', instance_uuid='u', stage='scheduling', leg=1,
+        operation = Operation(id=1, request_id='r', kind=self.kind, instance_uuid='u', stage='scheduling', leg=self.leg,
                               updated_at=NOW, lease_until=NOW + datetime.timedelta(seconds=self._lease))
         instance = Instance(uuid='u', project_id='p', user_id='x', name='n',
                             flavor=Flavor(flavorid='1', name='f', vcpus=1, memory_mb=64))
@@ -52,7 +54,7 @@ class Ledger:
         self.told.set()
 
     def finish(self, context: Any, operation_id: int, leg: int, update: Any, carry: Any,
-               stages: Any) -> None:
+               stages: Any, *, undone: bool = False) -> None:
         self._note('finish', update, stages())
 
     def fail(self, context: Any, operation_id: int, error: Any, update: Any, stages: Any) -> None:
@@ -96,6 +98,28 @@ def test_stages_travel_with_the_end() -> None:
     job.finish(InstanceUpdate(vm_state='active'))
     assert ledger.said == [('begin', None, ()), (
         'finish', InstanceUpdate(vm_state='active', nics=(NIC,)), ('block_device_mapping', 'spawning'))]
+
+
+@pytest.mark.parametrize(('leg', 'stage', 'told'), [
+    (2, 'resize_finish', ('resize_finish',)), (2, 'resize_migrated', ()), (1, 'resize_migrating', ())])
+def test_a_destination_tells_that_the_guest_may_run_there_before_it_does(leg: int, stage: str,
+                                                                         told: tuple[str, ...]) -> None:
+    """Else a conductor that loses this host would let the guest start at its source again: it would run twice."""
+    ledger = Ledger()
+    ledger.kind, ledger.leg = 'migrate', leg
+    job = Job(ctx.internal(), dataclasses.replace(REF, kind='migrate'), ledger)  # type: ignore[arg-type]
+    job.begin()
+    job.stage(stage)
+    assert ledger.said[1:] == ([('progress', None, told)] if told else [])
+
+
+def test_a_destination_that_cannot_tell_it_does_not_start_the_guest() -> None:
+    ledger = Ledger()
+    ledger.kind, ledger.leg, ledger.stale = 'migrate', 2, True
+    job = Job(ctx.internal(), dataclasses.replace(REF, kind='migrate'), ledger)  # type: ignore[arg-type]
+    job.begin()
+    with pytest.raises(exception.Stale):
+        job.stage('resize_finish')
 
 
 def test_a_failure_tells_what_was_not_told() -> None:

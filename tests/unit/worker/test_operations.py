@@ -62,7 +62,7 @@ class Conductor:
         self._check()
 
     def finish(self, context: Any, operation_id: int, leg: int, update: InstanceUpdate, carry: Any,
-               stages: Any) -> None:
+               stages: Any, *, undone: bool = False) -> None:
         self._check()
         self.ended.append(('finish', update))
 

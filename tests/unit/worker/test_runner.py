@@ -42,7 +42,7 @@ class Recorder:
         self.said.append(('progress', operation_id, stage))
 
     def finish(self, context: Any, operation_id: int, leg: int, update: InstanceUpdate, carry: Any,
-               stages: Any) -> None:
+               stages: Any, *, undone: bool = False) -> None:
         self._refuse(operation_id)
         self._say(('finish', operation_id))
 
