@@ -23,8 +23,8 @@ def test_every_probe_is_up(stack: Standalone, client: Client) -> None:
 
     def shown() -> dict[str, Any]:
         return requests.get(url, headers={'Accept': 'application/json'}, timeout=120).json()
-    expected = {'threads', 'pools', 'database', 'broker', 'conductor', 'hypervisor', 'disk', 'operations', 'identity',
-                'image', 'network', 'keys', 'store', 'events', 'wiring', 'secret'}
+    expected = {'threads', 'pools', 'database', 'broker', 'conductor', 'hypervisor', 'predecessor', 'disk',
+                'operations', 'identity', 'image', 'network', 'keys', 'store', 'events', 'wiring', 'secret'}
     body = wait_for(lambda: (found := shown()) and {each['probe'] for each in found['probes']} == expected and found,
                     20, 'the first look of every probe')
     assert body['detailed'] is True
