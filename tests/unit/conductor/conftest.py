@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.conductor.making import Controller
+from tests.unit.conductor.travelling import Travel, known
 
 
 @pytest.fixture
@@ -19,3 +20,10 @@ def controller(tmp_path: Any) -> Iterator[Controller]:
     yield made
     made.check()
     made.db.dispose()
+
+
+@pytest.fixture
+def travel(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> Iterator[Travel]:
+    """A server on b that is asked to go to a, by an operation of three legs that no release knows."""
+    with known(monkeypatch) as handler:
+        yield Travel(controller, handler)

@@ -19,7 +19,7 @@ from compute.db import claims, hosts, operations
 from compute.objects.instance import Instance
 from compute.objects.kinds import KINDS
 from compute.objects.kinds.kind import CONDUCTOR, DESTINATION, SOURCE, Guard, Kind, NoArgs, Stage
-from compute.objects.operation import InstanceUpdate, Operation, StageBegan, Work
+from compute.objects.operation import FAILED, InstanceUpdate, Operation, StageBegan, Work
 from compute.objects.request_spec import INCOMING, RequestSpec
 from compute.objects.value import encode
 from tests.unit.conductor.making import USER, Controller
@@ -153,6 +153,15 @@ class Travel:
     def told(self) -> list[str | None]:
         """Return who was notified, in order; None is a conductor."""
         return [sent.server for sent in self.controller.rpc.begun('travel')]
+
+
+def failed(travel: Travel, code: str = 'disk_full', vm_state: str = 'active') -> bool:
+    """Return whether it failed with this error, the server is on its host, and all is released, once."""
+    operation, server = travel.operation, travel.server
+    return bool(operation.state == FAILED and operation.error and operation.error.code == code
+                and (server.vm_state, server.task_state, server.host) == (vm_state, None, 'b')
+                and server.fault and server.fault.reason == code
+                and travel.controller.claimed(travel.key) == ['b'] and len(travel.handler.releases) == 1)
 
 
 @contextlib.contextmanager
