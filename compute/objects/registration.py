@@ -12,7 +12,7 @@ from compute.objects.operation import OperationRef
 class HostReport:
     """Who starts. ``node_uuid`` is the host's identity, kept in a file on it; the name is only a label.
 
-    ``aside``: servers whose guests are set aside here.
+    ``aside``: servers whose guests are set aside here, or whose files are fetched here.
     """
 
     host: str
@@ -33,9 +33,9 @@ class HostReport:
 class Registration:
     """What the predecessor left: operations it held, and servers that are here.
 
-    ``left_aside``: servers whose guests are set aside here although nothing of them is to be here any more: their moves
-    were confirmed, or they were deleted, while this host had no heartbeat. ``lease``: the seconds for which the ledger
-    grants leases.
+    ``left_aside``: servers whose guests are set aside or fetched here although nothing of them is to be here any more:
+    their moves were confirmed or failed, or they were deleted, while this host had no heartbeat. ``lease``: the seconds
+    for which the ledger grants leases.
     """
 
     service_uuid: str

@@ -182,6 +182,9 @@ class Moves(Protocol):
     def is_aside(self, instance: Instance) -> bool:
         """Return whether a guest is set aside here."""
 
+    def all_incoming(self) -> list[str]:
+        """Return the uuids of all guests for whose files ``incoming`` made a folder that is still there."""
+
     def all_aside(self) -> list[str]:
         """Return the uuids of all guests that are set aside here."""
 

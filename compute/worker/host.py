@@ -153,7 +153,8 @@ class HostWorker:
             availability_zone=options.availability_zone, cpu_allocation_ratio=options.cpu_allocation_ratio,
             ram_allocation_ratio=options.ram_allocation_ratio, disk_allocation_ratio=options.disk_allocation_ratio,
             reserved_vcpus=options.reserved_vcpus, reserved_memory_mb=options.reserved_memory_mb,
-            reserved_disk_gb=options.reserved_disk_gb, aside=tuple(self.driver.moves.all_aside()))
+            reserved_disk_gb=options.reserved_disk_gb, aside=tuple(sorted({
+                *self.driver.moves.all_aside(), *self.driver.moves.all_incoming()})))
         self._registration = self.reporter.register(report, inventory)
         self.takeover.registered(self._registration.lease)
         self._recovery.take_over(self._registration)

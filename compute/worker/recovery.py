@@ -55,11 +55,14 @@ class Recovery:
         self._resume.stop()
 
     def _drop_left_aside(self, registration: Registration) -> None:
-        """Remove what is set aside of servers that left this host for good while it had no heartbeat."""
+        """Remove what is set aside, or was fetched, of servers that left this host for good while it had no heartbeat.
+        """
         for uuid in registration.left_aside:
-            LOG.warning('guest %s is set aside here, and its server is elsewhere or deleted; it is removed', uuid)
+            LOG.warning('files of guest %s are set aside or fetched here, and its server is elsewhere or deleted; they '
+                        'are removed', uuid)
             try:
                 self._driver.moves.drop_aside(departed.shell(uuid))
+                self._driver.moves.drop_incoming(departed.shell(uuid))
             except exception.ComputeError as error:
                 LOG.error('what is set aside of guest %s could not be removed: %s', uuid, error.message)
 

@@ -53,6 +53,11 @@ class FakeDisks:
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def all_incoming(self) -> list[str]:
+        """Return the guests of which something is fetched."""
+        found = self._root.glob(f'*{INCOMING}') if self._root is not None else ()
+        return sorted(folder.name.removesuffix(INCOMING) for folder in found)
+
     def drop_incoming(self, uuid: str) -> None:
         """Remove what is fetched of a guest."""
         self._remove(uuid, INCOMING)

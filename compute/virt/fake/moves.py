@@ -79,6 +79,10 @@ class FakeMoves:
         """See the contract."""
         return instance.uuid in self._store.aside
 
+    def all_incoming(self) -> list[str]:
+        """See the contract."""
+        return self._disks.all_incoming()
+
     def all_aside(self) -> list[str]:
         """See the contract."""
         self._faults.check('all_aside')

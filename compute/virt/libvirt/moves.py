@@ -117,6 +117,10 @@ class LibvirtMoves:
         """See the contract."""
         return self._paths.aside(instance).folder.is_dir()
 
+    def all_incoming(self) -> list[str]:
+        """See the contract."""
+        return self._paths.all_incoming()
+
     def all_aside(self) -> list[str]:
         """See the contract."""
         return self._paths.all_aside()

@@ -58,6 +58,10 @@ class Paths:
         """Return the uuids of all guests that are set aside."""
         return self._uuids(ASIDE)
 
+    def all_incoming(self) -> list[str]:
+        """Return the uuids of all guests whose files are fetched."""
+        return self._uuids(INCOMING)
+
     def all_dropped(self) -> list[GuestPaths]:
         """Return the folders whose removal did not finish."""
         return [GuestPaths(self.root / f'{uuid}{DROPPED}') for uuid in self._uuids(DROPPED)]

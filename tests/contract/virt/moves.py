@@ -143,8 +143,9 @@ class MovesContract:
         assert folder == bed.driver.moves.incoming(guest.instance)
         for _ in range(2):
             assert folder is None or folder.is_dir()
+            assert bed.driver.moves.all_incoming() == ([] if folder is None else [guest.instance.uuid])
             bed.driver.moves.drop_incoming(guest.instance)
-            assert folder is None or not folder.exists()
+            assert bed.driver.moves.all_incoming() == [] and (folder is None or not folder.exists())
             bed.driver.moves.incoming(guest.instance)
         bed.driver.destroy(guest.instance)
         assert folder is None or not folder.exists()

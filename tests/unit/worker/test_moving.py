@@ -7,13 +7,17 @@ import pathlib
 import shutil
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from compute import exception, states
 from compute.objects.kinds.delete import DeleteArgs
 from compute.objects.kinds.kind import DESTINATION, HOST, SOURCE
+from compute.objects.registration import Registration
 from compute.virt.libvirt.qcow2 import backing_file
+from compute.worker.recovery import Recovery
 from tests.contract.virt.killing import Steps
 from tests.contract.virt.moves import GIB, holds, size_of
 from tests.unit.worker.two_hosts import Move
@@ -214,3 +218,17 @@ def test_a_reversal_on_one_host_needs_what_was_set_aside(move: Move) -> None:
     with pytest.raises(exception.Failed) as caught:
         move.revert()
     assert caught.value.code == 'disk_missing' and move.power(move.a) == states.RUNNING
+
+
+def test_what_a_move_left_is_removed_when_its_host_returns(move: Move) -> None:
+    """The move was undone without the destination: what it had fetched would lie there for ever."""
+    move.leave()
+    folder = move.b.driver.moves.incoming(move.instance)
+    assert folder is not None and move.b.driver.moves.all_incoming() == [move.instance.uuid]
+    (folder / 'disk.part').write_bytes(b'half of it')
+    move.conf.set_override('resume_guests', False, 'worker')
+    idle: Any = SimpleNamespace(run=lambda: None, look=print)
+    for site in (move.a, move.b):
+        Recovery(move.conf, site.driver, idle, idle, idle).run(Registration(
+            service_uuid='s', left_aside=(move.instance.uuid,)))
+        assert site.folders(move.instance) == []
