@@ -32,13 +32,17 @@ def stack(machine: FreshMachine, place: str, *words: str) -> str:
     return machine.run(f'{place}/tools/stack.sh', *words, seconds=1800, environment=machine.ENVIRONMENT)
 
 
+def note_steps(figures: Figures, what: str, told: str) -> None:
+    for name, seconds, said in re.findall(r'^  (\S[\w ]+?) +([\d.]+) s  (.*)$', told, re.MULTILINE):
+        figures.note(f'{what}: {name}', f'{seconds} s, {said}')
+
+
 def test_a_first_server_boots_and_what_was_installed_goes_again(machine: FreshMachine, figures: Figures) -> None:
     before = machine.run('dpkg-query', '-W', '-f', '${db:Status-Status} ${Package}\n')
     began = time.monotonic()
     told = stack(machine, CODE)
     figures.note(f'{machine.release}: stack.sh', f'{time.monotonic() - began:.0f} s')
-    for name, seconds, said in re.findall(r'^  (\S[\w ]+?) +([\d.]+) s  (.*)$', told, re.MULTILINE):
-        figures.note(f'{machine.release}: {name}', f'{seconds} s, {said}')
+    note_steps(figures, machine.release, told)
     assert 'first is ACTIVE' in told and 'Linux' in told, told
     assert re.search(r'first is ACTIVE .*\(fetch .* s, convert .* s, define .* s, start .* s\)', told), told
     told = stack(machine, CODE, 'down', '--packages')
@@ -56,6 +60,7 @@ def test_a_checkout_may_be_anywhere(machine: FreshMachine, mode: str, figures: F
         machine.run('cp', '-a', CODE, place)
         began = time.monotonic()
         told = stack(machine, place, mode)
+        note_steps(figures, f'{machine.release}: {mode} from {place}', told)
         assert 'first is ACTIVE' in told, told
         assert 'already: first is ACTIVE' in stack(machine, place)
         stack(machine, place, 'status')
