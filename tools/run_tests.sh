@@ -75,8 +75,20 @@ needs_services() { chosen real || chosen endurance; }
 
 chosen() { [[ " ${CHOSEN[*]} " == *" $1 "* ]]; }
 
+# Two runs on the same ports would share their databases.
+PORT_HOLDER=/tmp/compute-tests-ports-$PORT_BASE
+hold_ports() {
+    local other
+    other=$(cat "$PORT_HOLDER" 2>/dev/null || true)
+    if [ -n "$other" ] && grep -aq run_tests.sh "/proc/$other/cmdline" 2>/dev/null; then
+        refuse "run $other uses the ports from $PORT_BASE on; wait for its end, or set TEST_PORT_BASE"
+    fi
+    echo $$ >"$PORT_HOLDER"
+}
+
 main() {
     parse "$@"
+    ! needs_services || hold_ports
     [ -z "${CONCURRENCY:-}" ] || export COMPUTE_CONCURRENCY=$CONCURRENCY
     mkdir -p "$STACK_DIR/run" "$LOGS"
     chmod 755 "$STACK_DIR"

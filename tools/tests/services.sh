@@ -34,7 +34,7 @@ make_test_environment() {
 postgresql_port() { echo $((PORT_BASE + 20)); }
 
 start_postgresql() {
-    local data=/var/tmp/compute-tests-postgresql-$PORT_BASE programs
+    local data=/var/tmp/compute-tests-postgresql-$$ programs
     programs=$(dirname "$(find /usr/lib/postgresql -name initdb | sort -V | tail -n 1)")
     if [ "$(id -u)" = 0 ]; then
         as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups)
@@ -82,7 +82,8 @@ finish() {
         STACK_VENV=$VENV
         stop_services >/dev/null 2>&1 || true
     fi
-    rm -rf "/var/tmp/compute-tests-postgresql-$PORT_BASE"
+    rm -rf "/var/tmp/compute-tests-postgresql-$$"
+    [ "$(cat "$PORT_HOLDER" 2>/dev/null || true)" != $$ ] || rm -f "$PORT_HOLDER"
     if [ "$status" = 0 ]; then
         rm -rf "$STACK_DIR"
     else
