@@ -43,5 +43,6 @@ class ConductorConfirm(ConductorSettled):
         return None
 
     def released(self, connection: Connection, operation: Operation, instance: Instance) -> None:
-        """The server waits for confirmation again."""
-        migrations.set_status(connection, operation.id, migration.FINISHED)
+        """The server waits for a decision again. Once the source has begun that can only be a confirmation."""
+        status = migration.CONFIRMING if operation.stage else migration.FINISHED
+        migrations.set_status(connection, operation.id, status)

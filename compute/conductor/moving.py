@@ -45,38 +45,34 @@ class ConductorMove(ConductorHandler):
     def _place(self, conductor: Conductor, context: ctx.RequestContext, operation_id: int) -> None:
         """Lease an operation, choose and claim a destination, and hand the first leg to the source."""
         specs: list[RequestSpec] = []
+        claimed: list[str] = []
 
         def begin(connection: Connection, work: Work) -> None:
+            _check_new(work.operation)
             kind = kind_of(work.operation.kind)
             operations.begin_stage(connection, work.operation, kind.first.name, conductor.host)
             may_stay = self._may_stay and conductor.conf.conductor.allow_resize_to_same_host
             specs[:] = [_spec(connection, kind, work.instance, work.operation, may_stay)]
+            claimed[:] = claims.hosts_of(connection, work.instance.uuid, INCOMING)
         work = conductor.lease(operation_id, begin)
         if work is None:
             return
+        stage = kind_of(work.operation.kind).first.name
+        work = dataclasses.replace(work, operation=dataclasses.replace(work.operation, stage=stage))
+        host = claimed[0] if claimed else self._select(conductor, context, work, specs[0])
+        if host is not None:
+            _hand_over(conductor, context, work, host)
+
+    def _select(self, conductor: Conductor, context: ctx.RequestContext, work: Work, spec: RequestSpec) -> str | None:
+        """Return a host that was claimed; None if that waits, or the operation failed."""
         try:
-            selection = placing.select(conductor, context, work, specs[0])
+            selection = placing.select(conductor, context, work, spec)
         except exception.Stale:
             raise  # another conductor's
         except exception.ComputeError as error:
             self.failed(conductor, context, work, ending.error_of(error, work.operation.stage))
-            return
-        if selection is None:
-            return
-
-        def hand_over(connection: Connection) -> Operation | None:
-            held = conductor.held(connection, operation_id)
-            if held is None:
-                return None
-            migrations.set_status(connection, operation_id, migration.MIGRATING)
-            address = migrations.set_destination(connection, operation_id, selection.host)
-            plan = MovePlan(source=work.instance.host, destination=selection.host, destination_address=address)
-            operations.hand_over(connection, operation_id, plan.source, conductor.conf.conductor.begin_timeout,
-                                 leg=1, plan=encode(plan))
-            return dataclasses.replace(held, leg=1, host=plan.source, plan=encode(plan))
-        given = conductor.db.transaction(hand_over)
-        if given is not None:
-            conductor.notify(context, given)
+            return None
+        return selection.host if selection is not None else None
 
     def advanced(self, connection: Connection, operation: Operation, instance: Instance,
                  update: InstanceUpdate) -> None:
@@ -100,6 +96,30 @@ class ConductorMove(ConductorHandler):
         quotas.recharge_server(connection, instance.project_id, instance.uuid, cores=instance.flavor.vcpus,
                                ram=instance.flavor.memory_mb)
         migrations.set_status(connection, operation.id, migration.ERROR)
+
+
+def _hand_over(conductor: Conductor, context: ctx.RequestContext, work: Work, destination: str) -> None:
+    """Give an operation whose destination is claimed to its source."""
+    number, source = work.operation.id, work.instance.host
+
+    def write(connection: Connection) -> Operation | None:
+        held = conductor.held(connection, number)
+        if held is None:
+            return None
+        migrations.set_status(connection, number, migration.MIGRATING)
+        address = migrations.set_destination(connection, number, destination)
+        plan = encode(MovePlan(source=source, destination=destination, destination_address=address))
+        operations.hand_over(connection, number, source, conductor.conf.conductor.begin_timeout, leg=1, plan=plan)
+        return dataclasses.replace(held, leg=1, host=source, plan=plan)
+    given = conductor.db.transaction(write)
+    if given is not None:
+        conductor.notify(context, given)
+
+
+def _check_new(operation: Operation) -> None:
+    """Return if no host has an operation yet. :raises Stale: one has: the message that it begins came twice."""
+    if operation.host is not None:
+        raise exception.Stale(f'operation {operation.id} goes on at {operation.host}')
 
 
 def _args(operation: Operation) -> MoveArgs:
@@ -141,6 +161,7 @@ class ConductorSettled(ConductorHandler):
         given: list[Operation] = []
 
         def write(connection: Connection, work: Work) -> None:
+            _check_new(work.operation)
             moved = migrations.of_operation(connection, operation_id)
             if moved is None:
                 raise exception.Stale(f'operation {operation_id} has no migration')

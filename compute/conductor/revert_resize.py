@@ -32,8 +32,13 @@ class ConductorRevert(ConductorSettled):
         return super().finish(connection, operation, update, stages)
 
     def released(self, connection: Connection, operation: Operation, instance: Instance) -> None:
-        """Before the server moved back it waits for a decision again; after that it is reverted, if not started."""
-        status = migration.FINISHED if operation.leg == 0 else migration.REVERTED
+        """Write the status of the migration.
+
+        The server waits for a decision again, and once its new place has begun that can only be a reversal. When it has
+        moved back it is reverted, started or not.
+        """
+        begun = migration.REVERTING if operation.stage else migration.FINISHED
+        status = begun if operation.leg == 0 else migration.REVERTED
         migrations.set_status(connection, operation.id, status)
 
     def state_after(self, operation: Operation, error: OperationError) -> str | None:

@@ -186,10 +186,12 @@ def of_instance(connection: Connection, instance_uuid: str) -> list[int]:
     return [row.host_id for row in connection.execute(query)]
 
 
-def hosts_of(connection: Connection, instance_uuid: str) -> list[str]:
-    """Return the names of the hosts on which a server has a claim."""
+def hosts_of(connection: Connection, instance_uuid: str, purpose: str | None = None) -> list[str]:
+    """Return the names of the hosts on which a server has a claim, for one purpose or for any."""
     query = sa.select(hosts.c.host).select_from(table.join(hosts, hosts.c.id == table.c.host_id)).where(
         table.c.instance_uuid == instance_uuid).order_by(table.c.id)
+    if purpose is not None:
+        query = query.where(table.c.purpose == purpose)
     return list(connection.execute(query).scalars())
 
 

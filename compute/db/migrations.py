@@ -103,17 +103,24 @@ def of_operation(connection: Connection, operation_id: int) -> Migration | None:
     return from_row(row) if row is not None else None
 
 
-def waiting(connection: Connection, instance_uuid: str) -> Migration | None:
-    """Return the migration of a server that waits to be confirmed or reverted; locked until the transaction ends."""
+def waiting(connection: Connection, instance_uuid: str, also: str | None = None) -> Migration | None:
+    """Return the migration of a server that waits for a decision; locked until the transaction ends.
+
+    :param also: a further status: that of a decision which failed half done, and may only be taken again.
+    """
+    statuses = [FINISHED, *([also] if also else [])]
     row = connection.execute(sa.select(table).where(
-        table.c.instance_uuid == instance_uuid, table.c.status == FINISHED).order_by(
+        table.c.instance_uuid == instance_uuid, table.c.status.in_(statuses)).order_by(
         table.c.id.desc()).limit(1).with_for_update()).first()
     return from_row(row) if row is not None else None
 
 
 def waiting_since(connection: Connection, before: datetime.datetime, limit: int) -> list[Migration]:
-    """Return migrations that wait to be confirmed since before a time, oldest first, ``limit`` at most."""
-    query = sa.select(table).where(table.c.status == FINISHED, table.c.updated_at < before)
+    """Return migrations that wait to be confirmed since before a time, oldest first, ``limit`` at most.
+
+    Those whose confirmation goes on are among them, since it may have failed.
+    """
+    query = sa.select(table).where(table.c.status.in_((FINISHED, CONFIRMING)), table.c.updated_at < before)
     return [from_row(row) for row in connection.execute(query.order_by(table.c.updated_at, table.c.id).limit(limit))]
 
 

@@ -6,6 +6,7 @@ import uuid as uuids
 
 from sqlalchemy.engine import Connection
 
+from compute import exception
 from compute.context import RequestContext
 from compute.control import operation
 from compute.control.cloud import Cloud
@@ -37,3 +38,17 @@ def move(cloud: Cloud, context: RequestContext, instance: Instance, kind: Kind[M
             source_host=current.host or '', source_node=current.node or '', old_flavor=current.flavor,
             new_flavor=flavor, old_vm_state=current.vm_state))
     return operation.run(cloud, context, instance, kind, args, opened)
+
+
+def waiting(connection: Connection, instance: Instance, also: str) -> Migration:
+    """Return the last move of a server, which waits for a decision.
+
+    A decision that failed after its host began may have removed the files of the other one: it may only be taken again.
+
+    :param also: the status of the migration after this decision failed. :raises Conflict: it does not wait.
+    """
+    moved = migrations.waiting(connection, instance.uuid, also)
+    if moved is None:
+        raise exception.Conflict(f'Server {instance.uuid} has no finished migration that waits for this decision',
+                                 code='wrong_state', hint='see the status of its migrations')
+    return moved

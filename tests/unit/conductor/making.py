@@ -12,6 +12,7 @@ from oslo_config import cfg
 
 from compute import conf as options
 from compute import context as ctx
+from compute import states
 from compute.clients.fake.network import FakeNetworks
 from compute.clients.recent import Recent
 from compute.conductor.conductor import Conductor
@@ -154,7 +155,12 @@ class Controller:
         assert self.db.read(claims_audit.audit) == [] == self.db.read(claims_audit.missing)
         living = self.db.rows(sa.select(instances_table).where(instances_table.c.deleted == sa.false()))
         used = self.db.read(lambda connection: quotas.usage_of(connection, 'p1'))
-        assert (used['instances'], used['ram']) == (len(living), sum(row.memory_mb for row in living))
+        assert (used['instances'], used['cores'], used['ram']) == (
+            len(living), sum(row.cores_charged for row in living), sum(row.ram_charged for row in living))
+        assert self.db.read(quotas.uneven) == []
+        for row in living:
+            moves = row.vm_state == states.RESIZED or row.task_state is not None
+            assert moves or (row.cores_charged, row.ram_charged) == (row.vcpus, row.memory_mb)
         for row in living:
             going_on = self.db.read(lambda connection, key=row.uuid: operations.open_of_instance(connection, key))
             assert bool(row.task_state) is bool(going_on), (row.vm_state, row.task_state, going_on)
