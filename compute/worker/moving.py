@@ -75,7 +75,7 @@ class Move(PowerHandler):
     def _come_back(self, job: Job) -> None:
         """Restore the guest with its ports, and start it if it ran."""
         self._files.withdraw(job.ref.instance_uuid)
-        nics = self._nics.current(job)
+        nics = self._nics.moved(job)
         job.sure()
         guest = self._guest(job, job.instance, nics)
         self._driver.moves.restore(guest)
@@ -88,7 +88,7 @@ class Move(PowerHandler):
         instance = dataclasses.replace(job.instance, flavor=_args(job).flavor)
         files = None if self._is_adopted(job) else self._fetch(job, instance)
         job.stage('resize_finish')
-        nics = self._nics.current(job)
+        nics = self._nics.moved(job)
         job.sure()
         guest = self._guest(job, instance, nics)
         if files is not None:

@@ -33,8 +33,20 @@ class Nics:
         :raises Retry: a port cannot be bound to this host, or is not wired in time.
         """
         found = self.read([job.instance]).get(job.instance.uuid)
-        if found is None:
-            return job.instance.nics
+        return job.instance.nics if found is None else self._current(job, found)
+
+    def moved(self, job: Job) -> tuple[Nic, ...]:
+        """Return the NICs of a server that has come to this host, bound to it; see ``current``.
+
+        :raises Unavailable: Network does not answer: the NICs that are known may be bound to another host.
+        """
+        found = self.read([job.instance]).get(job.instance.uuid)
+        if found is None and job.instance.nics:
+            raise exception.Unavailable(f'ports of server {job.instance.uuid} must be bound to this host, and Network '
+                                        'does not return them', code='network_unavailable')
+        return self._current(job, found or ())
+
+    def _current(self, job: Job, found: tuple[ServerPort, ...]) -> tuple[Nic, ...]:
         if lost := {nic.port_id for nic in job.instance.nics} - {each.port.id for each in found}:
             LOG.warning('server %s starts without ports %s: they were deleted or detached', job.instance.uuid,
                         ', '.join(sorted(lost)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compute import states
+from compute import exception, states
 from compute.objects.kinds.reboot import REBOOT
 from compute.objects.nic import Nic
 from compute.objects.operation import InstanceUpdate
@@ -30,9 +30,18 @@ class Reboot(PowerHandler):
             nics = self._nics.current(job)
             job.stage('reboot_started_hard')
             job.sure()
-            self._driver.reboot_hard(self._guest(job, nics))
+            guest = self._guest(job, nics)
+            self._restore(guest)
+            self._driver.reboot_hard(guest)
         return InstanceUpdate(vm_state=states.ACTIVE, power_state=states.RUNNING, clear_fault=True,
                               nics=changed(job.instance, nics))
+
+    def _restore(self, guest: Guest) -> None:
+        """Make a guest what it was that a move, which could not be undone or reverted, left set aside."""
+        try:
+            self._driver.guest_info(guest.instance.uuid)
+        except exception.NotFound:
+            self._driver.moves.restore(guest)
 
     def _softly(self, job: Job) -> tuple[Nic, ...] | None:
         """Return the NICs with which the guest started again; None when it did not obey."""

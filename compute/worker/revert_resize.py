@@ -28,6 +28,11 @@ class RevertResize(PowerHandler):
         """Run the leg of this host."""
         return self._leave(job) if job.leg.place == DESTINATION else self._come_back(job)
 
+    def after_failure(self, job: Job) -> InstanceUpdate | None:
+        """Say how the guest is here. What the server is then the conductor decides: resized still, or in ERROR."""
+        seen = self.observe(job.instance)
+        return None if seen is None else dataclasses.replace(seen, vm_state=None)
+
     def _leave(self, job: Job) -> InstanceUpdate:
         """Remove the guest from its new place; what is set aside on the same host stays.
 
@@ -47,7 +52,7 @@ class RevertResize(PowerHandler):
         job.stage('resize_restoring')
         args: RevertArgs = REVERT_RESIZE.args_of(job.work.operation.args)
         self._files.withdraw(job.ref.instance_uuid)
-        nics = self._nics.current(job)
+        nics = self._nics.moved(job)
         job.sure()
         guest = guest_of(self._options, dataclasses.replace(job.instance, flavor=args.flavor), nics, self._group_names,
                          files=job.work.files)

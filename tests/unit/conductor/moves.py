@@ -130,7 +130,7 @@ class Move:
         return used['cores'], used['ram']
 
     def is_as_it_was(self, code: str | None = None, vm_state: str = 'active') -> bool:
-        """Return whether the server is on b with its first flavor and no more; with ``code``, that this is its fault."""
+        """Return whether the server is on b with its first flavor and no more; ``code``: and this is its fault."""
         server = self.server
         error = self.operation.error if code is not None else None
         return ((server.host, server.flavor.flavorid, server.vm_state, server.task_state) == ('b', '1', vm_state, None)
