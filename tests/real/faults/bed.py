@@ -20,12 +20,16 @@ from compute.db.tables import instances, operations
 from tests.real.cluster import Client, Cloud, Cluster
 from tests.real.faults.link import Link
 from tests.real.faults.points import Points
-from tests.real.faults.ways import ACTIVE, GONE, LOST, NEW, STOPPED, Cell
+from tests.real.faults.ways import ACTIVE, GONE, LARGER, LOST, NEW, PAUSED, RESIZED, STOPPED, SUSPENDED, Cell
 from tests.waiting import LONG, comes_true
 
 _SIZES = {'worker': {'memory_mb': 1048576, 'vcpus': 1000, 'disk_gb': 102400},
           'worker2': {'memory_mb': 131072, 'vcpus': 100, 'disk_gb': 10240}}
 VICTIM, OTHER = 'node1', 'node2'
+_MADE: dict[str, tuple[dict[str, Any], str]] = {
+    STOPPED: ({'os-stop': None}, 'SHUTOFF'), PAUSED: ({'pause': None}, 'PAUSED'),
+    SUSPENDED: ({'suspend': None}, 'SUSPENDED'), RESIZED: ({'migrate': None}, 'VERIFY_RESIZE')}
+"""How a server that runs gets into a state, and the status that it has then."""
 FIRST = '-1'
 """How the name of the first of several servers of a request ends."""
 B = TypeVar('B', bound='Bed')
@@ -76,6 +80,8 @@ class Bed(Cluster):
         self.furnish()
         self.huge = self.client.ok('POST', 'compute', '/flavors', {'flavor': {
             'name': 'huge', 'ram': 256, 'vcpus': 1, 'disk': 9999999}})['flavor']['id']
+        self.larger = self.client.ok('POST', 'compute', '/flavors', {'flavor': {
+            'name': 'larger', 'ram': 512, 'vcpus': 1, 'disk': 2}})['flavor']['id']
 
     def furnish(self) -> None:
         """Make what servers need."""
@@ -97,6 +103,10 @@ class Bed(Cluster):
             found.setdefault(guest['uuid'], []).append((path.parent.name, guest['power_state']))
         return found
 
+    def asides(self) -> list[tuple[str, str]]:
+        """Return host and uuid of each guest that is set aside."""
+        return sorted((path.parent.parent.name, path.name) for path in (self.folder / 'guests').glob('*/aside/*'))
+
     def guests(self) -> dict[str, list[str]]:
         return {uuid: [host for host, _ in places] for uuid, places in self.powers().items()}
 
@@ -112,23 +122,22 @@ class Bed(Cluster):
     def provide(self, cells: list[Cell]) -> None:
         """Give each cell a server in the state in which its way begins; what earlier rows left is used again."""
         self.points.forget()
-        wanted = {state: [cell for cell in cells if cell.way.begins == state] for state in (ACTIVE, STOPPED, LOST)}
+        wanted = {state: [cell for cell in cells if cell.way.begins == state] for state in (ACTIVE, LOST, *_MADE)}
         have = {state: self._idle(state) for state in wanted}
         lacking = {state: max(0, len(wanted[state]) - len(have[state])) for state in wanted}
-        spare = have[ACTIVE][len(wanted[ACTIVE]):][:lacking[STOPPED]]
-        new = [self._boot() for _ in range(lacking[ACTIVE] + lacking[STOPPED] - len(spare))]
+        spare = have[ACTIVE][len(wanted[ACTIVE]):]
+        count = lacking[ACTIVE] + sum(lacking[state] for state in _MADE) - len(spare)
+        new = [self._boot() for _ in range(max(0, count))]
         lost = [self._boot(flavorRef=self.huge) for _ in range(lacking[LOST])]
         for uuid in new:
             self.client.wait(uuid, 'ACTIVE')
         for uuid in lost:
             self.client.wait(uuid, 'ERROR')
-        to_stop = (spare + new)[:lacking[STOPPED]]
-        for uuid in to_stop:
-            assert self.client.act(uuid, 'os-stop').status_code == 202
-        for uuid in to_stop:
-            self.client.wait(uuid, 'SHUTOFF')
-        stock = {ACTIVE: have[ACTIVE], STOPPED: have[STOPPED] + to_stop, LOST: have[LOST] + lost}
-        stock[ACTIVE] = [uuid for uuid in have[ACTIVE] + new if uuid not in to_stop]
+        stock = {**have, LOST: have[LOST] + lost, ACTIVE: have[ACTIVE][:len(wanted[ACTIVE])]}
+        free = spare + new
+        stock[ACTIVE] += [free.pop() for _ in range(lacking[ACTIVE])]
+        for state in _MADE:
+            stock[state] = have[state] + self._put(state, [free.pop() for _ in range(lacking[state])])
         names = {row.uuid: row.name for row in self.stores['compute'].rows(
             sa.select(instances.c.uuid, instances.c.name))}
         for state, group in wanted.items():
@@ -137,6 +146,15 @@ class Bed(Cluster):
         for cell in cells:
             if cell.way.begins == NEW:
                 cell.server = self._name() + (FIRST if cell.way.count > 1 else '')
+
+    def _put(self, state: str, uuids: list[str]) -> list[str]:
+        """Bring servers that run into a state, and return them."""
+        action, status = _MADE[state]
+        for uuid in uuids:
+            assert self.client.call('POST', 'compute', f'/servers/{uuid}/action', action).status_code == 202
+        for uuid in uuids:
+            self.client.wait(uuid, status)
+        return uuids
 
     def _name(self) -> str:
         self._serial += 1
@@ -147,8 +165,11 @@ class Bed(Cluster):
         return str(self.client.ok('POST', 'compute', '/servers', body)['server']['id'])
 
     def _idle(self, state: str) -> list[str]:
-        """Return servers of a state that nothing goes on with and that are on the first host (lost ones on none)."""
-        vm_state, host = ('error', None) if state == LOST else (state, VICTIM)
+        """Return servers of a state that nothing goes on with and that are on the first host.
+
+        Lost ones are on none, and resized ones have left the first host.
+        """
+        vm_state, host = ('error', None) if state == LOST else (state, OTHER if state == RESIZED else VICTIM)
         rows = self.stores['compute'].rows(sa.select(instances).where(
             instances.c.deleted == sa.false(), instances.c.vm_state == vm_state, instances.c.task_state.is_(None)))
         return [row.uuid for row in rows if row.host == host]
@@ -175,7 +196,8 @@ class Bed(Cluster):
                     name=cell.server.removesuffix(FIRST), **more, **values))
             if cell.way.ends == GONE:
                 return self.client.call('DELETE', 'compute', f'/servers/{cell.uuid}')
-            return self.client.call('POST', 'compute', f'/servers/{cell.uuid}/action', cell.way.action)
+            action = json.loads(json.dumps(cell.way.action).replace(LARGER, str(getattr(self, 'larger', ''))))
+            return self.client.call('POST', 'compute', f'/servers/{cell.uuid}/action', action)
         except requests.RequestException as error:
             return error
 

@@ -48,7 +48,7 @@ def _holding(points: Points) -> None:
             return original(connection, operation_id, owner, incarnation)
         whose = [] if points.is_on(LEASE) else [table.c.owner == owner]
         row = connection.execute(sa.select(table).where(
-            table.c.id == operation_id, table.c.state == 'running', *whose).with_for_update()).first()
+            table.c.id == operation_id, table.c.state.in_(('running', 'undoing')), *whose).with_for_update()).first()
         return operations.from_row(row) if row is not None else None
     wrap(operations, 'is_held', is_held)
 

@@ -3,7 +3,8 @@
 Stages that a host reports are held in ``Job.stage``, stages that a conductor writes around the transaction that writes
 them; so every stage of every kind can be held, those of kinds to come included. Four edges have no stage: ``queued``
 (the row is there, nobody was told), ``handing_over`` (the claim is there, the host not written), ``sending`` (the host
-is written, and was not told) and ``end`` (all is done, and not reported).
+is written, and was not told) and ``end`` (all is done, and not reported). ``leg_end`` is the end of a leg that is not
+the last.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from tests.real.faults import broken
 from tests.real.faults.points import Points, point
 from tests.real.faults.wrapping import wrap
 
-QUEUED, HANDING_OVER, SENDING, END = 'queued', 'handing_over', 'sending', 'end'
+QUEUED, HANDING_OVER, SENDING, END, LEG_END = 'queued', 'handing_over', 'sending', 'end', 'leg_end'
 BEFORE, AFTER = 'before', 'after'
 DEAF = ('rebooting_hard', 'reboot_started_hard')
 """Stages that a soft reboot comes to only if its guest does not obey."""
+WRITES = ('prepare', 'spawn', 'power_on', 'reboot_hard', 'suspend', 'adopt')
+"""Methods of the driver that need room on the disk."""
 LATE = 2.0
 """Seconds after which the third copy of a message comes."""
 
@@ -52,6 +55,7 @@ def _api(points: Points, name: str) -> None:
 
 
 def _worker(points: Points, name: str) -> None:
+    from compute.objects.kinds import kind_of
     from compute.worker import runner
 
     def stage(original: Any, job: Any, stage_name: str, *args: Any, **kwargs: Any) -> None:
@@ -68,7 +72,8 @@ def _worker(points: Points, name: str) -> None:
 
     def run(original: Any, job: Any) -> Any:
         update = original(job)
-        points.pass_by(point(job.ref.kind, END, BEFORE, job.instance.name))
+        edge = END if job.work.operation.leg + 1 == len(kind_of(job.ref.kind).legs) else LEG_END
+        points.pass_by(point(job.ref.kind, edge, BEFORE, job.instance.name))
         return update
     wrap(runner.Runner, '__init__', made)
 
@@ -223,7 +228,7 @@ def _disk(points: Points, name: str) -> None:
     from compute.virt.fake.faults import Faults
 
     def check(original: Any, self: Any, method: str) -> None:
-        if method in ('prepare', 'spawn', 'power_on', 'reboot_hard') and points.is_on(f'disk-full-{name}'):
+        if method in WRITES and points.is_on(f'disk-full-{name}'):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         original(self, method)
     wrap(Faults, 'check', check)

@@ -21,7 +21,10 @@ LEASE = 8
 """What ``cluster.py`` gives a lease: who is paused for longer has lost it."""
 MINUTE = 60
 DOWN = ('host_down',)
-AT_HOST = ('start', 'stop', 'reboot', 'reboot not obeyed', 'hard reboot')
+MOVES = ('resize', 'migrate')
+"""Ways that wait for a source, or a destination that may run the guest, without heartbeat."""
+AT_HOST = ('start', 'stop', 'reboot', 'reboot not obeyed', 'hard reboot', 'pause', 'unpause', 'suspend', 'resume',
+           'revert', *MOVES)
 """Ways that fail when their host counts as down."""
 
 
@@ -40,6 +43,11 @@ def ended(bed: Bed, points: list[Cell], timeout: float = 50) -> None:
     except AssertionError:
         raise AssertionError(f'open while the fault lasts: {[cell.title for cell in left]}; '
                              f'{bed.open_operations()}') from None
+
+
+def ended_but_moves(bed: Bed, points: list[Cell]) -> None:
+    """Do the same for operations that do not wait for the host."""
+    ended(bed, [cell for cell in points if cell.way.name not in MOVES])
 
 
 # -- daemons --
@@ -113,7 +121,7 @@ def _worker_paused() -> Fault:
         told = comes_true(lambda: 'refused' in bed.said('conductor'), LONG)
         return [] if told else ['the worker that came back was not refused']
     return Fault('worker paused until its host counts as down', inject=lambda bed, points: bed.pause('worker'),
-                 meanwhile=ended, lift=lambda bed: bed.resume('worker'), check=check,
+                 meanwhile=ended_but_moves, lift=lambda bed: bed.resume('worker'), check=check,
                  may_fail=dict.fromkeys(AT_HOST, DOWN))
 
 
@@ -127,7 +135,7 @@ def _host_cut_off() -> Fault:
         told = comes_true(lambda: 'refused' in bed.said('conductor'), LONG)
         return [] if told else ['the host that was heard again was not refused']
     return Fault('network of the host cut until it counts as down', inject=lambda bed, points: link(bed).cut(),
-                 meanwhile=ended, lift=lambda bed: link(bed).mend(), check=check,
+                 meanwhile=ended_but_moves, lift=lambda bed: link(bed).mend(), check=check,
                  may_fail=dict.fromkeys(AT_HOST, DOWN))
 
 
@@ -199,8 +207,9 @@ def _rows_locked() -> Fault:
 
 def _disk_full() -> Fault:
     return Fault('disk full on the host', inject=lambda bed, points: bed.points.switch('disk-full-worker'),
-                 meanwhile=ended, lift=lambda bed: bed.points.off('disk-full-worker'),
-                 may_fail=dict.fromkeys(('start', 'reboot not obeyed', 'hard reboot'), ('disk_full',)))
+                 meanwhile=ended_but_moves, lift=lambda bed: bed.points.off('disk-full-worker'),
+                 may_fail=dict.fromkeys(('start', 'reboot not obeyed', 'hard reboot', 'suspend', 'revert', *MOVES),
+                                        ('disk_full',)))
 
 
 def _new_image(bed: Bed) -> dict[str, Any]:

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from compute.objects.kinds import KINDS, kind_of
 from tests.real.faults.points import point
-from tests.real.faults.seams import AFTER, BEFORE, DEAF, END, HANDING_OVER, QUEUED, SENDING
+from tests.real.faults.seams import AFTER, BEFORE, DEAF, END, HANDING_OVER, LEG_END, QUEUED, SENDING
 
 NEW, ACTIVE, STOPPED, LOST = 'new', 'active', 'stopped', 'lost'
-"""What a way begins with: no server, one that runs, one that is off, or one in ERROR that has no host."""
+PAUSED, SUSPENDED, RESIZED = 'paused', 'suspended', 'resized'
+"""What a way begins with: no server, one in a vm_state, or one in ERROR that has no host."""
 GONE = 'gone'
+LARGER = '<larger>'
+"""In a request: the id of a flavor with more memory."""
 SHORT = (QUEUED, SENDING)
 """Edges at which the reaper may not leave an operation for long: nobody holds its lease there."""
 
@@ -40,6 +43,7 @@ class Way:
         return self.stages or tuple(stage.name for stage in kind_of(self.kind).stages)
 
 
+_MOVING = (QUEUED, SENDING, LEG_END, END)
 WAYS = (
     Way('create', 'create', NEW, ACTIVE, edges=(QUEUED, HANDING_OVER, SENDING, END)),
     Way('create two', 'create', NEW, ACTIVE, stages=('scheduling',), edges=(QUEUED, HANDING_OVER), count=2),
@@ -50,6 +54,14 @@ WAYS = (
     Way('reboot', 'reboot', ACTIVE, ACTIVE, {'reboot': {'type': 'SOFT'}}, stages=('rebooting', 'reboot_started')),
     Way('reboot not obeyed', 'reboot', ACTIVE, ACTIVE, {'reboot': {'type': 'SOFT'}}, stages=DEAF, edges=()),
     Way('hard reboot', 'reboot_hard', ACTIVE, ACTIVE, {'reboot': {'type': 'HARD'}}, edges=(END,)),
+    Way('pause', 'pause', ACTIVE, PAUSED, {'pause': None}),
+    Way('unpause', 'unpause', PAUSED, ACTIVE, {'unpause': None}),
+    Way('suspend', 'suspend', ACTIVE, SUSPENDED, {'suspend': None}),
+    Way('resume', 'resume', SUSPENDED, ACTIVE, {'resume': None}),
+    Way('resize', 'resize', ACTIVE, RESIZED, {'resize': {'flavorRef': LARGER}}, edges=_MOVING),
+    Way('migrate', 'migrate', ACTIVE, RESIZED, {'migrate': None}, edges=_MOVING),
+    Way('confirm', 'confirm_resize', RESIZED, ACTIVE, {'confirmResize': None}, edges=(QUEUED, SENDING, END)),
+    Way('revert', 'revert_resize', RESIZED, ACTIVE, {'revertResize': None}, edges=_MOVING),
 )
 
 
