@@ -33,6 +33,7 @@ USER_DATA = """#!/bin/bash
 echo "$(cat /proc/sys/kernel/random/uuid)" >/root/marker
 cat >/etc/init.d/teller <<'END'
 #!/bin/sh
+mkdir /dev/teller || exit  # once at each boot
 boot=$(cat /proc/sys/kernel/random/boot_id)
 echo "teller: marker $(cat /root/marker) sectors $(cat /sys/block/vda/size) boot $boot" >/dev/console
 number=0
@@ -58,8 +59,10 @@ class Hosts(Cluster):
     def add(self, name: str, host: str | None = None, **overrides: dict[str, Any]) -> Any:
         if name.startswith('worker'):
             libvirtd = self.libvirtds['node2' if name.endswith('2') else 'node1']
-            overrides = {'virt': {'driver': 'libvirt'}, 'worker': {'shutdown_timeout': 60}, 'libvirt': {
-                'connection_uri': libvirtd.uri, 'instances_path': libvirtd.instances, 'virt_type': 'qemu'}}
+            overrides = {'virt': {'driver': 'libvirt'}, 'libvirt': {
+                'connection_uri': libvirtd.uri, 'instances_path': libvirtd.instances, 'virt_type': 'qemu'},
+                'worker': {'shutdown_timeout': 60, 'disk_allocation_ratio': 1000, 'cpu_allocation_ratio': 100,
+                           'ram_allocation_ratio': 10, 'reserved_memory_mb': 0}}
         return super().add(name, host, **overrides)
 
     def begin_all(self) -> None:

@@ -86,9 +86,9 @@ class Adoption:
             raise _refused(disk, str(error)) from error
 
     def _place_parts(self, instance: Instance, paths: GuestPaths, files: Files) -> None:
-        """Give kernel and RAM disk a second name; where they were not among the files, those in the cache."""
+        """Give kernel and RAM disk of the cache, which were verified, a second name; else those among the files."""
         for part, path in disks.parts_of(instance, paths):
-            if path.name in files:
+            if path.name in files and not self._images.path(part).exists():
                 disks.link(files[path.name], path)
             else:
                 with self._images.using(part) as cached:

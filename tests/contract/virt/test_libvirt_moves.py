@@ -61,6 +61,14 @@ def test_a_kernel_and_a_ram_disk_come_along(bed: Bed, tmp_path: pathlib.Path) ->
     for given in (files, {'disk': files['disk']}):
         bed.driver.moves.adopt(guest, given)
         assert {name: (folder / name).read_bytes() for name in told} == told
+    (tmp_path / 'other').write_bytes(b'of a host that is not believed')
+    bed.driver.moves.adopt(guest, {**files, 'kernel': tmp_path / 'other'})
+    assert (folder / 'kernel').read_bytes() == told['kernel']
+    assert guest.instance.image is not None and guest.instance.image.kernel is not None
+    for path in (tmp_path / 'instances/_base').glob(f'{guest.instance.image.kernel.id}*'):
+        path.unlink()
+    bed.driver.moves.adopt(guest, files)
+    assert (folder / 'kernel').read_bytes() == told['kernel']
 
 
 # -- a worker that is killed --
