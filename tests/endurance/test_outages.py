@@ -9,7 +9,7 @@ import pytest
 
 from tests import threads
 from tests.endurance.conftest import Figures
-from tests.real.cluster import Client, Cloud, Cluster, Timer, running
+from tests.real.cluster import Client, Cloud, Cluster, Timer, running, wait_for
 from tests.real.cluster_services import missing
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f'not installed: {", ".join(missing())}')
@@ -83,5 +83,6 @@ def test_database_gone(cluster: Cluster, client: Client, cloud: Cloud, figures: 
         figures.at_most(f'seconds of {method} {path}', taken.seconds, 15)
     cluster.mariadb.start()
     with Timer() as taken:
+        wait_for(lambda: client.call('GET', 'compute', f'/servers/{begun}').status_code == 200, 60, 'the database')
         client.wait(begun, 'ACTIVE')
     figures.note('seconds until the server that was begun is there after the database is back', taken.seconds)

@@ -119,6 +119,8 @@ def test_database_gone(cluster: Cluster, client: Client, cloud: Cloud) -> None:
     answer = client.call('GET', 'network', '/v2.0/ports')
     assert answer.status_code == 503, answer.text
     cluster.mariadb.start()
+    # Requests are refused for a moment after the last one that failed: the answer says to come again.
+    wait_for(lambda: client.call('GET', 'compute', f'/servers/{begun}').status_code == 200, 60, 'the database')
     client.wait(begun, 'ACTIVE', timeout=60)
     assert client.act(stays, 'os-stop').status_code == 202
     client.wait(stays, 'SHUTOFF')
