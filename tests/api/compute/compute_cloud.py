@@ -28,6 +28,7 @@ from tests.rpc_recorder import RecordedRpc
 MEMBER, READER = 'ann:p1:member,reader', 'rea:p1:reader'
 OTHER, NOBODY = 'bob:p2:member,reader', 'nil:p1:'
 ADMIN = 'root:p0:admin,manager,member,reader'
+MANAGER = 'max:p1:manager,member,reader'
 
 
 def make_conf(url: str) -> cfg.ConfigOpts:

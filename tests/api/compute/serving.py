@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import itertools
 import uuid
 from typing import Any
 
-from compute.db import instances, operations
+from compute.db import instances, migrations, operations
 from compute.objects.flavor import Flavor
 from compute.objects.image import Image
 from compute.objects.instance import Instance
+from compute.objects.migration import Migration
 from compute.objects.nic import FixedIp, Nic
 from compute.objects.operation import Operation
 from tests.api.compute.compute_cloud import ADMIN, MEMBER, ComputeApi
@@ -19,6 +21,9 @@ from tests.api.compute.compute_cloud import ADMIN, MEMBER, ComputeApi
 LATEST = '2.104'
 TIME = datetime.datetime(2026, 11, 20, 12, 0, 0)
 _numbers = itertools.count(1)
+# The vm_state in which an action is allowed, where that is not active.
+BEGINS = {'os-start': 'stopped', 'unpause': 'paused', 'resume': 'suspended', 'confirmResize': 'resized',
+          'revertResize': 'resized'}
 
 
 class Servers:
@@ -72,6 +77,34 @@ class Servers:
             instances.insert(connection, instance)
             return instances.find(connection, instance.uuid, deleted=True)  # type: ignore[return-value]
         return self.api.db.transaction(write)
+
+    def ready(self, action: str, **values: Any) -> str:
+        """Put a server into the store on which an action is allowed, and return its uuid."""
+        self.api.add_host('h1')
+        key = self.insert(**{'vm_state': BEGINS.get(action, 'active'), **values}).uuid
+        if BEGINS.get(action) == 'resized':
+            self.moved(key)
+        return key
+
+    def moved(self, key: str) -> None:
+        """Put a finished move of a server from h0 into the store."""
+        row = self.row(key)
+        moved = Migration(
+            uuid=str(uuid.uuid4()), instance_uuid=key, project_id=row.project_id, user_id='ann', operation_id=0,
+            type='resize', status='finished', source_host='h0', source_node='h0', dest_host='h1', dest_node='h1',
+            old_flavor=row.flavor, new_flavor=row.flavor, old_vm_state='active')
+        self.api.db.transaction(lambda connection: migrations.insert(connection, moved))
+
+    def value(self, action: str) -> Any:
+        """Return a value with which an action is accepted."""
+        if action == 'resize':
+            return {'flavorRef': self.larger}
+        return {'reboot': {'type': 'SOFT'}}.get(action)
+
+    @functools.cached_property
+    def larger(self) -> str:
+        """The id of a flavor with more memory."""
+        return self.add_flavor('larger', ram=1024, vcpus=2, disk=2)
 
     def row(self, key: str) -> Instance:
         """Return a server as it is stored, deleted or not."""

@@ -128,6 +128,15 @@ def test_pages_and_filters_of_a_servers_operations(ledger: Ledger) -> None:
         ledger.get(wrong, status=400)
 
 
+def test_what_is_undone_is_open_and_says_why(ledger: Ledger) -> None:
+    number = ledger.open('migrate', 'resize_migrating', 'resize_finish', leg=1, state='undoing', error=vars(ERROR))
+    for found in (ledger.get('?state=open'), ledger.get('?state=undoing')):
+        operation, = found['operations']
+        assert (operation['id'], operation['state'], operation['error']['code']) == (number, 'undoing', 'disk_full')
+    assert ledger.get('?state=failed')['operations'] == ledger.get('?state=running')['operations'] == []
+    assert ledger.all() == ledger.all('?state=undoing') == [number]
+
+
 def test_whose_operations(ledger: Ledger) -> None:
     number, other = ledger.open(), ledger.open(uuid=ledger.servers.insert().uuid)
     ledger.get(token=OTHER, status=404)

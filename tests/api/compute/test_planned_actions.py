@@ -32,6 +32,6 @@ def test_a_mistyped_action_is_refused(servers: Servers) -> None:
 
 
 def test_without_a_token_nobody_learns_it(servers: Servers) -> None:
-    answer = servers.api.send('POST', f'/v2.1/servers/{servers.insert().uuid}/action', {'pause': None}, version=LATEST,
+    answer = servers.api.send('POST', f'/v2.1/servers/{servers.insert().uuid}/action', {'shelve': None}, version=LATEST,
                               token=None)
     assert answer.status_int == 401

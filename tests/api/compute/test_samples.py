@@ -22,7 +22,7 @@ from compute.objects.operation import FAILED, Operation, OperationError
 from compute.rest.op import Op
 from compute.rest.versions import Version
 from tests.api.compute.compute_cloud import ADMIN
-from tests.api.compute.serving import TIME, Servers
+from tests.api.compute.serving import BEGINS, TIME, Servers
 
 ROOT = Path(__file__).resolve().parents[3] / 'doc' / 'api_samples' / 'servers'
 WRITE = os.environ.get('COMPUTE_WRITE_SAMPLES') == '1'
@@ -42,7 +42,12 @@ UPDATE = {'name': 'web-2', 'description': 'Another.', 'accessIPv6': '2001:db8::7
           'OS-DCF:diskConfig': 'MANUAL', 'pinned_availability_zone': 'nova'}
 ACTIONS: dict[str, Any] = {
     'os-start': None, 'os-stop': None, 'reboot': {'type': 'SOFT'}, 'forceDelete': None,
-    'lock': {'locked_reason': 'maintenance'}, 'unlock': None, 'os-getConsoleOutput': {'length': 50}}
+    'lock': {'locked_reason': 'maintenance'}, 'unlock': None, 'os-getConsoleOutput': {'length': 50},
+    'pause': None, 'unpause': None, 'suspend': None, 'resume': None, 'resize': {'flavorRef': '<larger>'},
+    'confirmResize': None, 'revertResize': None, 'migrate': {'host': 'h2'}}
+SINCE = {'lock': Version(2, 73), 'migrate': Version(2, 56)}
+"""From which version on an action has parameters."""
+STATUS = {'os-getConsoleOutput': 200, 'confirmResize': 204}
 
 
 def boundaries(op: Op) -> list[str]:
@@ -68,7 +73,7 @@ def body_at(op: Op, values: dict[str, Any], version: str) -> dict[str, Any]:
 
 def filled(servers: Servers, data: Any) -> Any:
     text = json.dumps(data)
-    for name in ('image', 'flavor', 'network'):
+    for name in ('image', 'flavor', 'network', *(['larger'] if '<larger>' in text else [])):
         text = text.replace(f'<{name}>', getattr(servers, name))
     return json.loads(text)
 
@@ -145,11 +150,13 @@ def test_update(one: Servers, version: str) -> None:
     (action, version) for action in ACTIONS for version in boundaries(op_of('ACTION', action))])
 def test_actions(one: Servers, action: str, version: str) -> None:
     key = key_of(one)
-    one.set(key, vm_state='stopped' if action == 'os-start' else 'active', locked=action == 'unlock')
+    one.set(key, vm_state=BEGINS.get(action, 'active'), locked=action == 'unlock')
+    one.moved(key)
+    one.api.add_host('h2')
     one.api.rpc.answers['console_output'] = 'web login: \n'
-    value = None if action == 'lock' and Version.of(version) < Version.of('2.73') else ACTIONS[action]
+    value = filled(one, ACTIONS[action]) if Version.of(version) >= SINCE.get(action, Version(2, 1)) else None
     answer = one.api('POST', f'/servers/{key}/action', {action: value}, version=version, token=ADMIN,
-                     status=200 if action == 'os-getConsoleOutput' else 202)
+                     status=STATUS.get(action, 202))
     keep(f'actions/{action}-{version}', 'request', {action: value})
     if answer is not None:
         keep(f'actions/{action}-{version}', 'response', answer)

@@ -6,47 +6,61 @@ from typing import Any
 
 import pytest
 
+from compute.api.servers import actions
 from compute.exception import NotFound, RpcTimeout, Unavailable
 from compute.objects.operation import CANCELLED, QUEUED
-from tests.api.compute.compute_cloud import ADMIN, MEMBER, NOBODY, OTHER, READER
+from tests.api.compute.compute_cloud import ADMIN, MANAGER, MEMBER, NOBODY, OTHER, READER
 from tests.api.compute.serving import LATEST, Servers, message
 
-ACTIONS: list[tuple[str, Any, str]] = [
-    ('os-start', None, 'stopped'), ('os-stop', None, 'active'), ('reboot', {'type': 'SOFT'}, 'active'),
-    ('forceDelete', None, 'active'), ('lock', None, 'active'), ('unlock', None, 'active')]
-each_action = pytest.mark.parametrize(('action', 'value', 'vm_state'), ACTIONS, ids=[row[0] for row in ACTIONS])
+ACTIONS = ('os-start', 'os-stop', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'resize', 'confirmResize',
+           'revertResize', 'migrate', 'forceDelete', 'lock', 'unlock')
+STATUS = {'confirmResize': 204}
+TOKEN = {'migrate': MANAGER}
+each_action = pytest.mark.parametrize('action', ACTIONS)
+
+
+def test_every_action_is_in_the_table() -> None:
+    assert {op.path for op in actions.ACTIONS} == {*ACTIONS, 'os-getConsoleOutput'}
 
 
 @each_action
 @pytest.mark.parametrize('version', ['2.1', LATEST])
-def test_accepted(servers: Servers, action: str, value: Any, vm_state: str, version: str) -> None:
-    key = servers.insert(vm_state=vm_state).uuid
-    answer = servers.api.send('POST', f'/v2.1/servers/{key}/action', {action: value}, version=version)
-    assert (answer.status_int, answer.body) == (202, b'')
+def test_accepted(servers: Servers, action: str, version: str) -> None:
+    key = servers.ready(action)
+    answer = servers.api.send('POST', f'/v2.1/servers/{key}/action', {action: servers.value(action)}, version=version,
+                              token=TOKEN.get(action, MEMBER))
+    assert (answer.status_int, answer.body) == (STATUS.get(action, 202), b'')
 
 
 @each_action
-def test_who_may(servers: Servers, action: str, value: Any, vm_state: str) -> None:
-    key = servers.insert(vm_state=vm_state).uuid
-    for token, status in ((READER, 403), (NOBODY, 403), (OTHER, 404), (ADMIN, 202)):
+def test_who_may(servers: Servers, action: str) -> None:
+    key, value = servers.ready(action), servers.value(action)
+    refused = [(READER, 403), (NOBODY, 403), (OTHER, 404), *([(MEMBER, 403)] if action in TOKEN else [])]
+    for token, status in (*refused, (ADMIN, STATUS.get(action, 202))):
         servers.act(key, action, value, token=token, status=status)
     assert 'Policy' in message(servers.act(key, action, value, token=READER, status=403))
 
 
 @each_action
-def test_a_locked_server_obeys_administrators_only(servers: Servers, action: str, value: Any, vm_state: str) -> None:
+def test_a_locked_server_obeys_administrators_only(servers: Servers, action: str) -> None:
     if action in ('lock', 'unlock'):
         return
-    key = servers.insert(vm_state=vm_state, locked=True).uuid
-    assert 'locked' in message(servers.act(key, action, value, status=409))
-    servers.act(key, action, value, token=ADMIN)
+    key, value = servers.ready(action, locked=True), servers.value(action)
+    assert 'locked' in message(servers.act(key, action, value, token=TOKEN.get(action, MEMBER), status=409))
+    servers.act(key, action, value, token=ADMIN, status=STATUS.get(action, 202))
 
 
 @pytest.mark.parametrize(('action', 'value', 'vm_state', 'kind', 'task_state', 'status'), [
     ('os-start', None, 'stopped', 'start', 'powering-on', 'SHUTOFF'),
     ('os-stop', None, 'active', 'stop', 'powering-off', 'ACTIVE'),
     ('reboot', {'type': 'soft'}, 'active', 'reboot', 'rebooting', 'REBOOT'),
-    ('reboot', {'type': 'HARD'}, 'active', 'reboot_hard', 'rebooting_hard', 'HARD_REBOOT')])
+    ('reboot', {'type': 'HARD'}, 'active', 'reboot_hard', 'rebooting_hard', 'HARD_REBOOT'),
+    ('reboot', {'type': 'HARD'}, 'paused', 'reboot_hard', 'rebooting_hard', 'PAUSED'),
+    ('reboot', {'type': 'HARD'}, 'suspended', 'reboot_hard', 'rebooting_hard', 'SUSPENDED'),
+    ('pause', None, 'active', 'pause', 'pausing', 'ACTIVE'),
+    ('unpause', None, 'paused', 'unpause', 'unpausing', 'PAUSED'),
+    ('suspend', None, 'active', 'suspend', 'suspending', 'ACTIVE'),
+    ('resume', None, 'suspended', 'resume', 'resuming', 'SUSPENDED')])
 def test_what_is_written_and_sent(servers: Servers, action: str, value: Any, vm_state: str, kind: str, task_state: str,
                                   status: str) -> None:
     key = servers.insert(vm_state=vm_state).uuid
@@ -72,7 +86,16 @@ def test_what_is_written_and_sent(servers: Servers, action: str, value: Any, vm_
     ('reboot', {'type': 'SOFT'}, {'vm_state': 'stopped'}, 'vm_state stopped'),
     ('reboot', {'type': 'SOFT'}, {'task_state': 'rebooting'}, 'task_state rebooting'),
     ('reboot', {'type': 'HARD'}, {'vm_state': 'building'}, 'vm_state building'),
-    ('reboot', {'type': 'HARD'}, {'task_state': 'powering-off'}, 'task_state powering-off')])
+    ('reboot', {'type': 'HARD'}, {'task_state': 'powering-off'}, 'task_state powering-off'),
+    ('pause', None, {'vm_state': 'stopped'}, 'vm_state stopped'),
+    ('pause', None, {'task_state': 'suspending'}, 'task_state suspending'),
+    ('unpause', None, {'vm_state': 'active'}, 'vm_state active'),
+    ('suspend', None, {'vm_state': 'paused'}, 'vm_state paused'),
+    ('resume', None, {'vm_state': 'stopped'}, 'vm_state stopped'),
+    ('resume', None, {'vm_state': 'suspended', 'host': None}, 'no host'),
+    ('confirmResize', None, {'vm_state': 'active'}, 'vm_state active'),
+    ('confirmResize', None, {'vm_state': 'resized'}, 'no finished migration'),
+    ('revertResize', None, {'vm_state': 'stopped'}, 'vm_state stopped')])
 def test_states_in_the_way(servers: Servers, action: str, value: Any, state: dict[str, Any], words: str) -> None:
     row = servers.insert(**state)
     answer = servers.act(row.uuid, action, value, status=409)
@@ -80,9 +103,10 @@ def test_states_in_the_way(servers: Servers, action: str, value: Any, state: dic
     assert servers.row(row.uuid) == row and servers.operations(row.uuid) == [] and servers.api.rpc.sent == []
 
 
-def test_a_hard_reboot_takes_the_place_of_a_soft_one(servers: Servers) -> None:
-    key = servers.insert().uuid
-    servers.act(key, 'reboot', {'type': 'SOFT'})
+@pytest.mark.parametrize('action', ['reboot', 'pause', 'unpause', 'suspend', 'resume'])
+def test_a_hard_reboot_takes_the_place_of_what_goes_on(servers: Servers, action: str) -> None:
+    key = servers.ready(action)
+    servers.act(key, action, servers.value(action))
     servers.act(key, 'reboot', {'type': 'HARD'})
     assert [operation.state for operation in servers.operations(key)] == [QUEUED, CANCELLED]
     servers.set(key, locked=True)
@@ -97,6 +121,9 @@ def test_a_hard_reboot_takes_the_place_of_a_soft_one(servers: Servers) -> None:
     ({'os-getConsoleOutput': {'length': -2}}, 'length'), ({'os-getConsoleOutput': {'x': 1}}, 'x'),
     ({'os-getConsoleOutput': {'length': '9' * 5000}}, 'length'),
     ({'os-getConsoleOutput': {'length': 2 ** 40}}, 'length'),
+    ({'resize': None}, 'resize'), ({'resize': {}}, 'flavorRef'), ({'resize': {'flavorRef': ''}}, 'flavorRef'),
+    ({'resize': {'flavorRef': '1', 'x': 1}}, 'x'),
+    ({'resize': {'flavorRef': '1', 'OS-DCF:diskConfig': 'maybe'}}, 'maybe'),
     ({'lock': {'locked_reason': ''}}, 'locked_reason'), ({'lock': {'why': 'x'}}, 'why'), ('os-start', 'action')])
 def test_bodies_that_are_refused(servers: Servers, body: Any, words: str) -> None:
     key = servers.insert().uuid
