@@ -12,6 +12,7 @@ from tests.contract.db.claims_contract import ClaimsContract
 from tests.contract.db.claims_together_contract import ClaimsTogetherContract
 from tests.contract.db.hosts_contract import GroupsContract, HostsContract
 from tests.contract.db.meeting_contract import MeetingContract
+from tests.contract.db.migrations_contract import MigrationsContract
 from tests.contract.db.purposes_contract import PurposesContract
 from tests.contract.db.stores import open_store
 
@@ -28,6 +29,10 @@ class TestClaims(ClaimsContract):
 
 
 class TestPurposes(PurposesContract):
+    """On SQLite."""
+
+
+class TestMigrations(MigrationsContract):
     """On SQLite."""
 
 
