@@ -26,9 +26,9 @@ from tests.api.compute import (
 from tests.api.compute.compute_cloud import ComputeApi
 from tests.api.compute.serving import Servers
 from tests.contract.db.stores import empty
-from tests.unit.db import test_quotas
+from tests.unit.db import conftest, test_quotas
 
-acted, conf = test_groups_and_actions.acted, test_quotas.conf
+acted, conf = test_groups_and_actions.acted, conftest.conf
 statements = test_sql_counts.statements
 
 
