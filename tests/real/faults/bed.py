@@ -58,7 +58,7 @@ class Bed(Cluster):
             overrides = {'fake': {**_SIZES['worker' if host in (None, VICTIM) and name != 'worker2' else 'worker2'],
                                   'download_images': True},
                          'worker': {'max_concurrent_builds': 20, 'max_concurrent_actions': 40,
-                                    'power_sync_interval': 3}, **overrides}
+                                    'max_concurrent_moves': 100, 'power_sync_interval': 3}, **overrides}
         if name == 'worker' and self.link is not None:
             overrides = {'DEFAULT': {'transport_url': self.broker.url_at(self.link.port)}, **overrides}
         if kind == 'scheduler':

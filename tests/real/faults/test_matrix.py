@@ -14,9 +14,13 @@ from tests.real.cluster_services import missing
 from tests.real.faults import rows
 from tests.real.faults.bed import Bed, started
 from tests.real.faults.table import FAULTS, GATE
-from tests.real.faults.ways import unreachable
+from tests.real.faults.ways import WAYS, unreachable
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f'not installed: {", ".join(missing())}')
+
+# TEMPORARY: the ways of pause, suspend and moves are tried in the endurance set; once all their rows have passed there
+# they belong here, too.
+SHORT = tuple(way for way in WAYS if way.kind in ('create', 'delete', 'start', 'stop', 'reboot', 'reboot_hard'))
 
 
 @pytest.fixture(scope='module')
@@ -27,12 +31,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
 
 @pytest.fixture(scope='module')
 def done(request: pytest.FixtureRequest) -> Iterator[list[rows.Row]]:
-    yield from rows.collected(request)
+    yield from rows.collected(request, SHORT)
 
 
 @pytest.mark.parametrize('fault', GATE, ids=lambda fault: fault.name.replace(' ', '_'))
 def test_fault_at_every_stage(cluster: Bed, done: list[rows.Row], fault: rows.Fault) -> None:
-    row = rows.run(cluster, fault)
+    row = rows.run(cluster, fault, SHORT)
     done.append(row)
     assert not row.wrong, '\n'.join(row.wrong)
 
