@@ -225,7 +225,7 @@ def test_a_larger_disk_on_the_same_host_and_back(server: Server) -> None:
 
 def test_a_larger_disk_that_is_confirmed(server: Server) -> None:
     marker, here = server.boots()[0][0], server.host
-    server.act('resize', {'flavorRef': server.flavor(2, ephemeral=1, swap=16)})
+    server.act('resize', {'flavorRef': server.flavor(2, **{'OS-FLV-EXT-DATA:ephemeral': 1}, swap=16)})
     server.wait('VERIFY_RESIZE')
     found, sectors, _ = server.booted(3)
     server.act('confirmResize')
