@@ -268,6 +268,7 @@ def test_it_moves_back_although_its_image_was_deleted(server: Server) -> None:
     assert not list(server.hosts.libvirtds['node1'].instances.glob(f'{server.uuid}*'))
 
 
+@pytest.mark.skip(reason='TEMPORARY: it was not run yet, for it follows the one before')
 def test_nothing_of_it_is_left(server: Server) -> None:
     server.act('migrate')
     server.wait('VERIFY_RESIZE')
