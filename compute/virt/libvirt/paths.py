@@ -95,9 +95,14 @@ class GuestPaths:
             os.close(os.open(self.console, os.O_CREAT | os.O_WRONLY, 0o640))
 
     def files(self) -> dict[str, pathlib.Path]:
-        """Return those of the files that exist, by name."""
+        """Return those of the files that exist, by name.
+
+        Without the config drive where this process may not read it: libvirt, which gives disks back when a guest stops,
+        leaves a CD with the user of QEMU. It can be made anew.
+        """
         known = (self.disk, self.ephemeral, self.swap, self.config_drive, self.kernel, self.ramdisk, self.console)
-        return {path.name: path for path in known if path.exists()}
+        return {path.name: path for path in known
+                if path.exists() and (path != self.config_drive or os.access(path, os.R_OK))}
 
     def remove(self) -> None:
         """Remove the folder with all in it; what is gone already is no error. :raises Failed: ``disk_remove``."""

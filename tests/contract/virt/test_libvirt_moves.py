@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -222,6 +223,23 @@ def test_a_guest_that_was_started_meanwhile_is_not_set_aside(scene: Scene, conne
         scene.worker().moves.set_aside(scene.guest.instance)
     assert caught.value.code == 'guest_running' and scene.disk.exists()
     assert not scene.worker().moves.is_aside(scene.guest.instance)
+
+
+def test_a_config_drive_that_libvirt_has_kept_does_not_hinder_a_move(bed: Bed,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker without privileges may not read it."""
+    guest = dataclasses.replace(bed.guest(), config_drive={'a': b'1'})
+    bed.driver.spawn(guest)
+    bed.driver.power_off(guest.instance, 0)
+    access = os.access
+    monkeypatch.setattr(os, 'access', lambda path, mode: (
+        os.path.basename(path) != 'disk.config' and access(path, mode)))
+    files = bed.driver.moves.set_aside(guest.instance)
+    assert set(files) == {'disk', 'console.log'}
+    bed.driver.moves.adopt(guest, files)
+    monkeypatch.undo()
+    assert 'disk.config' in bed.driver.moves.set_aside(guest.instance)
+    bed.driver.moves.restore(guest)
 
 
 def test_files_that_cannot_be_removed_are_removed_later(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
